@@ -1,0 +1,1 @@
+"""What Snakemake and DVC share: settings of each rule, code closures, and the generated ``dvc.yaml``."""
