@@ -44,9 +44,7 @@ def write_csv(table: pd.DataFrame, path: Path, sort_by: Sequence[str]) -> None:
     """
     ordered = table.sort_values(list(sort_by), kind="stable", ignore_index=True)
     with atomic(path) as temporary:
-        ordered.to_csv(
-            temporary, index=False, lineterminator="\n", float_format=f"%.{FLOAT_DECIMALS}f", na_rep="NaN"
-        )
+        ordered.to_csv(temporary, index=False, lineterminator="\n", float_format=f"%.{FLOAT_DECIMALS}f", na_rep="NaN")
 
 
 def write_json(value: Any, path: Path) -> None:

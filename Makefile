@@ -1,0 +1,76 @@
+# `make reproduce` and `make test` do all the set-up that they need; `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+CORES ?= 4
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# More options for pip, e.g. PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu" for the small torch.
+PIP_OPTIONS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce smoke test test-fast test-all lint format lock adopt repro verify clean
+
+help: ## List the targets
+	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## Make the virtual environment with the pinned packages
+
+$(READY): requirements/lock.txt requirements/llama-cpp.txt pyproject.toml
+	@echo "Setting up $(VENV): about 3 minutes, and 10 more the first time while llama.cpp is built ..."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) --requirement requirements/lock.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+reproduce: $(READY) ## Reproduce the whole study with the default params.yaml
+	@echo "Reproducing the study: about half an hour on 2 cores. Progress below; logs in logs/."
+	$(BIN)/snakemake --cores $(CORES)
+	@echo "Done. Open results/report/index.html"
+
+smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ beside the study
+	rm -rf .smoke && mkdir .smoke
+	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/paper .smoke
+	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
+
+test: $(READY) ## All tests: fast ones, real-model ones, the whole pipeline at smoke size
+	$(BIN)/pytest
+
+test-fast: $(READY) ## The fast tests (about a minute)
+	$(BIN)/pytest -m "not model and not pipeline"
+
+lint: $(READY) ## Formatting, lint, types, workflow lint
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(READY) ## Format everything
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/snakefmt Snakefile workflow
+
+dvc.yaml: $(READY) FORCE ## Write dvc.yaml from the Snakefile
+	$(BIN)/python -m edgebias.workflow.dvc --output dvc.yaml
+
+repro: dvc.yaml ## dvc repro after a change of params.yaml, then let Snakemake adopt the result
+	$(BIN)/dvc repro
+	$(MAKE) adopt
+
+adopt: $(READY) ## After dvc pull, checkout or repro: Snakemake takes over what DVC has proved by hash
+	$(BIN)/dvc status --quiet || { echo "error: dvc status is not clean: run dvc checkout or dvc repro first" >&2; exit 2; }
+	$(BIN)/snakemake --touch --cores 1
+
+verify: $(READY) ## PASS, FAIL or SKIPPED (why) for each claim
+	$(BIN)/python -m edgebias.verify --claims claims.yaml
+
+lock: $(READY) ## Write requirements/lock.txt from the installed packages
+	{ echo "# Every package of the environment, pinned. Made by: make lock"; echo "-r llama-cpp.txt"; \
+	  $(BIN)/pip freeze --exclude-editable | grep -viE '^llama.cpp.python' | sed 's/+cpu$$//'; } > requirements/lock.txt.part
+	mv requirements/lock.txt.part requirements/lock.txt
+
+clean: ## Remove results, logs and fetched data (the environment stays)
+	rm -rf results logs data/raw data/models data/prompts .snakemake
+
+FORCE:

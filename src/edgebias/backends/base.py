@@ -1,0 +1,110 @@
+"""The protocol of a backend and the records that pass through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, Self
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is shown: plain ``text``, or ``messages`` that the model's own chat template renders.
+
+    ``Prompt(text="")`` stands for a text that begins here: the model's start token alone.
+    Exactly one of the two is given.
+    """
+
+    text: str | None = None
+    messages: tuple[Message, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (not self.messages):
+            raise ValueError("a prompt is either text or messages")
+
+
+@dataclass(frozen=True)
+class OptionRequest:
+    """Score every option as a continuation of ``prompt``.
+
+    An option is the exact continuation, its leading space included where one belongs.
+    """
+
+    prompt: Prompt
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OptionScores:
+    """Summed log-probability (natural logarithm) and token count of each option of one request."""
+
+    logprobs: tuple[float, ...]
+    n_tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """How to generate: greedy where ``temperature`` is 0; ``stop`` strings end a text and are not part of it."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """One prompt to continue; ``seed`` matters only where the temperature is above 0."""
+
+    prompt: Prompt
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a model wrote."""
+
+    text: str
+    n_tokens: int
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the work so far cost: for the cost table, never for a response table."""
+
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    scored_tokens: int = 0
+    seconds: float = 0.0
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+class Backend(Protocol):
+    """A loaded model. Use it as a context manager; requests are answered in order, one at a time."""
+
+    name: str
+    scores_options: bool
+    """Whether option log-probabilities can be had; where not, `score` raises `InputError`."""
+
+    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+        """Yield the scores of each request in order."""
+        ...
+
+    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+        """Yield the text for each request in order."""
+        ...
+
+    def usage(self) -> Usage:
+        """What the work so far cost."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...

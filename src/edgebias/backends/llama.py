@@ -1,0 +1,542 @@
+"""llama.cpp on its low-level interface: only the tokens and the logits that a score needs are computed.
+
+The high-level ``Llama`` class keeps logits of every position (the vocabulary projection is a quarter of a small
+model's work) and knows no control vectors; see llama-cpp-python 0.3.36, ``llama_cpp/llama_cpp.py``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+# llama.cpp's OpenMP threads spin while they wait unless told otherwise before the library is loaded: on a busy
+# machine generation falls from tens of tokens a second to a few.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import llama_cpp.llama_cpp as llama
+import numpy as np
+import numpy.typing as npt
+
+from edgebias.backends.base import (
+    Generation,
+    GenerationRequest,
+    GenerationSettings,
+    OptionRequest,
+    OptionScores,
+    Prompt,
+    Usage,
+)
+from edgebias.backends.chat_template import render_chat
+from edgebias.backends.sampling import choose_token, common_length, cut_at_stop, log_probability
+from edgebias.errors import InputError
+
+CHUNK = 32
+"""Prompt tokens are evaluated, and reused for the next prompt, in whole chunks of this many.
+
+A chunk is always the same batch in the same cells, so that a score depends on its own request alone, bit for bit,
+whatever came before it.
+"""
+
+UBATCH = 128
+"""Physical batch: bounds the logits buffer (vocabulary x 4 bytes x UBATCH) on small machines."""
+
+MAX_SEQUENCES = 16
+"""One for the prompt, the others for the options that are evaluated together."""
+
+FloatArray = npt.NDArray[np.float32]
+
+_errors: list[str] = []
+"""llama.cpp's error lines since the last call that could fail: the first names the cause, the others its effects."""
+
+
+def _keep_error(level: int, text: bytes, _: Any) -> None:
+    if level == 4 and text.strip():  # GGML_LOG_LEVEL_ERROR
+        _errors.append(text.decode("utf-8", "replace").strip())
+
+
+_keep_errors = llama.llama_log_callback(_keep_error)
+"""Lives as long as the module: llama.cpp keeps a pointer to it."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One token of a batch."""
+
+    token: int
+    position: int
+    sequences: tuple[int, ...] = (0,)
+    logits: bool = False
+
+
+class LlamaBackend:
+    """A GGUF model in llama.cpp on the CPU.
+
+    Args:
+        weights: the GGUF file.
+        threads: for prompts and generation alike.
+        context: cells of the key-value cache, in tokens.
+        start_token: what ``Prompt(text=...)`` follows; None for the model's own begin token.
+        memory_mb: the limit under which the process runs, for messages (`memory_limit.apply_memory_limit` sets it).
+        capture_hidden: also allow `hidden_states`; slows evaluation a little.
+
+    Raises:
+        InputError: the file is absent, no GGUF, cut off, or too large for the memory.
+    """
+
+    name = "llama"
+    scores_options = True
+
+    def __init__(
+        self,
+        weights: Path,
+        *,
+        threads: int,
+        context: int,
+        start_token: str | None,
+        memory_mb: int | None = None,
+        capture_hidden: bool = False,
+    ) -> None:
+        _check_file(weights)
+        self._weights = weights
+        self._memory_mb = memory_mb
+        self._context_size = context
+        self._start_token = start_token
+        self._model: Any = None
+        self._context: Any = None
+        self._held: list[int] = []
+        self._steered: FloatArray | None = None
+        self._prompt_tokens = self._reused_tokens = self._generated_tokens = self._scored_tokens = 0
+        self._seconds = 0.0
+        llama.llama_log_set(_keep_errors, ctypes.c_void_p(0))
+        llama.llama_backend_init()
+        if memory_mb is not None:
+            _exit_plainly_without_memory(weights, memory_mb)
+        _errors.clear()
+        try:
+            self._load(threads, capture_hidden)
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self, threads: int, capture_hidden: bool) -> None:
+        parameters = llama.llama_model_default_params()
+        # Read into private memory instead of mapping the file: the memory limit and the peak then count the weights.
+        parameters.load_mode = llama.LLAMA_LOAD_MODE_NONE
+        parameters.n_gpu_layers = 0
+        self._model = llama.llama_model_load_from_file(os.fsencode(self._weights), parameters)
+        if not self._model:
+            raise self._fault("llama.cpp cannot load it")
+        trained = llama.llama_model_n_ctx_train(self._model)
+        if self._context_size > trained:
+            raise InputError(
+                f"context: {self._context_size} tokens, but {self._weights} was trained for {trained}; lower it"
+            )
+        self._vocabulary = llama.llama_model_get_vocab(self._model)
+        self._n_vocabulary = llama.llama_vocab_n_tokens(self._vocabulary)
+        options = llama.llama_context_default_params()
+        options.n_ctx = options.n_batch = self._context_size
+        options.n_ubatch = UBATCH
+        options.n_seq_max = MAX_SEQUENCES
+        options.n_threads = options.n_threads_batch = threads
+        options.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        options.kv_unified = True  # options share the cells of their prompt
+        options.no_perf = True
+        self._hidden = _HiddenCapture(self.n_layer, self.n_embd) if capture_hidden else None
+        if self._hidden is not None:
+            options.cb_eval = self._hidden.callback
+        self._context = llama.llama_init_from_model(self._model, options)
+        if not self._context:
+            raise self._fault(f"no memory for a context of {self._context_size} tokens")
+        self._memory = llama.llama_get_memory(self._context)
+        self._batch = llama.llama_batch_init(self._context_size, 0, MAX_SEQUENCES)
+        self._start = self._start_tokens()
+
+    def _fault(self, what: str) -> InputError:
+        reason = _errors[0] if _errors else "no reason given"
+        memory = (
+            f"; the memory limit is {self._memory_mb} MB: if that is too little, raise memory_mb or lower context"
+            if self._memory_mb
+            else "; make the file again"
+        )
+        return InputError(f"{self._weights}: {what} ({reason}){memory}")
+
+    @property
+    def n_layer(self) -> int:
+        """Number of blocks."""
+        return int(llama.llama_model_n_layer(self._model))
+
+    @property
+    def n_embd(self) -> int:
+        """Width of the residual stream."""
+        return int(llama.llama_model_n_embd(self._model))
+
+    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+        """Yield summed log-probabilities (nats) and token counts of each request's options.
+
+        Prompt and options are tokenised apart. Options are evaluated together as a tree over the shared prompt:
+        a token that several options begin with is evaluated once, and an option's last token not at all.
+
+        Raises:
+            InputError: a request does not fit in the context, or has an empty option.
+        """
+        for index, request in enumerate(requests):
+            started = time.perf_counter()
+            prompt, options = self._tokens_of(index, request)
+            logprobs: list[float] = []
+            for first in range(0, len(options), MAX_SEQUENCES - 1):
+                logprobs += self._score_together(index, prompt, options[first : first + MAX_SEQUENCES - 1])
+            self._prompt_tokens += len(prompt)
+            self._scored_tokens += sum(map(len, options))
+            self._seconds += time.perf_counter() - started
+            yield OptionScores(tuple(logprobs), tuple(map(len, options)))
+
+    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+        """Yield the continuation of each prompt, up to an end token, a stop string or ``max_new_tokens``.
+
+        Raises:
+            InputError: prompt and new tokens do not fit in the context.
+        """
+        for index, request in enumerate(requests):
+            started = time.perf_counter()
+            prompt = self._prompt(index, request.prompt)
+            self._check_room(index, len(prompt) + settings.max_new_tokens)
+            generation = self._continue(prompt, request.seed, settings)
+            self._prompt_tokens += len(prompt)
+            self._generated_tokens += generation.n_tokens
+            self._seconds += time.perf_counter() - started
+            yield generation
+
+    def hidden_states(self, requests: Sequence[OptionRequest]) -> Iterator[FloatArray]:
+        """Yield the residual stream after every block at the last token of prompt + option.
+
+        The array of a request has the shape (options, n_layer, n_embd); row ``il`` is llama.cpp's tensor
+        ``l_out-il``, to which row ``il`` of a control vector is added (an active vector is included).
+
+        Raises:
+            ValueError: the backend was made without ``capture_hidden``.
+            InputError: as `score`.
+        """
+        if self._hidden is None:
+            raise ValueError("hidden_states needs a backend made with capture_hidden=True")
+        for index, request in enumerate(requests):
+            prompt, options = self._tokens_of(index, request)
+            states = np.empty((len(options), self.n_layer, self.n_embd), np.float32)
+            for row, option in enumerate(options):
+                tokens = prompt + option
+                self._check_room(index, len(tokens))
+                first = self._prepare(tokens)
+                with self._hidden.into(states[row]):
+                    self._decode(_rows(tokens, first))
+            yield states
+
+    def set_control_vector(self, data: FloatArray | None) -> None:
+        """Add ``data[il]`` to the output of block ``il`` for every token from now on; None removes the vector.
+
+        Everything evaluated so far is forgotten, since it was computed under the old vector.
+
+        Args:
+            data: float32 of shape (n_layer, n_embd); row 0 must be zero, since llama.cpp never applies it.
+
+        Raises:
+            ValueError: wrong shape or type, a value that is not finite, or a row 0 that is not zero.
+        """
+        if data is None:
+            code = llama.llama_set_adapter_cvec(self._context, None, 0, self.n_embd, 1, self.n_layer - 1)
+        else:
+            if data.shape != (self.n_layer, self.n_embd) or data.dtype != np.float32:
+                raise ValueError(
+                    f"a control vector is float32 of shape {(self.n_layer, self.n_embd)}, not {data.dtype} {data.shape}"
+                )
+            if not np.isfinite(data).all() or data[0].any():
+                raise ValueError("a control vector is finite and its row 0 (never applied by llama.cpp) is zero")
+            rows = np.ascontiguousarray(data[1:])
+            code = llama.llama_set_adapter_cvec(
+                self._context,
+                rows.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
+                rows.size,
+                self.n_embd,
+                1,
+                self.n_layer - 1,
+            )
+        if code != 0:
+            raise self._fault("llama.cpp refuses the control vector")
+        self._forget()
+
+    def usage(self) -> Usage:
+        """Tokens and seconds so far; ``notes`` name the build, and the instruction sets that make it unportable."""
+        features = llama.llama_print_system_info().decode()
+        notes = {
+            "library": f"llama-cpp-python {_library_version()}",
+            "cpu_features": features.strip().strip("|").strip(),
+            "reused_prompt_tokens": str(self._reused_tokens),
+        }
+        if "AVX512" in features or "AMX" in features:
+            notes["portability"] = "built with AVX-512 or AMX: other machines may give other digits and greedy texts"
+        return Usage(self._prompt_tokens, self._generated_tokens, self._scored_tokens, self._seconds, notes)
+
+    def close(self) -> None:
+        """Free the model; a second call does nothing."""
+        if self._context:
+            if hasattr(self, "_batch"):
+                llama.llama_batch_free(self._batch)
+            llama.llama_free(self._context)
+            self._context = None
+        if self._model:
+            llama.llama_model_free(self._model)
+            self._model = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def tokenise(self, text: str, *, special: bool) -> list[int]:
+        """Tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
+        data = text.encode("utf-8")
+        size = len(data) + 8
+        while True:
+            buffer = (llama.llama_token * size)()
+            count = llama.llama_tokenize(self._vocabulary, data, len(data), buffer, size, False, special)
+            if count >= 0:
+                return list(buffer[:count])
+            size = -count
+
+    def _start_tokens(self) -> list[int]:
+        if self._start_token is None:
+            begin = llama.llama_vocab_bos(self._vocabulary)
+            return [begin] if begin >= 0 else []
+        tokens = self.tokenise(self._start_token, special=True)
+        if len(tokens) != 1:
+            raise InputError(
+                f"start_token: {self._start_token!r} is not one token of {self._weights}; name one that is"
+            )
+        return tokens
+
+    def _prompt(self, index: int, prompt: Prompt) -> list[int]:
+        if prompt.text is not None:
+            tokens = self._start + self.tokenise(prompt.text, special=False)
+        else:
+            template = llama.llama_model_chat_template(self._model, None)
+            text = render_chat(
+                template.decode("utf-8") if template else None,
+                prompt.messages,
+                bos_token=self._token_text(llama.llama_vocab_bos(self._vocabulary)),
+                eos_token=self._token_text(llama.llama_vocab_eos(self._vocabulary)),
+            )
+            tokens = self.tokenise(text, special=True)
+        if not tokens:
+            raise InputError(f"request {index}: the prompt is empty and the model has no begin token; set start_token")
+        return tokens
+
+    def _tokens_of(self, index: int, request: OptionRequest) -> tuple[list[int], list[list[int]]]:
+        options = [self.tokenise(option, special=False) for option in request.options]
+        if not options or not all(options):
+            raise InputError(f"request {index}: an option is empty; give every option a text")
+        return self._prompt(index, request.prompt), options
+
+    def _token_text(self, token: int) -> str:
+        return llama.llama_vocab_get_text(self._vocabulary, token).decode("utf-8") if token >= 0 else ""
+
+    def _piece(self, token: int) -> bytes:
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = llama.llama_token_to_piece(self._vocabulary, token, buffer, size, 0, False)
+            if count >= 0:
+                return buffer.raw[:count]
+            size = -count
+
+    def _check_room(self, index: int, needed: int) -> None:
+        if needed > self._context_size:
+            raise InputError(
+                f"request {index}: {needed} tokens, but the context holds {self._context_size}; "
+                "raise the environment's context or shorten the prompt"
+            )
+
+    def _score_together(self, index: int, prompt: list[int], options: list[list[int]]) -> list[float]:
+        members: dict[tuple[int, ...], list[int]] = {}
+        for sequence, option in enumerate(options, start=1):
+            for length in range(1, len(option)):
+                members.setdefault(tuple(option[:length]), []).append(sequence)
+        self._check_room(index, len(prompt) + len(members) + 1)
+        first = self._prepare(prompt)
+        everyone = range(1, len(options) + 1)
+        for sequence in everyone:
+            llama.llama_memory_seq_cp(self._memory, 0, sequence, -1, -1)
+        rows = _rows(prompt, first, sequences=(0, *everyone))
+        row_of: dict[tuple[int, ...], int] = {(): len(rows) - 1}
+        for prefix, sequences in members.items():
+            row_of[prefix] = len(rows)
+            rows.append(_Row(prefix[-1], len(prompt) + len(prefix) - 1, tuple(sequences), logits=True))
+        self._decode(rows)
+        wanted: dict[int, dict[int, float]] = {}
+        for option in options:
+            for length, token in enumerate(option):
+                wanted.setdefault(row_of[tuple(option[:length])], {})[token] = 0.0
+        for row, tokens in wanted.items():
+            tokens.update(zip(tokens, log_probability(self._logits(row), list(tokens)), strict=True))
+        for sequence in everyone:
+            llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+        return [
+            sum(wanted[row_of[tuple(option[:length])]][token] for length, token in enumerate(option))
+            for option in options
+        ]
+
+    def _continue(self, prompt: list[int], seed: int, settings: GenerationSettings) -> Generation:
+        generator = np.random.default_rng(seed)
+        rows = _rows(prompt, self._prepare(prompt))
+        written = bytearray()
+        for count in range(settings.max_new_tokens):
+            self._decode(rows)
+            token = choose_token(self._logits(len(rows) - 1), settings.temperature, generator)
+            if llama.llama_vocab_is_eog(self._vocabulary, token):
+                return Generation(written.decode("utf-8", "replace"), count)
+            written += self._piece(token)
+            cut = cut_at_stop(written.decode("utf-8", "replace"), settings.stop)
+            if cut is not None:
+                return Generation(cut, count + 1)
+            rows = [_Row(token, len(prompt) + count, logits=True)]
+        return Generation(written.decode("utf-8", "replace"), settings.max_new_tokens)
+
+    def _prepare(self, tokens: list[int]) -> int:
+        """Hold exactly the whole chunks before the last token of ``tokens``; return where the rest begins."""
+        whole = (len(tokens) - 1) // CHUNK * CHUNK
+        kept = min(common_length(self._held, tokens) // CHUNK * CHUNK, whole)
+        llama.llama_memory_seq_rm(self._memory, -1, kept, -1)
+        self._held = tokens[:kept]
+        self._reused_tokens += kept
+        for start in range(kept, whole, CHUNK):
+            self._decode([_Row(tokens[i], i) for i in range(start, start + CHUNK)])
+            self._held = tokens[: start + CHUNK]
+        return whole
+
+    def _decode(self, rows: Sequence[_Row]) -> None:
+        batch = self._batch
+        batch.n_tokens = len(rows)
+        for index, row in enumerate(rows):
+            batch.token[index] = row.token
+            batch.pos[index] = row.position
+            batch.n_seq_id[index] = len(row.sequences)
+            for slot, sequence in enumerate(row.sequences):
+                batch.seq_id[index][slot] = sequence
+            batch.logits[index] = row.logits
+        _errors.clear()
+        code = llama.llama_decode(self._context, batch)
+        if code != 0:
+            self._forget()
+            raise self._fault(f"llama.cpp cannot evaluate {len(rows)} tokens, code {code}")
+
+    def _logits(self, row: int) -> FloatArray:
+        pointer = llama.llama_get_logits_ith(self._context, row)
+        return np.ctypeslib.as_array(pointer, (self._n_vocabulary,))
+
+    def _forget(self) -> None:
+        llama.llama_memory_clear(self._memory, True)
+        self._held = []
+
+
+class _HiddenCapture:
+    """The evaluation callback: keeps the last row of every ``l_out-<block>`` of a decode."""
+
+    def __init__(self, n_layer: int, n_embd: int) -> None:
+        library = _ggml()
+        library.ggml_get_name.restype = ctypes.c_char_p
+        library.ggml_get_name.argtypes = [ctypes.c_void_p]
+        library.ggml_nelements.restype = ctypes.c_int64
+        library.ggml_nelements.argtypes = [ctypes.c_void_p]
+        library.ggml_backend_tensor_get.restype = None
+        library.ggml_backend_tensor_get.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_size_t] * 2
+        self._library = library
+        self._names = {b"l_out-%d" % block: block for block in range(n_layer)}
+        self._n_embd = n_embd
+        self._target: FloatArray | None = None
+        self.callback: Callable[..., Any] = llama.ggml_backend_sched_eval_callback(self._visit)
+
+    def into(self, target: FloatArray) -> _HiddenCapture:
+        """Capture into ``target`` (n_layer, n_embd) within a ``with`` block."""
+        self._target = target
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._target = None
+
+    def _visit(self, tensor: int, ask: bool, _: Any) -> bool:
+        if self._target is None:
+            return not ask
+        block = self._names.get(self._library.ggml_get_name(tensor))
+        if ask:
+            return block is not None
+        if block is not None:
+            row_bytes = 4 * self._n_embd
+            size = 4 * int(self._library.ggml_nelements(tensor))
+            if size >= row_bytes:
+                row = self._target[block]
+                self._library.ggml_backend_tensor_get(tensor, row.ctypes.data, size - row_bytes, row_bytes)
+        return True
+
+
+def _ggml() -> ctypes.CDLL:
+    """The loaded ggml. A wheel holds a copy of the file for each of its names; to load by name may load another one."""
+    return ctypes.CDLL(llama._lib._name)  # a lookup in libllama also searches the libraries that it was loaded with
+
+
+_last_words: list[object] = []
+"""Keeps the callbacks below alive, and a reserve of memory that lets them run when there is none left."""
+
+
+def _exit_plainly_without_memory(weights: Path, memory_mb: int) -> None:
+    """Turn an uncaught C++ exception or an abort inside llama.cpp into one line and exit status 2.
+
+    Under a memory limit that is std::bad_alloc in a place from which llama.cpp cannot return an error. Without this the
+    process would leave a native stack trace and SIGABRT.
+    """
+    line = (
+        f"error: {weights}: out of memory; the memory limit is {memory_mb} MB: raise the environment's memory_mb or "
+        "lower context\n"
+    ).encode()
+
+    def leave(*_: object) -> None:
+        del _last_words[0]  # the reserve, not the callback that runs
+        os.write(2, line)
+        os._exit(2)
+
+    terminate = ctypes.CFUNCTYPE(None)(leave)
+    abort = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(leave)
+    _last_words[:] = [bytearray(1 << 20), terminate, abort]
+    set_terminate = ctypes.CDLL("libstdc++.so.6")._ZSt13set_terminatePFvvE
+    set_terminate.restype = ctypes.c_void_p
+    set_terminate(terminate)
+    set_abort = _ggml().ggml_set_abort_callback
+    set_abort.restype = ctypes.c_void_p
+    set_abort(abort)
+
+
+def _rows(tokens: list[int], first: int, sequences: tuple[int, ...] = (0,)) -> list[_Row]:
+    """Rows for ``tokens`` from position ``first`` on, with logits after the last."""
+    last = len(tokens) - 1
+    return [_Row(tokens[i], i, sequences, logits=i == last) for i in range(first, last + 1)]
+
+
+def _check_file(weights: Path) -> None:
+    try:
+        with weights.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise InputError(f"{weights}: cannot be read ({error.strerror}); run the stage that makes it") from error
+    if magic != b"GGUF":
+        raise InputError(f"{weights}: no GGUF file (it begins with {magic!r}); give a .gguf model")
+
+
+def _library_version() -> str:
+    from importlib.metadata import version
+
+    return version("llama-cpp-python")

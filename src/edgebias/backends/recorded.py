@@ -1,0 +1,118 @@
+"""Answers that were stored once, replayed without a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from edgebias.backends.base import (
+    Backend,
+    Generation,
+    GenerationRequest,
+    GenerationSettings,
+    OptionRequest,
+    OptionScores,
+    Usage,
+)
+from edgebias.errors import InputError
+from edgebias.files import write_text
+
+
+def request_key(request: OptionRequest | GenerationRequest, settings: GenerationSettings | None = None) -> str:
+    """SHA-256 of everything that an answer depends on, as canonical JSON."""
+    content = {"request": asdict(request), "settings": None if settings is None else asdict(settings)}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
+
+
+class RecordedBackend:
+    """Replays a store: JSON lines with ``key`` (`request_key`) and the fields of the answer.
+
+    Raises:
+        InputError: the store is absent or broken, or has no answer to a request.
+    """
+
+    name = "recorded"
+    scores_options = True
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._answers: dict[str, dict[str, Any]] = {}
+        try:
+            for line in store.read_text(encoding="utf-8").splitlines():
+                answer = json.loads(line)
+                self._answers[answer.pop("key")] = answer
+        except OSError as error:
+            raise InputError(f"{store}: cannot be read ({error.strerror}); record answers first") from error
+        except (ValueError, KeyError, AttributeError) as error:
+            raise InputError(f"{store}: line {len(self._answers) + 1} is no recorded answer; record again") from error
+
+    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+        """Yield the stored scores of each request."""
+        for index, request in enumerate(requests):
+            answer = self._find(index, request_key(request), "logprobs")
+            yield OptionScores(tuple(answer["logprobs"]), tuple(answer["n_tokens"]))
+
+    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+        """Yield the stored text for each request."""
+        for index, request in enumerate(requests):
+            answer = self._find(index, request_key(request, settings), "text")
+            yield Generation(answer["text"], answer["n_tokens"])
+
+    def usage(self) -> Usage:
+        """Nothing but the store's name: a replay costs no tokens."""
+        return Usage(notes={"store": self._store.name})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+    def _find(self, index: int, key: str, needed: str) -> dict[str, Any]:
+        answer = self._answers.get(key)
+        if answer is None or needed not in answer:
+            raise InputError(f"{self._store}: no recorded answer to request {index} ({key[:12]}); record it first")
+        return answer
+
+
+class RecordingBackend:
+    """Passes requests on to ``inner`` and writes every answer to ``store`` when the block ends without an error."""
+
+    def __init__(self, inner: Backend, store: Path) -> None:
+        self.name = inner.name
+        self.scores_options = inner.scores_options
+        self._inner = inner
+        self._store = store
+        self._lines: dict[str, str] = {}
+
+    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+        """Yield the scores of ``inner``."""
+        for request, answer in zip(requests, self._inner.score(requests), strict=True):
+            self._keep(request_key(request), answer)
+            yield answer
+
+    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+        """Yield the texts of ``inner``."""
+        for request, answer in zip(requests, self._inner.generate(requests, settings), strict=True):
+            self._keep(request_key(request, settings), answer)
+            yield answer
+
+    def usage(self) -> Usage:
+        """What ``inner`` cost."""
+        return self._inner.usage()
+
+    def __enter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._inner.__exit__(*exception)
+        if exception[0] is None:
+            write_text("".join(self._lines[key] + "\n" for key in sorted(self._lines)), self._store)
+
+    def _keep(self, key: str, answer: OptionScores | Generation) -> None:
+        self._lines[key] = json.dumps({"key": key, **asdict(answer)}, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,47 @@
+"""From logits to numbers and tokens, without any library's own sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def log_probability(logits: npt.NDArray[Any], tokens: Sequence[int]) -> list[float]:
+    """Natural log-probability of each of ``tokens`` under one row of ``logits``, in double precision."""
+    row = logits.astype(np.float64)
+    top = row.max()
+    normaliser = top + np.log(np.exp(row - top).sum())
+    return [float(row[token] - normaliser) for token in tokens]
+
+
+def choose_token(logits: npt.NDArray[Any], temperature: float, generator: np.random.Generator) -> int:
+    """The next token: the first largest logit at temperature 0, else a draw from softmax(logits / temperature).
+
+    One uniform number is drawn for each token and looked up in the cumulative distribution, so that a draw depends
+    on the seed and the logits alone.
+    """
+    if temperature == 0:
+        return int(np.argmax(logits))
+    row = logits.astype(np.float64) / temperature
+    cumulative = np.cumsum(np.exp(row - row.max()))
+    position = np.searchsorted(cumulative, generator.random() * cumulative[-1], side="right")
+    return int(min(position, len(row) - 1))
+
+
+def cut_at_stop(text: str, stops: Sequence[str]) -> str | None:
+    """``text`` up to the first of ``stops``, or None where none occurs."""
+    found = [index for index in (text.find(stop) for stop in stops if stop) if index >= 0]
+    return text[: min(found)] if found else None
+
+
+def common_length(left: Sequence[int], right: Sequence[int]) -> int:
+    """Length of the longest common prefix of two token sequences."""
+    length = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        length += 1
+    return length

@@ -1,0 +1,1 @@
+"""Stage ``compare``: paired contrasts between environments and builds, and the headline numbers."""

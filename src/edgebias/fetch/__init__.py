@@ -1,0 +1,1 @@
+"""Fetch pinned sources: one model file, or the benchmark files."""

@@ -1,0 +1,79 @@
+"""Command line of the infer stage: one cell and one suite."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgebias.errors import run_stage
+
+EXAMPLE = """example:
+  python -m edgebias.infer --suite bbq --items data/prompts/bbq.parquet \\
+    --weights data/models/smollm2-135m-instruct/full.gguf \\
+    --settings '{"seed": 1, "infer": {"formats": {"bbq": ["likelihood", "letter"]}, "max_new_tokens": 8},
+                 "models.smollm2-135m-instruct": {"start_token": "<|endoftext|>"},
+                 "environments.edge": {"backend": "llama", "threads": 1, "memory_mb": 4096, "context": 2560}}' \\
+    --responses results/responses/edge/smollm2-135m-instruct/full/bbq.parquet \\
+    --cost results/cost/edge/smollm2-135m-instruct/full/bbq.json
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Ask one model in one environment the items of one suite.
+
+    Raises:
+        InputError: settings, items or weights are unfit.
+    """
+    options = _parser().parse_args(argv)
+
+    from edgebias.files import write_json
+    from edgebias.infer.answer import answer_items, possible_formats
+    from edgebias.infer.cell import formats_of, open_cell, read_cell
+    from edgebias.infer.cost import Stopwatch, cost_record
+    from edgebias.infer.items import read_items
+    from edgebias.infer.responses import write_responses
+    from edgebias.settings import parse_settings
+
+    cell = read_cell(parse_settings(options.settings))
+    formats = formats_of(cell, options.suite)
+    items = read_items(options.items, options.suite)
+    stopwatch = Stopwatch()
+    with open_cell(cell, options.weights) as backend:
+        from edgebias.backends.memory_limit import peak_memory_mb
+
+        _, skipped = possible_formats(backend, formats)
+        for name, reason in skipped.items():
+            print(f"{options.suite}: {name} is skipped: {reason}", file=sys.stderr)
+        responses = answer_items(backend, items, formats, cell.answer, stopwatch=stopwatch)
+        cost = cost_record(
+            backend,
+            stopwatch,
+            environment=cell.environment,
+            weights=options.weights,
+            skipped=skipped,
+            peak_memory_mb=peak_memory_mb(),
+        )
+    write_responses(responses, options.responses)
+    write_json(cost, options.cost)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m edgebias.infer",
+        description="Ask one model in one environment the items of one suite; one response a row.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--settings", required=True, help="inline JSON, or FILE#key")
+    parser.add_argument("--suite", required=True, help="name of the suite, a key of infer.formats")
+    parser.add_argument("--items", required=True, type=Path, help="item table (parquet)")
+    parser.add_argument("--weights", type=Path, help="GGUF file or transformers folder; left out for a remote endpoint")
+    parser.add_argument("--responses", required=True, type=Path, help="response table to write (parquet)")
+    parser.add_argument("--cost", required=True, type=Path, help="cost file to write (JSON)")
+    return parser
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,104 @@
+"""The wording of every prompt, in one place.
+
+The seed paper (arXiv 2502.11349) prints none of its prompts, so these are ours. The name of a wording goes into the
+``template`` column of a response; whoever changes a wording gives it a new name.
+
+Every option begins with a space after a text that does not end in one, so that the boundary between prompt and option
+falls where byte-pair vocabularies have theirs, and the tokens of the prompt do not depend on the option.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgebias.backends.base import Message, Prompt
+from edgebias.errors import InputError
+from edgebias.infer.items import LETTERS, Item
+
+QUESTION_ANSWER = "question_answer_v1"
+"""Context, question and ``Answer:`` on lines of their own; the option text continues the last line."""
+
+SENTENCE = "sentence_v1"
+"""Nothing but the model's start token; the option is a whole sentence (StereoSet intrasentence, CrowS-Pairs)."""
+
+SENTENCE_AFTER_CONTEXT = "sentence_after_context_v1"
+"""The context; the option is the sentence that follows it (StereoSet intersentence)."""
+
+LETTER_CHAT = "letter_chat_v1"
+"""A user turn of the model's own chat template: the rule first (so that items share a prefix), then context,
+question and lettered options; the model writes the letter."""
+
+INSTRUCTED = "+instruction"
+"""Ending of a wording's name where a mitigation instruction stands before it."""
+
+
+def letter_rule(n_options: int) -> str:
+    """The rule of the letter format; it names the letters, since small models else write one not shown."""
+    return f"Answer with one letter only: {', '.join(LETTERS[: n_options - 1])} or {LETTERS[n_options - 1]}."
+
+
+FOLLOWING_SENTENCE = "intersentence"
+"""The StereoSet condition in which options follow a context. In ``intrasentence`` they replace it: its context is the
+same sentence with a blank, which must not be shown."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A prompt, the continuations that stand for the options in the order shown, and the wording's name."""
+
+    template: str
+    prompt: Prompt
+    continuations: tuple[str, ...]
+
+
+def likelihood_wording(item: Item, instruction: str | None = None) -> Wording:
+    """The plain text whose continuation by each option text is scored; options in item order.
+
+    ``instruction`` (the instruction baseline of the mitigation stage) stands before everything else.
+    """
+    if item.question:
+        lines = [item.context, item.question, "Answer:"]
+        template, text = QUESTION_ANSWER, "\n".join(filter(None, lines))
+    elif item.context and item.condition == FOLLOWING_SENTENCE:
+        template, text = SENTENCE_AFTER_CONTEXT, item.context
+    else:
+        template, text = SENTENCE, ""
+    if instruction:
+        template, text = template + INSTRUCTED, f"{instruction.strip()}\n\n{text}".rstrip()
+    separator = " " if text else ""
+    options = tuple(separator + option.strip() for option in item.options)
+    return Wording(template, Prompt(text=text), options)
+
+
+def letter_wording(item: Item, instruction: str | None = None) -> Wording:
+    """The chat turn that shows lettered options; continuations are the letters as shown, A first.
+
+    ``instruction`` stands at the head of the user turn, not in a system turn: some chat templates have no system turn,
+    and others replace a default one, which would change two things at once.
+
+    Raises:
+        InputError: the item asks nothing (sentence suites have no letter format).
+    """
+    text = "\n\n".join(
+        filter(None, [(instruction or "").strip(), letter_rule(len(item.options)), lettered_question(item)])
+    )
+    template = LETTER_CHAT + (INSTRUCTED if instruction else "")
+    prompt = Prompt(messages=(Message("user", text),))
+    return Wording(template, prompt, tuple(LETTERS[: len(item.options)]))
+
+
+def lettered_question(item: Item) -> str:
+    """Context, question and lettered options in the item's ``permutation``, without the rule.
+
+    Raises:
+        InputError: the item asks nothing.
+    """
+    if not item.question:
+        raise InputError(
+            f"infer.formats.{item.suite}: 'letter' needs a question and item {item.item_id!r} has none; "
+            "leave only 'likelihood' there"
+        )
+    lines = [f"Context: {item.context}"] if item.context else []
+    lines.append(f"Question: {item.question}")
+    lines += [f"{LETTERS[shown]}) {item.options[place]}" for shown, place in enumerate(item.permutation)]
+    return "\n".join(lines)

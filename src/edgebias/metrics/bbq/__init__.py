@@ -1,0 +1,1 @@
+"""BBQ: formulas and the local ``evaluate`` module."""

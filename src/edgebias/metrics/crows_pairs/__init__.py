@@ -1,0 +1,1 @@
+"""CrowS-Pairs: formulas and the local ``evaluate`` module."""

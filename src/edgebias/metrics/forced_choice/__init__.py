@@ -1,0 +1,1 @@
+"""Forced choice: formulas and the local ``evaluate`` module."""

@@ -1,0 +1,134 @@
+"""The door to HuggingFace ``evaluate``: a metric family as an ``EvaluationModule``.
+
+The classes are imported through this module, because ``evaluate`` takes the first module class that it finds in a
+script.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import datasets
+import evaluate
+
+from edgebias.metrics.answers import answers_from_columns
+from edgebias.metrics.forced_choice.formulas import FAMILY as FORCED_CHOICE
+from edgebias.metrics.metric import Family
+from edgebias.metrics.over_time.formulas import DESCRIPTION, HOMEPAGE, over_time_scores
+from edgebias.stats.bootstrap import bootstrap
+from edgebias.stats.clusters import add_up
+from edgebias.stats.seeds import generator
+
+_TEXT = datasets.Value("string")
+_INTEGER = datasets.Value("int64")
+_FEATURES = {
+    "category": _TEXT,
+    "cluster": _TEXT,
+    "condition": _TEXT,
+    "roles": datasets.Sequence(_TEXT),
+    "label": _INTEGER,
+    "choice": _INTEGER,
+    "outcome": _TEXT,
+    "permutation": datasets.Sequence(_INTEGER),
+    "option_logprobs": datasets.Sequence(datasets.Value("float64")),
+    "n_tokens": datasets.Sequence(_INTEGER),
+}
+_INPUTS = """
+Args, one entry per response (what each column means: docs/contracts.md):
+    category, cluster, condition (str): the item's category, independent unit and condition.
+    roles (list[str]), label (int): role of each option; index of the right one, -1 for none.
+    choice (int), outcome (str): index of the chosen option, -1 for none; one of the six outcomes.
+    permutation (list[int]): order in which letters showed the options; empty without letters.
+    option_logprobs (list[float]), n_tokens (list[int]): per option; empty where there are none.
+    resamples (int, default 0), confidence (float, default 0.95), seed (int, default 0): cluster bootstrap.
+Returns:
+    {metric: estimate, metric_coverage: share of usable responses}; with resamples also metric_low and metric_high.
+"""
+
+
+class FamilyModule(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no types
+    """Scores of one `Family`; values in percent, NaN where undefined."""
+
+    family: Family
+
+    def _info(self) -> evaluate.MetricInfo:
+        return evaluate.MetricInfo(
+            description=self.family.description,
+            citation=self.family.citation,
+            inputs_description=_INPUTS,
+            features=datasets.Features(_FEATURES),
+            homepage=self.family.homepage,
+            reference_urls=[self.family.homepage],
+        )
+
+    def _compute(
+        self, *, resamples: int = 0, confidence: float = 0.95, seed: int = 0, **columns: Any
+    ) -> dict[str, float]:
+        answers = answers_from_columns({name: list(values) for name, values in columns.items()})
+        result: dict[str, float] = {}
+        for metric in self.family.metrics:
+            items = metric.items(answers)
+            if not items.any():
+                continue
+            clusters = add_up(metric, answers)
+            result[metric.name] = float(metric.formula(clusters.sums.sum(axis=0)))
+            result[f"{metric.name}_coverage"] = float((items & metric.usable(answers)).sum() / items.sum())
+            if resamples:
+                interval = bootstrap(
+                    clusters,
+                    metric.formula,
+                    bounds=(metric.low, metric.high),
+                    resamples=resamples,
+                    confidence=confidence,
+                    rng=generator(seed, self.family.suite, "all", metric.name),
+                )
+                result[f"{metric.name}_low"], result[f"{metric.name}_high"] = interval.low, interval.high
+        return result
+
+
+class OverTimeModule(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no types
+    """Stereotype rate over rounds and the slope of its log-odds on log(round)."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return evaluate.MetricInfo(
+            description=DESCRIPTION,
+            citation=FORCED_CHOICE.citation,
+            inputs_description=(
+                "Args, one entry per response: round (int, from 1), group (str: conversation or prompt), outcome "
+                "(str); serial (bool, default False): answers of a group depend on earlier ones; resamples (default "
+                "2000), confidence (default 0.95), seed (default 0). Returns: estimates, limits and p-value of the "
+                "slope."
+            ),
+            features=datasets.Features({"round": _INTEGER, "group": _TEXT, "outcome": _TEXT}),
+            homepage=HOMEPAGE,
+            reference_urls=[HOMEPAGE],
+        )
+
+    def _compute(
+        self,
+        *,
+        serial: bool = False,
+        resamples: int = 2000,
+        confidence: float = 0.95,
+        seed: int = 0,
+        **columns: Any,
+    ) -> dict[str, float | str]:
+        scores = over_time_scores(
+            rounds=list(columns["round"]),
+            groups=list(columns["group"]),
+            outcomes=list(columns["outcome"]),
+            serial=serial,
+            resamples=resamples,
+            confidence=confidence,
+            scope=(seed, "over_time"),
+        )
+        result: dict[str, float | str] = {}
+        for score in scores:
+            result |= {
+                score.metric: score.estimate,
+                f"{score.metric}_low": score.low,
+                f"{score.metric}_high": score.high,
+            }
+            if score.metric == "slope":
+                result |= {"slope_p": score.p, "slope_reason": score.reason}
+        return result

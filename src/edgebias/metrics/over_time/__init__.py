@@ -1,0 +1,1 @@
+"""Bias over repeated prompts: formulas and the local ``evaluate`` module."""

@@ -1,0 +1,1 @@
+"""StereoSet: formulas and the local ``evaluate`` module."""

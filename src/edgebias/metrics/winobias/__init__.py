@@ -1,0 +1,1 @@
+"""WinoBias: formulas and the local ``evaluate`` module."""

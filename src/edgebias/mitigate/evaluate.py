@@ -1,0 +1,256 @@
+"""Evaluate one mitigation method on held-out items: bias, utility and cost, always together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, OptionRequest, Prompt
+from edgebias.errors import InputError
+from edgebias.files import read_table, write_csv, write_json
+from edgebias.infer.answer import answer_items
+from edgebias.infer.cell import formats_of, open_cell, read_cell
+from edgebias.infer.cost import Stopwatch, cost_record
+from edgebias.infer.items import items_from_table
+from edgebias.infer.responses import write_responses
+from edgebias.metrics import families
+from edgebias.mitigate.held_out import HELD_OUT, read_split
+from edgebias.mitigate.vector_file import read_control_vector
+from edgebias.score.main import interval_settings
+from edgebias.score.table import RESPONSE_COLUMNS, SCORE_COLUMNS, SORT_BY, cell_answers, join, score_table
+from edgebias.settings import require
+from edgebias.stats.bootstrap import bootstrap
+from edgebias.stats.clusters import Clusters, add_up, align
+from edgebias.stats.seeds import generator
+from edgebias.variants.perplexity import neutral_sentences
+
+NONE, INSTRUCTION, FEEDBACK_LOOP = "none", "instruction", "feedback_loop"
+METHODS = (NONE, INSTRUCTION, FEEDBACK_LOOP)
+
+BIAS = {"forced_choice": "stereotype_rate", "stereoset": "ss"}
+"""The metric of each suite whose distance from its ideal a method should reduce; StereoSet is the check of transfer."""
+
+SUITES = (*BIAS, "bbq")
+NEUTRAL = "neutral_text"
+
+PERPLEXITY_SENTENCES = 48
+SPEED_PROMPTS, SPEED_TOKENS = 3, 16
+
+
+def evaluate(
+    settings: dict[str, Any],
+    *,
+    method: str,
+    items_folder: Path,
+    texts: Path,
+    weights: Path,
+    control_vector: Path | None,
+    baseline: Path | None,
+    responses: Path,
+    scores: Path,
+    cost: Path,
+) -> None:
+    """Answer the held-out items under ``method``; write responses, scores and cost.
+
+    Raises:
+        InputError: settings, items, weights, vector or baseline are unusable or do not fit the method.
+    """
+    if method not in METHODS:
+        raise InputError(f"--method {method}: unknown; choose one of {list(METHODS)}")
+    if (method == FEEDBACK_LOOP) != (control_vector is not None):
+        raise InputError(
+            f"--control-vector: {FEEDBACK_LOOP} needs it and no other method takes it; --method is {method}"
+        )
+    require(settings, "mitigate")
+    cell = read_cell(settings)
+    seed, resamples, confidence = interval_settings(settings, "score")
+    instruction = str(settings["mitigate"]["instruction"]) if method == INSTRUCTION else None
+    tables = {
+        suite: read_split(path, HELD_OUT) for suite in SUITES if (path := items_folder / f"{suite}.parquet").exists()
+    }
+    if not tables:
+        raise InputError(
+            f"{items_folder}: has none of {[f'{suite}.parquet' for suite in SUITES]}; run the prompts stage"
+        )
+    sentences = neutral_sentences(texts, "perplexity")[:PERPLEXITY_SENTENCES]
+    before = None if baseline is None else read_table(baseline, RESPONSE_COLUMNS)
+
+    from edgebias.backends.memory_limit import peak_memory_mb
+
+    with open_cell(cell, weights) as backend:
+        n_bytes = 0 if control_vector is None else steer(backend, control_vector)
+        watch = Stopwatch()
+        answered = {
+            suite: answer_items(
+                backend,
+                items_from_table(table, str(items_folder / f"{suite}.parquet"), suite),
+                formats_of(cell, suite),
+                cell.answer,
+                instruction,
+                watch,
+            )
+            for suite, table in tables.items()
+        }
+        record = cost_record(
+            backend, watch, environment=cell.environment, weights=weights, skipped={}, peak_memory_mb=peak_memory_mb()
+        )
+        rows = [_perplexity_row(backend, sentences, instruction, seed, resamples, confidence)]
+        record |= {"method": method, "control_vector_bytes": n_bytes, **_speed(backend, sentences)}
+    parts = [pd.DataFrame(rows, columns=list(SCORE_COLUMNS))]
+    for suite, table in tables.items():
+        joined = join(table, answered[suite], suite=suite, items_name=suite, responses_name=method)
+        parts.append(score_table(joined, suite=suite, seed=seed, resamples=resamples, confidence=confidence))
+        if before is not None and suite in BIAS:
+            reference = before[before["item_id"].isin(table["item_id"])]
+            matched = join(table, reference, suite=suite, items_name=suite, responses_name=str(baseline))
+            parts.append(reductions(matched, joined, suite, seed=seed, resamples=resamples, confidence=confidence))
+    write_responses(pd.concat(answered.values()).sort_values(["item_id", "format"], ignore_index=True), responses)
+    write_csv(pd.concat(parts, ignore_index=True), scores, SORT_BY)
+    write_json(record, cost)
+
+
+def steer(backend: Backend, control_vector: Path) -> int:
+    """Load the vector of ``control_vector`` into ``backend``; return its size in memory (bytes).
+
+    Raises:
+        InputError: the backend cannot be steered, or the vector belongs to another model.
+    """
+    from edgebias.backends.llama import LlamaBackend
+
+    if not isinstance(backend, LlamaBackend):
+        raise InputError(f"environments: {FEEDBACK_LOOP} needs the backend 'llama', not {backend.name!r}")
+    vector = read_control_vector(control_vector, backend.n_layer, backend.n_embd)
+    backend.set_control_vector(vector)
+    return int(vector[1:].nbytes)
+
+
+def reductions(
+    before: pd.DataFrame, after: pd.DataFrame, suite: str, *, seed: int, resamples: int, confidence: float
+) -> pd.DataFrame:
+    """Relative reduction of bias by format, in per cent: ``100 (|b0 - ideal| - |b1 - ideal|) / |b0 - ideal|``.
+
+    100 is the ideal; below 0 the method made things worse. The interval is the paired cluster bootstrap. NaN where the
+    interval of the unmitigated bias covers the ideal: there is nothing to reduce.
+
+    Args:
+        before: responses of the method ``none`` joined with their items.
+        after: responses of this method to the same items.
+        suite: a key of `BIAS`.
+        seed: of the bootstrap.
+        resamples: bootstrap samples.
+        confidence: of the interval.
+    """
+    metric = families()[suite].metric(BIAS[suite])
+    rows = []
+    for form in sorted(set(before["format"]) & set(after["format"])):
+        first, second = (add_up(metric, cell_answers(joined[joined["format"] == form])) for joined in (before, after))
+        first, second = align(first, second)
+        rng = generator(seed, "mitigate", suite, form)
+        plain = bootstrap(
+            first,
+            metric.formula,
+            bounds=(metric.low, metric.high),
+            resamples=resamples,
+            confidence=confidence,
+            rng=rng,
+        )
+        width = first.sums.shape[1]
+
+        def formula(totals: npt.NDArray[np.float64], width: int = width) -> npt.NDArray[np.float64]:
+            old = np.abs(metric.formula(totals[..., :width]) - metric.ideal)
+            new = np.abs(metric.formula(totals[..., width:]) - metric.ideal)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.asarray(np.where(old > 0, 100.0 * (old - new) / old, np.nan), dtype=np.float64)
+
+        both = Clusters(first.names, first.strata, np.hstack([first.sums, second.sums]))
+        interval = bootstrap(
+            both, formula, bounds=(-np.inf, 100.0), resamples=resamples, confidence=confidence, rng=rng
+        )
+        headroom = not plain.low <= metric.ideal <= plain.high
+        rows.append(
+            {
+                "suite": suite,
+                "format": form,
+                "category": "all",
+                "metric": "relative_reduction",
+                "estimate": interval.estimate if headroom else np.nan,
+                "low": interval.low if headroom else np.nan,
+                "high": interval.high if headroom else np.nan,
+                "n": int((after["format"] == form).sum()),
+                "n_clusters": len(both.contributing()),
+                "coverage": 1.0,
+                "n_refusal": 0,
+                "n_unparsed": 0,
+                "n_blank": 0,
+                "ideal": 100.0,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+
+
+def _perplexity_row(
+    backend: Backend, sentences: Sequence[str], instruction: str | None, seed: int, resamples: int, confidence: float
+) -> dict[str, Any]:
+    """Perplexity of neutral text as the model is served: after the instruction, where there is one."""
+    prompt, space = (Prompt(text=""), "") if instruction is None else (Prompt(text=instruction.strip()), " ")
+    scored = list(backend.score([OptionRequest(prompt, (space + sentence,)) for sentence in sentences]))
+    clusters = Clusters(
+        np.array([f"{place:04d}" for place in range(len(scored))]),
+        np.array(["neutral"] * len(scored)),
+        np.array([[-score.logprobs[0], float(score.n_tokens[0])] for score in scored]),
+    )
+    interval = bootstrap(
+        clusters,
+        lambda totals: np.exp(totals[..., 0] / totals[..., 1]),
+        bounds=(1.0, np.inf),
+        resamples=resamples,
+        confidence=confidence,
+        rng=generator(seed, "mitigate", NEUTRAL),
+    )
+    return {
+        "suite": NEUTRAL,
+        "format": "likelihood",
+        "category": "all",
+        "metric": "perplexity",
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "n": len(scored),
+        "n_clusters": len(scored),
+        "coverage": 1.0,
+        "n_refusal": 0,
+        "n_unparsed": 0,
+        "n_blank": 0,
+        "ideal": np.nan,
+    }
+
+
+def _speed(backend: Backend, sentences: Sequence[str]) -> dict[str, float | None]:
+    """Median ms per token of reading a fixed text and of writing after it."""
+    third = len(sentences) // SPEED_PROMPTS
+    prefill, generation = [], []
+    for number in range(SPEED_PROMPTS):
+        prompt = Prompt(text=" ".join(sentences[number * third : (number + 1) * third][:6]))
+        read = backend.usage().prompt_tokens
+        first = _seconds(backend, prompt, 1)[0]
+        prefill.append(1000.0 * first / max(1, backend.usage().prompt_tokens - read))
+        again = _seconds(backend, prompt, 1)[0]
+        seconds, written = _seconds(backend, prompt, SPEED_TOKENS + 1)
+        if written > 1:
+            generation.append(1000.0 * (seconds - again) / (written - 1))
+    return {
+        "prefill_ms_per_token": float(np.median(prefill)),
+        "generation_ms_per_token": float(np.median(generation)) if generation else None,
+    }
+
+
+def _seconds(backend: Backend, prompt: Prompt, tokens: int) -> tuple[float, int]:
+    start = time.perf_counter()
+    (generation,) = backend.generate([GenerationRequest(prompt)], GenerationSettings(max_new_tokens=tokens))
+    return time.perf_counter() - start, generation.n_tokens

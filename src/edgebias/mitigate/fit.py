@@ -1,0 +1,183 @@
+"""Fit the feedback loop on the calibration items of the forced-choice suite, and export what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from edgebias.backends.llama import LlamaBackend
+from edgebias.errors import InputError
+from edgebias.files import write_csv, write_json
+from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
+from edgebias.infer.cell import read_cell
+from edgebias.infer.items import Item, items_from_table
+from edgebias.metrics import families
+from edgebias.mitigate.controller import ControllerSettings, Vector
+from edgebias.mitigate.directions import GRADIENT, SOURCES, Directions, contrasts, difference_of_means, gradient
+from edgebias.mitigate.held_out import CALIBRATION, read_split
+from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Plant, run_loop
+from edgebias.mitigate.vector_file import model_hint, write_control_vector
+from edgebias.score.table import cell_answers, join, measure
+from edgebias.settings import require
+from edgebias.stats.seeds import generator
+from edgebias.variants.perplexity import mean_negative_log_likelihood, neutral_sentences, sentence_scorer
+
+SUITE = "forced_choice"
+METRIC = "stereotype_rate"
+"""What drives the loop: per cent of stereotype-consistent choices by length-normalised likelihood."""
+
+GUARD_TOKENS = 256
+"""Tokens of neutral text on which the guard reads perplexity in each round."""
+
+RESAMPLES, CONFIDENCE = 1000, 0.95
+"""The interval of a calibration pass; it decides when the loop stops, and is not a reported score."""
+
+
+def constraint_weights(n_layers: int) -> Vector:
+    """The predefined constraint weight of each layer, 0 to 1: a squared sine with its peak in the middle.
+
+    The first layers carry spelling and the last ones the choice of the next word; what a text says about a group is
+    held between. Layer 0 has weight 0, since llama.cpp cannot steer it.
+    """
+    return np.sin(np.pi * np.arange(n_layers) / n_layers) ** 2
+
+
+def fit(
+    settings: dict[str, Any],
+    *,
+    items_folder: Path,
+    texts: Path,
+    weights: Path,
+    control_vector: Path,
+    trajectory: Path,
+    state: Path,
+) -> None:
+    """Find directions, run the loop, write the vector, the trajectory and the state.
+
+    Raises:
+        InputError: settings, items or weights are unusable.
+    """
+    cell = read_cell(settings)
+    loop_settings, source = _read_loop(settings)
+    items_path = items_folder / f"{SUITE}.parquet"
+    table = read_split(items_path, CALIBRATION)
+    items = items_from_table(table, str(items_path), SUITE)
+    sentences = neutral_sentences(texts, "fit")
+    pairs = contrasts(items)
+    if not pairs:
+        raise InputError(f"{items_path}: no calibration item has a stereotype and an anti_stereotype option")
+    start_token = cell.model.get("start_token")
+    directions = gradient(weights, pairs, start_token) if source == GRADIENT else None
+    with LlamaBackend(
+        weights,
+        threads=int(cell.environment["threads"]),
+        context=int(cell.environment["context"]),
+        start_token=start_token,
+        capture_hidden=directions is None,
+    ) as backend:
+        found = directions or difference_of_means(backend, pairs)
+        plant = _plant(backend, found, table, items, sentences, cell.answer)
+        result = run_loop(plant, constraint_weights(backend.n_layer), loop_settings)
+    write_control_vector(found.vector(result.gains), control_vector, model_hint(weights))
+    write_csv(result.trajectory, trajectory, ["round"])
+    write_json(_state(result, found, loop_settings, len(items)), state)
+
+
+def _plant(
+    backend: LlamaBackend,
+    directions: Directions,
+    table: pd.DataFrame,
+    items: Sequence[Item],
+    sentences: Sequence[str],
+    answer: AnswerSettings,
+) -> Plant:
+    stream = _stream(items, answer.seed)
+    metric = families()[SUITE].metric(METRIC)
+
+    def apply(gains: Vector) -> float:
+        vector = directions.vector(gains)
+        backend.set_control_vector(vector)
+        return float(np.linalg.norm(vector))
+
+    def judge(count: int) -> list[bool]:
+        asked = [next(stream) for _ in range(count)]
+        outcomes: list[bool] = []
+        for item in asked:
+            (outcome,) = answer_items(backend, [item], [LIKELIHOOD], answer)["outcome"]
+            if outcome in ("stereotype", "anti_stereotype"):
+                outcomes.append(outcome == "stereotype")
+        return outcomes
+
+    def full_pass() -> PassResult:
+        responses = answer_items(backend, items, [LIKELIHOOD], answer)
+        joined = join(table, responses, suite=SUITE, items_name="calibration items", responses_name="calibration pass")
+        row = measure(
+            metric,
+            cell_answers(joined),
+            rng=generator(answer.seed, "mitigate", "calibration"),
+            resamples=RESAMPLES,
+            confidence=CONFIDENCE,
+        )
+        return PassResult(float(row["estimate"]), float(row["low"]), float(row["high"]))
+
+    def perplexity() -> float:
+        return mean_negative_log_likelihood(sentence_scorer(backend.score), sentences, GUARD_TOKENS).value
+
+    return Plant(apply, judge, full_pass, perplexity)
+
+
+def _stream(items: Sequence[Item], seed: int) -> Iterator[Item]:
+    """Items for ever: each pass over them is in a new seeded order in which the categories take turns."""
+    number = 0
+    while True:
+        rng = generator(seed, "mitigate", "stream", str(number))
+        queues: dict[str, list[Item]] = {}
+        for place in rng.permutation(len(items)):
+            queues.setdefault(items[place].category, []).append(items[place])
+        while queues:
+            for category in sorted(queues):
+                yield queues[category].pop()
+                if not queues[category]:
+                    del queues[category]
+        number += 1
+
+
+def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
+    require(settings, "mitigate")
+    values = settings["mitigate"]
+    if not isinstance(values, dict):
+        raise InputError("--settings: mitigate must be a mapping")
+    require(values, "window", "rounds", "proportional", "integral", "max_gain", "perplexity_budget", "directions")
+    if values["directions"] not in SOURCES:
+        raise InputError(f"mitigate.directions: {values['directions']!r} is unknown; choose one of {list(SOURCES)}")
+    try:
+        controller = ControllerSettings(
+            float(values["proportional"]), float(values["integral"]), float(values["max_gain"])
+        )
+        window, rounds, budget = int(values["window"]), int(values["rounds"]), float(values["perplexity_budget"])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"mitigate: {error}; see workflow/schemas/params.schema.yaml") from error
+    return LoopSettings(controller, window, rounds, budget), str(values["directions"])
+
+
+def _state(result: LoopResult, directions: Directions, settings: LoopSettings, n_items: int) -> dict[str, Any]:
+    def passed(one: PassResult) -> dict[str, float]:
+        return {"bias": one.bias, "low": one.low, "high": one.high}
+
+    return {
+        "directions": directions.source,
+        "converged": result.converged,
+        "rounds": result.rounds,
+        "calibration_items": n_items,
+        "window": settings.window,
+        "calibration_before": passed(result.before),
+        "calibration_after": passed(result.after),
+        "perplexity_before": result.perplexity_before,
+        "perplexity_after": result.perplexity_after,
+        "gains": [float(gain) for gain in result.gains],
+        "residual_norms": [float(norm) for norm in directions.residual_norm],
+    }

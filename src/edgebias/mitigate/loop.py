@@ -1,0 +1,156 @@
+"""The feedback loop in calibration mode: steer, judge outputs, correct the gains, until the bias covers its ideal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from edgebias.mitigate.controller import (
+    IDEAL,
+    ControllerSettings,
+    Vector,
+    initial_state,
+    shrink,
+    signed_error,
+    update,
+    window_bias,
+)
+
+SHRINKS = 12
+"""The guard gives up after this many shrinks in one round; the gains are then below 4 % of what they were."""
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """Bias (per cent) over all calibration items at frozen gains, with its cluster-bootstrap interval."""
+
+    bias: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Plant:
+    """What the loop steers: a live model behind four functions, so that the loop can be tested without one."""
+
+    apply: Callable[[Vector], float]
+    """Set the gains; returns the norm of the whole control vector."""
+    judge: Callable[[int], Sequence[bool]]
+    """Judge the next n calibration outputs: True for a stereotype-consistent one; other kinds left out."""
+    full_pass: Callable[[], PassResult]
+    """Judge all calibration items at the present gains."""
+    perplexity: Callable[[], float]
+    """Perplexity of neutral text at the present gains."""
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """The controller's coefficients, the window (outputs), the most rounds, and the guard's budget (a share)."""
+
+    controller: ControllerSettings
+    window: int
+    rounds: int
+    perplexity_budget: float
+
+
+@dataclass(frozen=True)
+class LoopResult:
+    """The gains that are frozen and shipped, the passes before and after, and the trajectory."""
+
+    gains: Vector
+    before: PassResult
+    after: PassResult
+    perplexity_before: float
+    perplexity_after: float
+    converged: bool
+    rounds: int
+    trajectory: pd.DataFrame
+
+
+def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResult:
+    """Close the loop; see ``docs/mitigation.md`` for the rules.
+
+    Round 0 is a pass over all calibration items without steering. Each later round corrects the gains by the error
+    of the last window, lets the guard shrink them while perplexity is over budget, and judges the next ``window``
+    outputs. When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides:
+    the loop has converged when its interval covers the ideal and its bias is as near as one output of a window.
+    If no pass says so, the gains of the pass nearest the ideal are kept and ``converged`` is False.
+    """
+    tolerance = 100.0 / settings.window
+    state = initial_state(len(weights), settings.controller)
+    norm = plant.apply(state.gain)
+    perplexity_before = perplexity = plant.perplexity()
+    budget = perplexity_before * (1.0 + settings.perplexity_budget)
+    before = plant.full_pass()
+    best, best_gains, best_perplexity = before, state.gain, perplexity
+    bias, guarded = before.bias, False
+    converged = _covers(before, tolerance)
+    rows = [_row(0, bias, before, guarded, converged, perplexity, norm, state.gain)]
+    outputs: list[bool] = []
+    number = 0
+    while not converged and number < settings.rounds:
+        number += 1
+        state = update(state, signed_error(bias), weights, settings.controller)
+        norm, perplexity, guarded = plant.apply(state.gain), plant.perplexity(), False
+        for _ in range(SHRINKS):
+            if perplexity <= budget:
+                break
+            guarded = True
+            state = shrink(state)
+            norm, perplexity = plant.apply(state.gain), plant.perplexity()
+        outputs += plant.judge(settings.window)
+        bias = window_bias(outputs, settings.window)
+        confirmation = None
+        if abs(bias - IDEAL) <= tolerance or number == settings.rounds:
+            confirmation = plant.full_pass()
+            converged = _covers(confirmation, tolerance)
+            if perplexity <= budget and abs(confirmation.bias - IDEAL) < abs(best.bias - IDEAL):
+                best, best_gains, best_perplexity = confirmation, state.gain, perplexity
+        rows.append(_row(number, bias, confirmation, guarded, converged, perplexity, norm, state.gain))
+        if confirmation is not None:
+            bias = confirmation.bias
+    return LoopResult(
+        gains=best_gains,
+        before=before,
+        after=best,
+        perplexity_before=perplexity_before,
+        perplexity_after=best_perplexity,
+        converged=converged,
+        rounds=number,
+        trajectory=pd.DataFrame(rows),
+    )
+
+
+def _covers(result: PassResult, tolerance: float) -> bool:
+    return result.low <= IDEAL <= result.high and abs(result.bias - IDEAL) <= tolerance
+
+
+def _row(
+    number: int,
+    bias: float,
+    confirmation: PassResult | None,
+    guarded: bool,
+    converged: bool,
+    perplexity: float,
+    norm: float,
+    gain: npt.NDArray[np.float64],
+) -> dict[str, float | int]:
+    passed = confirmation or PassResult(float("nan"), float("nan"), float("nan"))
+    return {
+        "round": number,
+        "bias": bias,
+        "error": bias - IDEAL,
+        "gain": float(np.abs(gain).max()),
+        "norm": norm,
+        "perplexity": perplexity,
+        "guard": int(guarded),
+        "converged": int(converged),
+        "pass_bias": passed.bias,
+        "pass_low": passed.low,
+        "pass_high": passed.high,
+        **{f"gain_{layer:02d}": float(gain[layer]) for layer in range(1, len(gain))},
+    }

@@ -1,0 +1,1 @@
+"""The parity gate: the same weights must give the same log-probabilities in two backends."""

@@ -1,0 +1,1 @@
+"""Turn raw benchmarks, and our own templates, into tables of items."""

@@ -1,0 +1,437 @@
+"""The six figures, as deterministic SVG: fixed hash salt, no date, text as paths."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from edgebias.report.answer import ALPHA, KINDS, cell_name, held_out
+from edgebias.report.numbers import MINUS, p_value
+from edgebias.report.primary import PANELS, ideal_of, primary_contrasts, primary_metric
+from edgebias.report.study import Cell, Study
+from edgebias.report.tables import perplexity_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette, which readers with any colour vision can tell apart."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""Every series has a marker of its own as well: no figure depends on colour."""
+STYLE: Any = {
+    "svg.hashsalt": "edgebias",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.edgecolor": "#555555",
+    "axes.labelcolor": "#222222",
+    "xtick.color": "#444444",
+    "ytick.color": "#222222",
+    "grid.color": "#dddddd",
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn figure with the words that a reader needs."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class _Plan:
+    name: str
+    title: str
+    caption: str
+    alt: str
+    draw: Callable[[Study], Canvas | None]
+
+
+def draw_all(study: Study) -> list[Figure]:
+    """Every figure whose data the study has, in the order of the page."""
+    import matplotlib
+
+    matplotlib.use("svg", force=True)
+    from matplotlib import rc_context
+
+    figures = []
+    for plan in PLANS:
+        with rc_context(STYLE):
+            canvas = plan.draw(study)
+            if canvas is not None:
+                figures.append(Figure(plan.name, plan.title, plan.caption, plan.alt, _svg(canvas)))
+    return figures
+
+
+def _svg(canvas: Canvas) -> str:
+    buffer = io.StringIO()
+    canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def _canvas(width: float, height: float, columns: int, **options: Any) -> tuple[Canvas, list[Axes]]:
+    """One row of axes on a figure that no global state knows of."""
+    from matplotlib.figure import Figure as Matplotlib
+
+    canvas = Matplotlib(figsize=(width, height), layout="constrained")
+    axes = canvas.subplots(1, columns, squeeze=False, **options)
+    return canvas, list(axes[0])
+
+
+def _bars(low: float, estimate: float, high: float) -> list[list[float]]:
+    return [[max(estimate - low, 0.0)], [max(high - estimate, 0.0)]]
+
+
+def _row_names(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def _scores(study: Study) -> Canvas | None:
+    """Primary metric of each suite by cell, with interval and ideal value."""
+    present = set(zip(study.scores["suite"], study.scores["metric"], strict=True))
+    drawn = [panel for panel in PANELS if panel in present]
+    for suite in study.suites:
+        if (chosen := primary_metric(suite, study.scores)) and suite not in {name for name, _ in drawn}:
+            drawn.append((suite, chosen[1]))
+    if not drawn:
+        return None
+    environments = list(dict.fromkeys(cell.environment for cell in study.cells))
+    canvas, panels = _canvas(2.0 + 1.55 * len(drawn), 1.1 + 0.33 * len(study.cells), len(drawn), sharey=True)
+    for axes, (suite, metric) in zip(panels, drawn, strict=True):
+        rows = study.scores[
+            (study.scores["suite"] == suite) & (study.scores["metric"] == metric) & (study.scores["category"] == "all")
+        ]
+        formats = sorted(rows["format"].unique(), key=lambda name: name != "likelihood")
+        ideal = ideal_of(study.scores, suite, metric)
+        if math.isfinite(ideal):
+            axes.axvline(ideal, color="#222222", linestyle="--", linewidth=1)
+        for position, cell in enumerate(study.cells):
+            here = _of_cell(rows, cell)
+            for step, form in enumerate(formats):
+                for _, row in here[here["format"] == form].iterrows():
+                    if not math.isfinite(row["estimate"]):
+                        continue
+                    offset = (step - (len(formats) - 1) / 2) * 0.34
+                    colour = COLOURS[environments.index(cell.environment) % len(COLOURS)]
+                    axes.errorbar(
+                        row["estimate"],
+                        position + offset,
+                        xerr=_bars(row["low"], row["estimate"], row["high"]),
+                        fmt="o" if form == "likelihood" else "s",
+                        markerfacecolor=colour if form == "likelihood" else "white",
+                        color=colour,
+                        markersize=4.5,
+                        elinewidth=1.2,
+                    )
+        axes.set_title(suite.replace("_", " "))
+        axes.set_xlabel(_wrapped(metric))
+        axes.grid(axis="x")
+        axes.set_axisbelow(True)
+    _row_names(panels[0], [study.label(cell) for cell in study.cells])
+    return canvas
+
+
+def _contrasts(study: Study) -> Canvas | None:
+    """Forest plot of paired differences."""
+    rows = pd.concat([primary_contrasts(suite, study.contrasts, study.scores) for suite in study.suites])
+    if rows.empty:
+        return None
+    pairs = sorted(
+        {(str(row["kind"]), row["cell_a"], row["cell_b"]) for _, row in rows.iterrows()},
+        key=lambda pair: (KINDS.index(pair[0]), pair[1], pair[2]),
+    )
+    suites = [suite for suite in study.suites if suite in set(rows["suite"])]
+    canvas, panels = _canvas(2.6 + 1.75 * len(suites), 1.1 + 0.42 * len(pairs), len(suites), sharey=True)
+    for axes, suite in zip(panels, suites, strict=True):
+        axes.axvline(0, color="#222222", linewidth=1)
+        for _, row in rows[rows["suite"] == suite].iterrows():
+            kind = str(row["kind"])
+            position = pairs.index((kind, row["cell_a"], row["cell_b"]))
+            significant = row["p_corrected"] < ALPHA
+            colour = COLOURS[KINDS.index(kind)]
+            axes.errorbar(
+                row["difference"],
+                position,
+                xerr=_bars(row["low"], row["difference"], row["high"]),
+                fmt=("o", "D", "s")[KINDS.index(kind)],
+                color=colour,
+                markerfacecolor=colour if significant else "white",
+                markersize=5,
+                elinewidth=1.3,
+            )
+            axes.annotate(
+                p_value(float(row["p_corrected"])) + (" *" if row["format"] == "letter" else ""),
+                (row["difference"], position),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=6.5,
+                color="#333333",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
+            )
+        metrics = sorted({str(name) for name in rows[rows["suite"] == suite]["metric"]})
+        axes.set_title(suite.replace("_", " "))
+        axes.set_xlabel("difference in\n" + "\nor ".join(_wrapped(name) for name in metrics))
+        axes.margins(x=0.18)
+        axes.grid(axis="x")
+        axes.set_axisbelow(True)
+    _row_names(
+        panels[0],
+        [f"{cell_name(a, study.several_models)}\n{MINUS} {cell_name(b, study.several_models)}" for _, a, b in pairs],
+    )
+    return canvas
+
+
+def _over_time(study: Study) -> Canvas | None:
+    """Windowed stereotype rate against round."""
+    table = study.rounds
+    if table.empty:
+        return None
+    modes = sorted(table["mode"].unique(), key=lambda mode: mode != "conversation")
+    canvas, panels = _canvas(8.6, 3.3, len(modes), sharey=True)
+    cells = [cell for cell in study.cells if not _of_cell(table, cell).empty]
+    for axes, mode in zip(panels, modes, strict=True):
+        axes.axhline(50, color="#222222", linestyle="--", linewidth=1)
+        for position, cell in enumerate(cells):
+            rows = _of_cell(table[table["mode"] == mode], cell)
+            if rows.empty:
+                continue
+            colour = COLOURS[position % len(COLOURS)]
+            by_conversation = rows.pivot_table(index="round", columns="conversation", values="stereotype_rate")
+            if by_conversation.shape[1] > 1:
+                axes.plot(by_conversation.index, by_conversation, color=colour, linewidth=0.5, alpha=0.45)
+            mean = by_conversation.mean(axis=1)
+            axes.plot(
+                mean.index,
+                mean,
+                color=colour,
+                marker=MARKERS[position % len(MARKERS)],
+                markevery=max(len(mean) // 8, 1),
+                markersize=4,
+                linewidth=1.2,
+                label=study.label(cell),
+            )
+        axes.set_title(mode)
+        axes.set_xlabel("round")
+        axes.grid(axis="y")
+        axes.set_ylim(-2, 102)
+    panels[0].set_ylabel("stereotype rate (%), last 32 rounds")
+    handles, labels = panels[0].get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=2)
+    return canvas
+
+
+def _trajectory(study: Study) -> Canvas | None:
+    """Bias and gain of the feedback loop, one panel a column."""
+    table = study.trajectory
+    columns = [column for column in TRAJECTORY_COLUMNS if column in table.columns]
+    if not columns:
+        return None
+    canvas, panels = _canvas(2.9 * len(columns), 2.7, len(columns))
+    table = table.sort_values("round")
+    for position, (axes, column) in enumerate(zip(panels, columns, strict=True)):
+        axes.plot(
+            table["round"],
+            table[column],
+            color=COLOURS[position],
+            marker=MARKERS[position],
+            markersize=3.5,
+            linewidth=1.2,
+        )
+        ideal = TRAJECTORY_COLUMNS[column]
+        if ideal is not None:
+            axes.axhline(ideal, color="#222222", linestyle="--", linewidth=1)
+        axes.set_title(column.replace("_", " "))
+        axes.set_xlabel("round of the loop")
+        axes.grid(axis="y")
+    return canvas
+
+
+TRAJECTORY_COLUMNS: dict[str, float | None] = {"bias": 50.0, "error": 0.0, "gain": None, "perplexity": None}
+"""Columns of the trajectory that are drawn, with the value that the controller steers to."""
+
+
+def _mitigation(study: Study) -> Canvas | None:
+    """Bias against utility, one point a method."""
+    table = held_out(study.mitigation)
+    table = table[table["category"] == "all"]
+    bias = primary_metric("forced_choice", table) or next(
+        (pick for suite in study.suites if (pick := primary_metric(suite, table)) is not None), None
+    )
+    utility = [metric for metric in UTILITY_METRICS if metric in set(table["metric"])]
+    if bias is None or not utility:
+        return None
+    canvas, panels = _canvas(3.4 * len(utility) + 0.6, 3.1, len(utility), sharex=True)
+    bias_rows = table[(table["metric"] == bias[1]) & (table["format"] == bias[0])].set_index("method")
+    ideal = float(bias_rows["ideal"].iloc[0])
+    for axes, metric in zip(panels, utility, strict=True):
+        rows = table[table["metric"] == metric]
+        form = "likelihood" if "likelihood" in set(rows["format"]) else sorted(rows["format"].unique())[0]
+        rows = rows[rows["format"] == form].drop_duplicates("method").set_index("method")
+        for position, method in enumerate(study.methods):
+            if method not in rows.index or method not in bias_rows.index:
+                continue
+            x, y = bias_rows.loc[[method]].iloc[0], rows.loc[[method]].iloc[0]
+            axes.errorbar(
+                x["estimate"],
+                y["estimate"],
+                xerr=_bars(x["low"], x["estimate"], x["high"]),
+                yerr=_bars(y["low"], y["estimate"], y["high"]),
+                fmt=MARKERS[position % len(MARKERS)],
+                color=COLOURS[position % len(COLOURS)],
+                label=method.replace("_", " "),
+                elinewidth=1.1,
+            )
+        if math.isfinite(ideal):
+            axes.axvline(ideal, color="#222222", linestyle="--", linewidth=1)
+        axes.set_xlabel(bias[1].replace("_", " "))
+        axes.set_ylabel(metric.replace("_", " "))
+        axes.grid()
+        axes.set_axisbelow(True)
+    handles, labels = panels[0].get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=max(len(labels), 1))
+    return canvas
+
+
+UTILITY_METRICS = ("accuracy_ambiguous", "accuracy_disambiguated", "lms", "perplexity")
+"""What a mitigation method must not spoil, in the order of the panels."""
+
+
+def _variants(study: Study) -> Canvas | None:
+    """Bits per weight and perplexity of each build against bias."""
+    suite = "forced_choice" if "forced_choice" in study.suites else study.suites[0]
+    chosen = primary_metric(suite, study.scores)
+    axes_of = [column for column in ("bits_per_weight", "perplexity") if any(column in v for v in study.variants)]
+    if chosen is None or not axes_of:
+        return None
+    canvas, panels = _canvas(3.6 * len(axes_of) + 0.8, 3.1, len(axes_of), sharey=True)
+    environment = study.builds["edge"].environment
+    rows = study.scores[
+        (study.scores["suite"] == suite)
+        & (study.scores["format"] == chosen[0])
+        & (study.scores["metric"] == chosen[1])
+        & (study.scores["category"] == "all")
+    ]
+    drawn = 0
+    for position, record in enumerate(study.variants):
+        found = _of_cell(rows, Cell(environment, str(record["model"]), str(record["variant"])))
+        if found.empty or not math.isfinite(found.iloc[0]["estimate"]):
+            continue
+        drawn += 1
+        row = found.iloc[0]
+        for axes, column in zip(panels, axes_of, strict=True):
+            value = perplexity_of(record) if column == "perplexity" else record.get(column)
+            if not isinstance(value, int | float):
+                continue
+            axes.errorbar(
+                value,
+                row["estimate"],
+                yerr=_bars(row["low"], row["estimate"], row["high"]),
+                fmt=MARKERS[position % len(MARKERS)],
+                color=COLOURS[position % len(COLOURS)],
+                label=str(record["variant"]),
+                elinewidth=1.1,
+            )
+    if not drawn:
+        return None
+    ideal = ideal_of(study.scores, suite, chosen[1])
+    for axes, column in zip(panels, axes_of, strict=True):
+        if math.isfinite(ideal):
+            axes.axhline(ideal, color="#222222", linestyle="--", linewidth=1)
+        axes.set_xlabel(column.replace("_", " "))
+        axes.grid()
+        axes.set_axisbelow(True)
+    panels[0].set_ylabel(f"{chosen[1].replace('_', ' ')}\n({suite.replace('_', ' ')}, {environment})")
+    handles, labels = panels[0].get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=3)
+    return canvas
+
+
+def _wrapped(metric: str) -> str:
+    """A metric's name on lines of about two words."""
+    return textwrap.fill(metric.replace("_", " "), 16)
+
+
+def _of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    return table[
+        (table["environment"] == cell.environment) & (table["model"] == cell.model) & (table["variant"] == cell.variant)
+    ]
+
+
+PLANS = (
+    _Plan(
+        "scores",
+        "Bias by environment and variant",
+        "One panel a suite, one row a cell. Filled circles: log-likelihood of the options. Open squares: generated "
+        "letters. Bars: interval from a bootstrap over clusters. Dashed line: the metric's ideal value; a point left "
+        "of it is not better than a point right of it.",
+        "Dot plot of each suite's bias metric by cell with intervals; the same numbers are in the score tables.",
+        _scores,
+    ),
+    _Plan(
+        "contrasts",
+        "Paired differences",
+        "Each row is one cell minus another on the same items. Circles: the same build in two environments. Diamonds:"
+        " a "
+        "compressed build minus the uncompressed one. Squares: the build that ships to the edge minus the others, "
+        "environment "
+        "and compression together. Filled: significant at 0.05 after the correction; open: not. p is the corrected "
+        "one. An asterisk marks pairs compared by generated letters, because one of the two gives no log-"
+        "probabilities.",
+        "Forest plot of paired differences with intervals; the same numbers are in the contrast table.",
+        _contrasts,
+    ),
+    _Plan(
+        "over_time",
+        "Over time",
+        "Share of stereotyped choices in the window of 32 rounds that ends at each round. Conversation: earlier "
+        "exchanges stay in the "
+        "prompt; thin lines are single conversations, thick ones their mean. Independent: unchanged prompts again and "
+        "again, so any trend is noise by construction. Dashed line: 50 %.",
+        "Line chart of the windowed stereotype rate against the round, by cell; slopes are in the over-time table.",
+        _over_time,
+    ),
+    _Plan(
+        "trajectory",
+        "The feedback loop at work",
+        "State of the loop after each update, on calibration items only; dashed line: what the loop steers to. "
+        "Bias: stereotype rate in the window; gain: the largest over the layers; perplexity: of neutral texts.",
+        "Line charts of the feedback loop's bias, error, gain and perplexity by round; the values are in "
+        "trajectory.csv.",
+        _trajectory,
+    ),
+    _Plan(
+        "mitigation",
+        "Bias against utility",
+        "One point a method, on held-out items. A method is useful where it moves to the dashed line (ideal "
+        "bias) while accuracy and lms do not fall and perplexity does not rise. Bars: intervals.",
+        "Scatter plot of bias against utility for each mitigation method; the same numbers are in the mitigation "
+        "table.",
+        _mitigation,
+    ),
+    _Plan(
+        "variants",
+        "Size and quality of a build against its bias",
+        "One point a build, in the edge environment. Bits per weight are those found in the file. Dashed line: ideal.",
+        "Scatter plots of bits per weight and perplexity against bias; the same numbers are in the tables of builds.",
+        _variants,
+    ),
+)

@@ -1,0 +1,48 @@
+"""How a number looks: always with its interval, never more digits than the interval supports."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"
+ABSENT = "\N{EN DASH}"
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """``value`` with ``digits`` significant digits, a real minus sign, and a dash for what is undefined."""
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return ABSENT
+    if isinstance(value, int) or (float(value).is_integer() and (value == 0 or abs(value) >= 10)):
+        return f"{int(value):,}".replace("-", MINUS)
+    size = abs(value)
+    decimals = digits if size < 1 else max(digits - 1 - int(math.log10(size)), 0)
+    text = f"{value:,.{decimals}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """As `number`, with a plus sign before positive values."""
+    text = number(value, digits)
+    return f"+{text}" if math.isfinite(value) and value > 0 and any(c in "123456789" for c in text) else text
+
+
+def interval(low: float, high: float, digits: int = 3) -> str:
+    """``[low, high]``, or a dash where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ABSENT
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def p_value(value: float) -> str:
+    """``p = 0.012`` or ``p < 0.001``."""
+    if not math.isfinite(value):
+        return f"p {ABSENT}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def percent(value: float, decimals: int = 1) -> str:
+    """A share as a percentage."""
+    return f"{100 * value:.{decimals}f} %".replace("-", MINUS) if math.isfinite(value) else ABSENT

@@ -1,0 +1,282 @@
+"""Everything that the report reads, gathered into one record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgebias.errors import InputError
+from edgebias.files import read_json, read_table
+from edgebias.settings import require
+
+OUTCOMES = ("stereotype", "anti_stereotype", "unknown", "refusal", "unparsed", "blank")
+SCORE_COLUMNS = (
+    "suite",
+    "format",
+    "category",
+    "metric",
+    "estimate",
+    "low",
+    "high",
+    "n",
+    "n_clusters",
+    "coverage",
+    "ideal",
+)
+CONTRAST_COLUMNS = (
+    "kind",
+    "cell_a",
+    "cell_b",
+    "suite",
+    "format",
+    "metric",
+    "estimate_a",
+    "estimate_b",
+    "difference",
+    "low",
+    "high",
+    "p_corrected",
+    "minimum_detectable_effect",
+)
+RESPONSE_COLUMNS = ("item_id", "format", "text", "outcome")
+ITEM_COLUMNS = ("item_id", "suite", "category", "context", "question", "options", "permutation")
+PAPER_COLUMNS = ("id", "value", "unit", "what", "source", "section", "note")
+CELL = ["environment", "model", "variant"]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One environment, model and variant."""
+
+    environment: str
+    model: str
+    variant: str
+
+    @property
+    def label(self) -> str:
+        """Short name for axes and rows."""
+        return f"{self.environment} {self.variant}"
+
+    @property
+    def key(self) -> str:
+        """The name that contrasts use."""
+        return f"{self.environment}/{self.model}/{self.variant}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the cell lies below a results folder."""
+        return Path(self.environment, self.model, self.variant)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the inputs lie, as on the command line."""
+
+    prompts: Path
+    variants: Path
+    responses: Path
+    scores: Path
+    cost: Path
+    parity: Path
+    contrasts: Path
+    headline: Path
+    mitigation: Path
+    provenance: Path
+    paper: Path
+
+
+@dataclass(frozen=True)
+class Study:
+    """The whole study in memory; every table has the columns of docs/contracts.md plus the cell's."""
+
+    title: str
+    suites: tuple[str, ...]
+    methods: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    builds: Mapping[str, Cell]
+    """The cell that stands for `edge`, `desktop` and `cloud`."""
+    environments: Mapping[str, Mapping[str, Any]]
+    models: Mapping[str, Mapping[str, Any]]
+    scores: pd.DataFrame
+    outcomes: pd.DataFrame
+    """Counts of the six outcomes by cell, suite and format."""
+    written: pd.DataFrame
+    """Every text that a model wrote, joined to what it was asked."""
+    costs: pd.DataFrame
+    over_time: pd.DataFrame
+    rounds: pd.DataFrame
+    contrasts: pd.DataFrame
+    headline: Mapping[str, Any]
+    mitigation: pd.DataFrame
+    mitigation_costs: pd.DataFrame
+    trajectory: pd.DataFrame
+    variants: tuple[Mapping[str, Any], ...]
+    parity: Mapping[str, Mapping[str, Any]]
+    provenance: Mapping[str, Any]
+    paper: pd.DataFrame
+
+    @property
+    def several_models(self) -> bool:
+        """Whether environment and model are confounded in at least one comparison."""
+        return len({cell.model for cell in self.cells}) > 1
+
+    def label(self, cell: Cell) -> str:
+        """The cell's name: with its model only where there is more than one."""
+        return f"{cell.environment} {cell.model} {cell.variant}" if self.several_models else cell.label
+
+
+def read_study(settings: dict[str, Any], sources: Sources) -> Study:
+    """Read every input of the report.
+
+    Raises:
+        InputError: a file that the study's settings promise is absent or broken.
+    """
+    require(settings, "study", "environments")
+    study = settings["study"]
+    require(study, "title", "suites", "cells", "methods", "edge_build", "desktop_build", "cloud_build")
+    cells = tuple(
+        Cell(entry["environment"], entry["model"], variant) for entry in study["cells"] for variant in entry["variants"]
+    )
+    suites = tuple(study["suites"])
+    builds = {name: _cell(study[f"{name}_build"]) for name in ("edge", "desktop", "cloud")}
+    round_cells = [_cell(entry) for entry in study.get("rounds", [])]
+    environments = _section(settings, "environments")
+    answered = [
+        (cell, suite)
+        for cell in cells
+        for suite in suites
+        if _backend(environments, cell) != "openai" or (sources.responses / cell.folder / f"{suite}.parquet").exists()
+    ]
+    items = {
+        suite: read_table(sources.prompts / f"{suite}.parquet", ITEM_COLUMNS).set_index("item_id") for suite in suites
+    }
+    responses = [
+        (cell, suite, read_table(sources.responses / cell.folder / f"{suite}.parquet", RESPONSE_COLUMNS))
+        for cell, suite in answered
+    ]
+    scores = [
+        _tag(read_table(sources.scores / cell.folder / f"{suite}.csv", SCORE_COLUMNS), cell) for cell, suite in answered
+    ]
+    costs = [
+        {**_cell_columns(cell), "suite": suite, **_flat(read_json(sources.cost / cell.folder / f"{suite}.json"))}
+        for cell, suite in answered
+    ]
+    methods = () if _remote(environments, builds["edge"]) else tuple(study["methods"])
+    folder = sources.mitigation / builds["edge"].folder
+    feedback = [method for method in methods if method == "feedback_loop"]
+    return Study(
+        title=str(study["title"]),
+        suites=suites,
+        methods=methods,
+        cells=cells,
+        builds=builds,
+        environments=environments,
+        models=_section(settings, "models"),
+        scores=pd.concat(scores, ignore_index=True),
+        outcomes=pd.concat([_count(cell, suite, table) for cell, suite, table in responses], ignore_index=True),
+        written=pd.concat([_written(cell, items[suite], table) for cell, suite, table in responses], ignore_index=True),
+        costs=pd.DataFrame(costs),
+        over_time=_stack(
+            sources.scores, round_cells, "over_time.csv", ("category", "metric", "estimate", "low", "high")
+        ),
+        rounds=_stack(sources.scores, round_cells, "over_time_rounds.csv", ("mode", "round", "stereotype_rate")),
+        contrasts=read_table(sources.contrasts, CONTRAST_COLUMNS),
+        headline=read_json(sources.headline),
+        mitigation=pd.concat(
+            [read_table(folder / method / "scores.csv", SCORE_COLUMNS).assign(method=method) for method in methods],
+            ignore_index=True,
+        )
+        if methods
+        else pd.DataFrame(columns=[*SCORE_COLUMNS, "method"]),
+        mitigation_costs=pd.DataFrame(
+            [{"method": method, **_flat(read_json(folder / method / "cost.json"))} for method in methods]
+        ),
+        trajectory=read_table(folder / feedback[0] / "trajectory.csv", ["round"]) if feedback else pd.DataFrame(),
+        variants=tuple(
+            {"model": model, "variant": variant, **read_json(sources.variants / model / f"{variant}.json")}
+            for model, variant in dict.fromkeys(
+                (cell.model, cell.variant) for cell in cells if not _remote(environments, cell)
+            )
+        ),
+        parity={
+            model: read_json(sources.parity / f"{model}.json")
+            for model in sorted({cell.model for cell in cells})
+            if {"llama", "torch"}
+            <= {_backend(environments, cell) for cell in cells if (cell.model, cell.variant) == (model, "full")}
+        },
+        provenance=read_json(sources.provenance),
+        paper=read_table(sources.paper, PAPER_COLUMNS),
+    )
+
+
+def _cell(entry: Mapping[str, str]) -> Cell:
+    return Cell(entry["environment"], entry["model"], entry["variant"])
+
+
+def _backend(environments: Mapping[str, Mapping[str, Any]], cell: Cell) -> str:
+    if cell.environment not in environments:
+        raise InputError(f"--settings: environments.{cell.environment} is missing, and {cell.key} runs there")
+    return str(environments[cell.environment]["backend"])
+
+
+def _remote(environments: Mapping[str, Mapping[str, Any]], cell: Cell) -> bool:
+    """Whether the cell's weights are out of reach: they have no record and cannot be steered."""
+    return _backend(environments, cell) == "openai" and environments[cell.environment].get("endpoint") != "loopback"
+
+
+def _section(settings: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
+    """A section given whole (``environments``) or entry by entry (``environments.edge``)."""
+    found = dict(settings.get(name, {}))
+    for key, value in settings.items():
+        if key.startswith(f"{name}."):
+            found[key.removeprefix(f"{name}.")] = value
+    return found
+
+
+def _cell_columns(cell: Cell) -> dict[str, str]:
+    return {"environment": cell.environment, "model": cell.model, "variant": cell.variant}
+
+
+def _tag(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    return table.assign(**_cell_columns(cell))
+
+
+def _stack(folder: Path, cells: Sequence[Cell], name: str, columns: Sequence[str]) -> pd.DataFrame:
+    tables = [_tag(read_table(folder / cell.folder / name, columns), cell) for cell in cells]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*columns, *CELL])
+
+
+def _count(cell: Cell, suite: str, table: pd.DataFrame) -> pd.DataFrame:
+    foreign = sorted(set(table["outcome"]) - set(OUTCOMES))
+    if foreign:
+        raise InputError(
+            f"responses of {cell.key}, {suite}: unknown outcome {foreign[0]!r}; known are {list(OUTCOMES)}"
+        )
+    counts = pd.crosstab(table["format"], table["outcome"]).reindex(columns=list(OUTCOMES), fill_value=0)
+    return _tag(counts.reset_index().assign(suite=suite), cell)
+
+
+def _written(cell: Cell, items: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    generated = table[table["format"] != "likelihood"]
+    joined = generated[["item_id", "format", "text", "outcome"]].join(items, on="item_id", how="inner")
+    return _tag(joined, cell)
+
+
+def _flat(value: Any) -> dict[str, Any]:
+    """Nested JSON as one row: ``{"usage": {"seconds": 1}}`` gives ``{"usage.seconds": 1}``."""
+    return dict(_leaves(value, ""))
+
+
+def _leaves(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key in sorted(value):
+            yield from _leaves(value[key], f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, list):
+        yield prefix, json.dumps(value)
+    else:
+        yield prefix, value

@@ -1,0 +1,425 @@
+"""The report's tables as plain rows of text, ready for the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from edgebias.report.answer import KINDS, cell_name, held_out, reductions
+from edgebias.report.numbers import ABSENT, interval, number, p_value, percent, signed
+from edgebias.report.study import OUTCOMES, Cell, Study
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, column heads and rows of text; ``numeric`` columns are set flush right."""
+
+    caption: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class OutcomeBar:
+    """Counts of the six outcomes of one cell, suite and format; ``shares`` in percent of the responses."""
+
+    label: str
+    format: str
+    counts: tuple[int, ...]
+    shares: tuple[float, ...]
+    total: int
+
+
+def score_overview(study: Study, suite: str) -> tuple[Table, ...]:
+    """Overall scores of a suite, one table a format: a row for each cell, a column for each metric."""
+    rows = study.scores[(study.scores["suite"] == suite) & (study.scores["category"] == "all")]
+    tables = []
+    for form in sorted(rows["format"].unique(), key=lambda name: name != "likelihood"):
+        part = rows[rows["format"] == form]
+        metrics = list(dict.fromkeys(part["metric"]))
+        ideals = {str(row["metric"]): number(_float(row["ideal"])) for _, row in part.iterrows()}
+        listed = []
+        for cell in study.cells:
+            here = part[
+                (part["environment"] == cell.environment)
+                & (part["model"] == cell.model)
+                & (part["variant"] == cell.variant)
+            ].set_index("metric")
+            if not here.empty:
+                estimates = (_estimate(here.loc[name]) if name in here.index else ABSENT for name in metrics)
+                smallest = percent(_float(here["coverage"].min()))
+                listed.append((study.label(cell), *estimates, number(_count(here["n"].max())), smallest))
+        heads = ("Cell", *(f"{name} (ideal {ideals[name]})" for name in metrics), "n (largest)", "Coverage (smallest)")
+        caption = f"{title_of(suite)}, {form}: estimate [low, high]"
+        tables.append(Table(caption, heads, tuple(listed), frozenset({len(heads) - 2, len(heads) - 1})))
+    return tuple(tables)
+
+
+def score_table(study: Study, suite: str) -> Table:
+    """Every score of a suite with its n, clusters and coverage; overall rows first, then categories."""
+    rows = study.scores[study.scores["suite"] == suite]
+    order = {cell.key: position for position, cell in enumerate(study.cells)}
+    listed = []
+    for _, row in rows.iterrows():
+        cell = _cell(row)
+        category = str(row["category"])
+        text = (
+            study.label(cell),
+            category,
+            str(row["format"]),
+            str(row["metric"]),
+            _estimate(row),
+            number(_float(row["ideal"])),
+            number(_count(row["n"])),
+            number(_count(row["n_clusters"])),
+            percent(_float(row["coverage"])),
+        )
+        key = (category != "all", category, str(row["format"]), str(row["metric"]), order[cell.key])
+        listed.append((key, text))
+    heads = ("Cell", "Category", "Format", "Metric", "Estimate [low, high]", "Ideal", "n", "Clusters", "Coverage")
+    caption = f"{title_of(suite)}: every score with n, clusters and coverage"
+    return Table(caption, heads, tuple(text for _, text in sorted(listed)), frozenset({5, 6, 7, 8}))
+
+
+def contrast_table(study: Study) -> Table:
+    """Every contrast that was computed."""
+    listed = []
+    for _, row in study.contrasts.iterrows():
+        flips = f"{number(_float(row['flip_rate']))} %" if "flip_rate" in row.index else ABSENT
+        listed.append(
+            (
+                cell_name(str(row["cell_a"]), study.several_models),
+                cell_name(str(row["cell_b"]), study.several_models),
+                title_of(str(row["suite"])),
+                f"{row['metric']} ({row['format']})",
+                f"{signed(_float(row['difference']))} {interval(_float(row['low']), _float(row['high']))}",
+                p_value(_float(row["p_corrected"])).removeprefix("p ").removeprefix("= "),
+                number(_float(row["minimum_detectable_effect"])),
+                flips,
+                str(row["kind"]),
+            )
+        )
+    suites = [title_of(suite) for suite in study.suites]
+    listed.sort(key=lambda r: (KINDS.index(r[8]), suites.index(r[2]) if r[2] in suites else 99, r[3], r[0], r[1]))
+    return Table(
+        "Paired differences, first cell minus second, on the same items",
+        (
+            "Cell",
+            "minus",
+            "Suite",
+            "Metric (format)",
+            "Difference [low, high]",
+            "Corrected p",
+            "Smallest detectable",
+            "Changed answers",
+        ),
+        tuple(r[:8] for r in listed),
+        frozenset({5, 6, 7}),
+    )
+
+
+def outcome_bars(study: Study, suite: str) -> tuple[OutcomeBar, ...]:
+    """What became of every response of a suite."""
+    bars = []
+    rows = study.outcomes[study.outcomes["suite"] == suite]
+    for cell in study.cells:
+        here = rows[
+            (rows["environment"] == cell.environment)
+            & (rows["model"] == cell.model)
+            & (rows["variant"] == cell.variant)
+        ]
+        for _, row in here.sort_values("format").iterrows():
+            counts = tuple(int(row[name]) for name in OUTCOMES)
+            total = sum(counts)
+            shares = tuple(round(100 * count / total, 2) if total else 0.0 for count in counts)
+            bars.append(OutcomeBar(study.label(cell), str(row["format"]), counts, shares, total))
+    return tuple(bars)
+
+
+def over_time_table(study: Study) -> Table | None:
+    """Slopes and rates of the rounds; the category of an over-time score is its mode."""
+    table = study.over_time
+    if table.empty:
+        return None
+    rows = tuple(
+        (
+            study.label(_cell(row)),
+            str(row["category"]),
+            str(row["metric"]),
+            _estimate(row, 4),
+            p_value(_float(row.get("p"))).removeprefix("p ").removeprefix("= "),
+            str(row["reason"]) if isinstance(row.get("reason"), str) else "",
+        )
+        for _, row in table.iterrows()
+    )
+    heads = ("Cell", "Mode", "Metric", "Estimate [low, high]", "p", "Note")
+    return Table("Over time", heads, rows, frozenset({4}))
+
+
+def variant_table(study: Study) -> Table:
+    """What compression really did to each build, read from the file."""
+    rows = tuple(
+        (
+            str(record["model"]),
+            str(record["variant"]),
+            str(record.get("requested_type", ABSENT)),
+            number(_float(record.get("bits_per_weight"))),
+            number(_float(record.get("file_bytes")) / 1e6),
+            number(_float(record.get("zstd_bytes")) / 1e6),
+            percent(_float((record.get("sparsity") or {}).get("overall")), 2),
+            number(perplexity_of(record)),
+            ", ".join(f"{name} ({use['tensors']})" for name, use in sorted(record.get("types", {}).items())),
+            "; ".join(_replacement(item) for item in record.get("replaced", [])) or "none",
+        )
+        for record in study.variants
+    )
+    return Table(
+        "Builds as found on disk",
+        (
+            "Model",
+            "Build",
+            "Type asked for",
+            "Bits per weight",
+            "Size (MB)",
+            "Packed (MB)",
+            "Zero weights",
+            "Perplexity",
+            "Types found (tensors)",
+            "Replaced",
+        ),
+        rows,
+        frozenset({3, 4, 5, 6, 7}),
+    )
+
+
+def parity_table(study: Study) -> Table:
+    """The gate: the same weights must agree across backends before environments are compared."""
+    listed = []
+    for model, record in study.parity.items():
+        limits = record.get("tolerances", {})
+        for suite, values in sorted(record.get("suites", {}).items()):
+            listed.append(
+                (
+                    model,
+                    title_of(suite),
+                    number(values["n_items"]),
+                    number(_float(values["max_abs_difference"]), 4),
+                    number(_float(values["mean_abs_difference"]), 4),
+                    percent(_float(values["agreement"])),
+                )
+            )
+        listed.append(
+            (
+                model,
+                "Gate passed" if record.get("passed") else f"GATE FAILED: {'; '.join(record.get('failures', []))}",
+                "tolerance",
+                number(_float(limits.get("max_abs_difference"))),
+                number(_float(limits.get("mean_abs_difference"))),
+                percent(_float(limits.get("min_agreement"))),
+            )
+        )
+    heads = ("Model", "Suite", "Items", "Largest difference (nats)", "Mean difference (nats)", "Same preferred option")
+    return Table("Parity of the backends", heads, tuple(listed), frozenset({2, 3, 4, 5}))
+
+
+def mitigation_table(study: Study) -> Table:
+    """Held-out scores: a row for each metric, a column for each method."""
+    rows = held_out(study.mitigation)
+    rows = rows[rows["category"] == "all"]
+    listed = []
+    for (suite, form, metric), part in rows.groupby(["suite", "format", "metric"], sort=True):
+        by_method = {str(row["method"]): row for _, row in part.iterrows()}
+        estimates = (_estimate(by_method[name]) if name in by_method else ABSENT for name in study.methods)
+        first = part.iloc[0]
+        listed.append(
+            (
+                title_of(str(suite)),
+                f"{metric} ({form})",
+                *estimates,
+                number(_float(first["ideal"])),
+                number(_count(part["n"].max())),
+                percent(_float(part["coverage"].min())),
+            )
+        )
+    methods = tuple(title_of(name) for name in study.methods)
+    heads = ("Suite", "Metric (format)", *methods, "Ideal", "n", "Coverage (smallest)")
+    caption = f"Held-out scores of each method, estimate [low, high], on {study.label(study.builds['edge'])}"
+    return Table(caption, heads, tuple(listed), frozenset(range(len(heads) - 3, len(heads))))
+
+
+def cost_table(study: Study) -> Table:
+    """Cost of each cell: sums over suites of times and counts, medians averaged, the largest peak of memory."""
+    listed = []
+    for cell in study.cells:
+        table = study.costs
+        rows = table[
+            (table["environment"] == cell.environment)
+            & (table["model"] == cell.model)
+            & (table["variant"] == cell.variant)
+        ]
+        tokens = _sum(rows, "prompt_tokens") + _sum(rows, "scored_tokens") + _sum(rows, "generated_tokens")
+        busy = _sum(rows, "backend_seconds")
+        listed.append(
+            (
+                study.label(cell),
+                str(rows["backend"].iloc[0]) if "backend" in rows else ABSENT,
+                number(sum(_sum(rows, column) for column in rows.columns if column.startswith("answers."))),
+                number(sum(_sum(rows, column) for column in rows.columns if column.startswith("seconds."))),
+                number(_mean(rows, "ms_per_answer.likelihood.median")),
+                number(_mean(rows, "ms_per_answer.letter.median")),
+                number(tokens / busy if busy > 0 else math.nan),
+                number(float(rows["peak_memory_mb"].max()) if "peak_memory_mb" in rows else math.nan),
+            )
+        )
+    heads = (
+        "Cell",
+        "Backend",
+        "Answers",
+        "Seconds",
+        "ms per likelihood answer",
+        "ms per letter answer",
+        "Tokens per second",
+        "Peak memory (MB)",
+    )
+    caption = "Cost of each cell (medians within a suite, averaged over suites)"
+    return Table(caption, heads, tuple(listed), frozenset(range(2, len(heads))))
+
+
+def not_asked(study: Study) -> tuple[str, ...]:
+    """What a backend could not be asked, with its reason."""
+    found = set()
+    for _, row in study.costs.iterrows():
+        for column in study.costs.columns:
+            if column.startswith("skipped.") and isinstance(row[column], str):
+                found.add(f"{study.label(_cell(row))}: {column.removeprefix('skipped.')} ({row[column]})")
+    return tuple(sorted(found))
+
+
+def _sum(rows: pd.DataFrame, column: str) -> float:
+    return float(pd.to_numeric(rows[column]).sum()) if column in rows.columns else 0.0
+
+
+def _mean(rows: pd.DataFrame, column: str) -> float:
+    return float(pd.to_numeric(rows[column]).mean()) if column in rows.columns else math.nan
+
+
+def mitigation_cost_table(study: Study) -> Table | None:
+    """Cost of each method."""
+    if study.mitigation_costs.empty:
+        return None
+    numbers = study.mitigation_costs.select_dtypes("number").dropna(axis="columns", how="all")
+    rows = tuple(
+        (title_of(column), *(number(_float(value)) for value in numbers[column])) for column in sorted(numbers.columns)
+    )
+    heads = ("Quantity", *(title_of(str(method)) for method in study.mitigation_costs["method"]))
+    return Table("Cost of each method", heads, rows, frozenset(range(1, len(heads))))
+
+
+def headline_table(study: Study) -> Table:
+    """The comparisons that stand beside the paper's, as this study computed them."""
+    rows = []
+    for entry in study.headline.get("relative_excess", []):
+        low, high = _float(entry.get("low")), _float(entry.get("high"))
+        reason = f"; {entry['reason']}" if entry.get("reason") else ""
+        rows.append(
+            (
+                f"{number(_float(entry['excess_percent']))} % {interval(low, high)}",
+                f"Relative excess of {study.headline['edge_build']} over {entry['reference']}",
+                f"{title_of(study.headline['suite'])}, {entry['format']}, by {_reading(entry)}{reason}",
+            )
+        )
+    for entry in study.headline.get("over_time_relative_excess", []):
+        rows.append(
+            (
+                f"{number(_float(entry['excess_percent']))} %",
+                f"The same over all rounds, over {entry['reference']}",
+                f"{entry['mode']} rounds, by {_reading(entry)}; too few conversations for an interval",
+            )
+        )
+    rows += [
+        (
+            f"{percent(reduction.relative_bias)}",
+            f"Relative reduction of the distance from the ideal value by {reduction.method}",
+            f"held-out items; {number(reduction.before)} before, {number(reduction.after)} after, ideal "
+            f"{number(reduction.ideal)}; {reduction.verdict}",
+        )
+        for reduction in reductions(study)
+    ]
+    return Table("Computed here", ("Value", "What it is", "How"), tuple(rows))
+
+
+def _reading(entry: Mapping[str, Any]) -> str:
+    return title_of(str(entry["reading"])).lower()
+
+
+def paper_table(study: Study) -> Table:
+    """Numbers printed in papers, each with its place; never computed here."""
+    rows = tuple(
+        (
+            f"{number(_float(row['value']), 4)} {row['unit']}",
+            str(row["what"]),
+            f"{row['source']}, {row['section']}",
+            str(row["note"]),
+        )
+        for _, row in study.paper.iterrows()
+    )
+    return Table("Printed in the paper", ("Value", "What the paper says it is", "Where", "How far it compares"), rows)
+
+
+def provenance_table(study: Study) -> Table:
+    """What made these numbers."""
+    return Table("What made these numbers", ("Item", "Value"), tuple(_walk(study.provenance, "")))
+
+
+def _walk(value: Any, name: str) -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        found = []
+        for key in sorted(value):
+            found += _walk(value[key], f"{name} › {key}" if name else str(key))
+        return found
+    if isinstance(value, float):
+        return [(name, number(value))]
+    if isinstance(value, list):
+        return [(name, ", ".join(str(item) for item in value))]
+    return [(name, ABSENT if value is None else str(value))]
+
+
+def _cell(row: pd.Series) -> Cell:
+    return Cell(str(row["environment"]), str(row["model"]), str(row["variant"]))
+
+
+def _estimate(row: pd.Series, digits: int = 3) -> str:
+    estimate = _float(row["estimate"])
+    if not math.isfinite(estimate):
+        return "undefined"
+    return f"{number(estimate, digits)} {interval(_float(row['low']), _float(row['high']), digits)}"
+
+
+def perplexity_of(record: Mapping[str, Any]) -> float:
+    """A build's perplexity on the neutral texts, or NaN."""
+    value = record.get("perplexity")
+    return _float(value.get("value") if isinstance(value, Mapping) else None)
+
+
+def _replacement(item: Mapping[str, Any]) -> str:
+    family = str(item["family"]).removeprefix("blk.*.").removesuffix(".weight")
+    return f"{family}: {item['found']} ({item['tensors']}, {item['reason']})"
+
+
+def _float(value: Any) -> float:
+    return float(value) if value is not None else math.nan
+
+
+def _count(value: Any) -> int | None:
+    return int(value) if value is not None and math.isfinite(float(value)) else None
+
+
+def title_of(name: str) -> str:
+    """A suite's own spelling, or a key as words."""
+    special = {"bbq": "BBQ", "stereoset": "StereoSet", "crows_pairs": "CrowS-Pairs", "winobias": "WinoBias"}
+    return special.get(name, name.replace("_", " ").replace(".", " › ").capitalize())

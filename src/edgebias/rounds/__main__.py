@@ -1,0 +1,106 @@
+"""Command line of the rounds stage: the over-time question in one cell."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgebias.errors import InputError, run_stage
+
+CONDITION = "binary"
+"""The condition whose items are asked in rounds: a forced choice between two people."""
+
+EXAMPLE = """example:
+  python -m edgebias.rounds --items data/prompts/forced_choice.parquet \\
+    --weights data/models/smollm2-135m-instruct/full.gguf \\
+    --settings '{"seed": 1, "infer": {"formats": {}, "max_new_tokens": 8},
+                 "rounds": {"independent": 1500, "conversation": 32, "conversations": 3, "window": 32,
+                            "temperature": 1.0},
+                 "models.smollm2-135m-instruct": {"start_token": "<|endoftext|>"},
+                 "environments.edge": {"backend": "llama", "threads": 1, "memory_mb": 4096, "context": 2560}}' \\
+    --responses results/rounds/edge/smollm2-135m-instruct/full.parquet \\
+    --cost results/cost/edge/smollm2-135m-instruct/full/rounds.json
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Ask one model in one environment in repeated rounds, independent ones and conversations.
+
+    Independent rounds need the log-probabilities of the letters; a backend that has none answers conversations only,
+    and the cost file says so. A row of log-probabilities stands for all replies that real sampling would need.
+
+    Raises:
+        InputError: settings, items or weights are unfit.
+    """
+    options = _parser().parse_args(argv)
+
+    from edgebias.files import write_json
+    from edgebias.infer.cell import open_cell, read_cell
+    from edgebias.infer.cost import Stopwatch, cost_record
+    from edgebias.infer.items import read_items
+    from edgebias.infer.responses import ROUND_ORDER, response_table, write_responses
+    from edgebias.rounds import conversation, independent
+    from edgebias.rounds.settings import read_round_settings
+    from edgebias.settings import parse_settings
+
+    settings = parse_settings(options.settings)
+    cell = read_cell(settings)
+    rounds = read_round_settings(settings)
+    items = sorted((item for item in read_items(options.items) if item.condition == CONDITION), key=lambda i: i.item_id)
+    if not items:
+        raise InputError(f"{options.items}: no item has the condition {CONDITION!r}; rounds ask forced choices of two")
+    plan = conversation.ConversationPlan(
+        conversations=rounds.conversations,
+        rounds=rounds.conversation,
+        window=rounds.window,
+        temperature=rounds.temperature,
+        max_new_tokens=cell.answer.max_new_tokens,
+        seed=cell.answer.seed,
+    )
+    stopwatch = Stopwatch()
+    skipped: dict[str, str] = {}
+    drawn: list[dict[str, object]] = []
+    letter_mass = None
+    with open_cell(cell, options.weights) as backend:
+        from edgebias.backends.memory_limit import peak_memory_mb
+
+        if backend.scores_options:
+            drawn, letter_mass = independent.independent_rounds(
+                backend, items, rounds.independent, rounds.temperature, cell.answer.seed, stopwatch
+            )
+        else:
+            skipped[independent.MODE] = f"backend {backend.name!r} gives no log-probabilities to draw from"
+            print(f"rounds: {independent.MODE} is skipped: {skipped[independent.MODE]}", file=sys.stderr)
+        held, dropped = conversation.conversation_rounds(backend, items, plan, stopwatch)
+        cost = cost_record(
+            backend,
+            stopwatch,
+            environment=cell.environment,
+            weights=options.weights,
+            skipped=skipped,
+            peak_memory_mb=peak_memory_mb(),
+        )
+    cost |= {"letter_mass": letter_mass, "exchanges_dropped_for_context": dropped}
+    write_responses(response_table([*drawn, *held], ROUND_ORDER), options.responses)
+    write_json(cost, options.cost)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m edgebias.rounds",
+        description="Ask one model in one environment again and again; one round a row.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--settings", required=True, help="inline JSON, or FILE#key")
+    parser.add_argument("--items", required=True, type=Path, help="item table of forced choices (parquet)")
+    parser.add_argument("--weights", type=Path, help="GGUF file or transformers folder; left out for a remote endpoint")
+    parser.add_argument("--responses", required=True, type=Path, help="round table to write (parquet)")
+    parser.add_argument("--cost", required=True, type=Path, help="cost file to write (JSON)")
+    return parser
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,1 @@
+"""Stage ``score``: the metrics of one cell, with intervals over clusters."""

@@ -1,0 +1,224 @@
+"""The score table of one cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from edgebias.errors import InputError
+from edgebias.metrics import families
+from edgebias.metrics.answers import OUTCOMES, ROLES, Answers, answers_from_columns
+from edgebias.metrics.metric import Family, Metric
+from edgebias.stats.bootstrap import bootstrap
+from edgebias.stats.clusters import add_up
+from edgebias.stats.seeds import generator
+
+ITEM_COLUMNS = ("item_id", "suite", "category", "cluster", "condition", "options", "roles", "label")
+RESPONSE_COLUMNS = (
+    "item_id",
+    "format",
+    "permutation",
+    "template",
+    "round",
+    "option_logprobs",
+    "n_tokens",
+    "choice",
+    "outcome",
+)
+SCORE_COLUMNS = (
+    "suite",
+    "format",
+    "category",
+    "metric",
+    "estimate",
+    "low",
+    "high",
+    "n",
+    "n_clusters",
+    "coverage",
+    "n_refusal",
+    "n_unparsed",
+    "n_blank",
+    "ideal",
+)
+SORT_BY = ("suite", "format", "category", "metric")
+KEY = ("item_id", "format", "template", "round")
+SORTED = ("format", "item_id", "template", "round")
+_ANSWER_COLUMNS = (
+    "category",
+    "cluster",
+    "condition",
+    "outcome",
+    "choice",
+    "label",
+    "roles",
+    "permutation",
+    "option_logprobs",
+    "n_tokens",
+)
+ALL = "all"
+
+
+def join(
+    items: pd.DataFrame, responses: pd.DataFrame, *, suite: str, items_name: str | Path, responses_name: str | Path
+) -> pd.DataFrame:
+    """Join responses with their items, one row per response, sorted by format and item.
+
+    Raises:
+        InputError: a mixed or foreign suite, a duplicate item, a response without an item or twice, an item without a
+            response in a format, an outcome or role that does not exist, a choice out of range, or a log-probability
+            that is NaN or positive.
+    """
+    if items.empty:
+        raise InputError(f"{items_name}: no items; run the prompts stage again")
+    suites = sorted(set(items["suite"]))
+    if suites != [suite]:
+        raise InputError(f"{items_name}: suites {suites}, expected only {suite!r}; pass the item table of that suite")
+    _refuse(items["item_id"], items["item_id"].duplicated(), items_name, "occurs twice; items need unique ids")
+    _refuse(
+        responses["item_id"],
+        ~responses["item_id"].isin(items["item_id"]),
+        responses_name,
+        f"is not in {items_name}; run inference again on these items",
+    )
+    twice = responses.duplicated(list(KEY))
+    _refuse(responses["item_id"], twice, responses_name, "has two responses of one format, template and round")
+    if responses.empty:
+        raise InputError(f"{responses_name}: no responses; run the infer stage again")
+    for name, group in responses.groupby("format", sort=True):
+        absent = ~items["item_id"].isin(group["item_id"])
+        _refuse(items["item_id"], absent, responses_name, f"has no {name} response; run inference again")
+    extra = [column for column in items.columns if column in responses.columns and column != "item_id"]
+    joined = responses.merge(items.drop(columns=extra), on="item_id", validate="many_to_one")
+    _check_values(joined, responses_name, items_name)
+    return joined.sort_values(list(SORTED), kind="stable", ignore_index=True)
+
+
+def cell_answers(joined: pd.DataFrame) -> Answers:
+    """The arrays of joined responses; an order of letters exists only where letters were shown."""
+    columns = {name: joined[name].tolist() for name in _ANSWER_COLUMNS}
+    shown = joined["format"] == "letter"
+    columns["permutation"] = [
+        order if lettered else () for order, lettered in zip(columns["permutation"], shown, strict=True)
+    ]
+    return answers_from_columns(columns)
+
+
+def score_table(joined: pd.DataFrame, *, suite: str, seed: int, resamples: int, confidence: float) -> pd.DataFrame:
+    """Score every format, category and metric of a cell; ``joined`` comes from `join`.
+
+    A metric that has no item in a format (position bias without letters) has no row; one that has items but no usable
+    response has a row of NaN.
+    """
+    family = families()[suite]
+    rows = [
+        row
+        for name, group in joined.groupby("format", sort=True)
+        for row in format_rows(
+            family,
+            cell_answers(group),
+            scope=(suite, str(name)),
+            seed=seed,
+            resamples=resamples,
+            confidence=confidence,
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+
+
+def format_rows(
+    family: Family, answers: Answers, *, scope: tuple[str, str], seed: int, resamples: int, confidence: float
+) -> Iterator[dict[str, str | int | float]]:
+    """Yield the score rows of one suite and format, for each category and for ``all``."""
+    suite, form = scope
+    metrics = [metric for metric in family.metrics if metric.items(answers).any()]
+    for category in [ALL, *(str(name) for name in np.unique(answers.category))]:
+        part = answers if category == ALL else answers.take(answers.category == category)
+        for metric in metrics:
+            rng = generator(seed, suite, form, category, metric.name)
+            measured = measure(metric, part, rng=rng, resamples=resamples, confidence=confidence)
+            yield {"suite": suite, "format": form, "category": category, **measured}
+
+
+def measure(
+    metric: Metric, answers: Answers, *, rng: np.random.Generator, resamples: int, confidence: float
+) -> dict[str, str | int | float]:
+    """One metric on some answers: the columns of a score row from ``metric`` to ``ideal``."""
+    about = metric.items(answers)
+    n_items = int(about.sum())
+    n = int((about & metric.usable(answers)).sum())
+    clusters = add_up(metric, answers)
+    interval = bootstrap(
+        clusters,
+        metric.formula,
+        bounds=(metric.low, metric.high),
+        resamples=resamples,
+        confidence=confidence,
+        rng=rng,
+    )
+    outcomes = answers.outcome[about]
+    return {
+        "metric": metric.name,
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "n": n,
+        "n_clusters": len(clusters.contributing()),
+        "coverage": n / n_items if n_items else math.nan,
+        **{f"n_{name}": int(np.sum(outcomes == name)) for name in ("refusal", "unparsed", "blank")},
+        "ideal": metric.ideal,
+    }
+
+
+def _check_values(joined: pd.DataFrame, responses_name: str | Path, items_name: str | Path) -> None:
+    ids = joined["item_id"]
+    _refuse(ids, ~joined["outcome"].isin(OUTCOMES), responses_name, f"has an outcome other than {list(OUTCOMES)}")
+    _refuse(
+        ids,
+        _where(joined, lambda row: len(row["roles"]) != len(row["options"]) or not set(row["roles"]) <= set(ROLES)),
+        items_name,
+        f"needs one role of {list(ROLES)} per option",
+    )
+    _refuse(
+        ids,
+        _where(joined, lambda row: not -1 <= row["choice"] < len(row["options"])),
+        responses_name,
+        "chose an option that the item does not have",
+    )
+    _refuse(
+        ids,
+        _where(joined, lambda row: len(row["option_logprobs"]) not in (0, len(row["options"]))),
+        responses_name,
+        "needs one log-probability per option, or none",
+    )
+    _refuse(
+        ids,
+        _where(joined, lambda row: len(row["n_tokens"]) != len(row["option_logprobs"])),
+        responses_name,
+        "needs one token count per log-probability",
+    )
+    _refuse(
+        ids,
+        _where(joined, lambda row: any(not value <= 0.0 for value in row["option_logprobs"])),
+        responses_name,
+        "has a log-probability that is NaN or above 0; run inference again",
+    )
+
+
+def _where(joined: pd.DataFrame, test: Callable[[dict[str, Any]], bool]) -> pd.Series[bool]:
+    names = ["roles", "options", "choice", "option_logprobs", "n_tokens"]
+    columns = [joined[name].tolist() for name in names]
+    found = [test(dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+    return pd.Series(found, index=joined.index, dtype=bool)
+
+
+def _refuse(ids: pd.Series[str], bad: pd.Series[bool], name: str | Path, reason: str) -> None:
+    if bad.any():
+        count = int(bad.sum())
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        raise InputError(f"{name}: item {ids[bad].iloc[0]!r}{more} {reason}")

@@ -1,0 +1,1 @@
+"""Stage ``score_rounds``: bias over repeated prompts of one cell."""

@@ -1,0 +1,1 @@
+"""Intervals, paired contrasts and trends. The unit of every resampling is the cluster, never the response."""

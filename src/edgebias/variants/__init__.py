@@ -1,0 +1,1 @@
+"""Compressed builds of one model, and a record of what is really on disk."""

@@ -1,0 +1,102 @@
+"""Reading and rewriting GGUF files: bad files become one plain line, metadata is carried over unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
+from gguf.gguf_reader import ReaderTensor
+from gguf.quants import dequantize
+
+from edgebias.errors import InputError
+
+START_TOKEN_KEY = "edgebias.start_token"
+"""Metadata key with the text of the token that a sentence without context follows.
+
+Written by ``full`` from ``models.{model}.start_token`` and inherited by every build, so that a build
+can be measured from its file alone. llama.cpp ignores keys it does not know.
+"""
+
+FLOAT_TYPES = (GGMLQuantizationType.F16, GGMLQuantizationType.F32)
+Override = tuple[Any, GGUFValueType]
+
+
+def open_gguf(path: Path) -> GGUFReader:
+    """Open a GGUF file (memory-mapped).
+
+    Raises:
+        InputError: the file is absent, cut short, or no GGUF file.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; run the stage that makes it")
+    try:
+        reader = GGUFReader(path)
+    except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:
+        raise InputError(f"{path}: not a whole GGUF file ({error}); fetch or build it again") from error
+    if not reader.tensors or "general.architecture" not in reader.fields:
+        raise InputError(f"{path}: a GGUF file, but not of a model (no tensors or no architecture); choose a model")
+    return reader
+
+
+def metadata(reader: GGUFReader, key: str) -> Any:
+    """The value of a metadata key, ``None`` where the file lacks it."""
+    field = reader.get_field(key)
+    return None if field is None else field.contents()
+
+
+def values(tensor: ReaderTensor) -> npt.NDArray[np.float32]:
+    """The weights of a tensor as float32, in numpy's shape (rows are outputs), decoded by gguf-py."""
+    return np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
+
+
+def rewrite(
+    source: GGUFReader,
+    target: Path,
+    type_of: Callable[[ReaderTensor], GGMLQuantizationType],
+    data_of: Callable[[ReaderTensor], npt.NDArray[Any]],
+    overrides: dict[str, Override],
+) -> None:
+    """Write ``source`` to ``target`` with new float tensors: same keys, same order, same tensors.
+
+    Args:
+        source: the file to copy from.
+        target: where to write; the caller makes it atomic.
+        type_of: F16 or F32 for each tensor.
+        data_of: the tensor's data in that type; called once per tensor, in file order, so that
+            one tensor at a time is in memory.
+        overrides: metadata keys to replace or add.
+    """
+    writer = GGUFWriter(target, str(metadata(source, "general.architecture")))
+    alignment = metadata(source, "general.alignment")
+    if alignment is not None:
+        writer.data_alignment = int(alignment)
+    for key, field in source.fields.items():
+        if key.startswith("GGUF.") or key == "general.architecture" or key in overrides:
+            continue  # the writer makes these itself
+        value = field.contents()
+        kind = field.types[0]
+        if kind == GGUFValueType.ARRAY and not value:
+            continue  # gguf-py cannot write an empty array; for llama.cpp it means the same as none
+        writer.add_key_value(key, value, kind, field.types[-1] if kind == GGUFValueType.ARRAY else None)
+    for key, (value, kind) in overrides.items():
+        writer.add_key_value(key, value, kind)
+    dtypes: dict[GGMLQuantizationType, np.dtype[Any]] = {
+        GGMLQuantizationType.F16: np.dtype(np.float16),
+        GGMLQuantizationType.F32: np.dtype(np.float32),
+    }
+    for tensor in source.tensors:
+        dtype = dtypes[type_of(tensor)]
+        shape = [int(size) for size in reversed(tensor.shape)]
+        writer.add_tensor_info(tensor.name, shape, dtype, tensor.n_elements * dtype.itemsize)
+    try:
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        for tensor in source.tensors:
+            writer.write_tensor_data(np.ascontiguousarray(data_of(tensor)))
+    finally:
+        writer.close()

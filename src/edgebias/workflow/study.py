@@ -1,0 +1,197 @@
+"""What a study consists of: its cells, the files of each, and the settings of each rule.
+
+The rules, the generator of ``dvc.yaml`` and the report ask here, so that no path or list is written twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgebias.fetch.benchmark_files import PATHS
+from edgebias.variants.transformers_files import TRANSFORMERS_FILES
+
+RAW = "data/raw/benchmarks"
+
+RULE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "fetch_model": ("models.{model}",),
+    "fetch_benchmarks": ("benchmarks",),
+    "prompts": ("seed", "prompts.calibration_share", "prompts.{suite}"),
+    "full_precision": ("variant_record", "models.{model}"),
+    "compress": ("variant_record", "variants.{variant}"),
+    "transformers_weights": (),
+    "infer": ("seed", "infer", "models.{model}", "environments.{environment}"),
+    "rounds": ("seed", "infer", "rounds", "models.{model}", "environments.{environment}"),
+    "parity": ("parity",),
+    "score": ("seed", "score"),
+    "score_rounds": ("seed", "score", "rounds"),
+    "compare": ("seed", "study", "compare"),
+    "fit_feedback_loop": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
+    "mitigate": ("seed", "infer", "mitigate", "score", "models.{model}", "environments.{environment}"),
+    "provenance": (),
+    "report": ("study", "models", "environments"),
+}
+"""Dotted keys of ``params.yaml`` that each rule depends on; nothing else reaches the rule's command."""
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One build of one model in one environment."""
+
+    environment: str
+    model: str
+    variant: str
+
+    @property
+    def path(self) -> str:
+        """The cell as a path below a results folder."""
+        return f"{self.environment}/{self.model}/{self.variant}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked configuration and what follows from it."""
+
+    config: dict[str, Any]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All cells, in the order of the configuration."""
+        return [
+            Cell(entry["environment"], entry["model"], variant)
+            for entry in self.config["study"]["cells"]
+            for variant in entry["variants"]
+        ]
+
+    @property
+    def rounds_cells(self) -> list[Cell]:
+        """The cells that also answer in repeated rounds."""
+        return [Cell(**entry) for entry in self.config["study"]["rounds"]]
+
+    @property
+    def edge_build(self) -> Cell:
+        """The build that is shipped to the edge, and that is mitigated."""
+        return Cell(**self.config["study"]["edge_build"])
+
+    @property
+    def suites(self) -> list[str]:
+        """The suites of the study."""
+        return list(self.config["study"]["suites"])
+
+    def backend(self, environment: str) -> str:
+        """Name of the backend of ``environment``."""
+        return str(self.config["environments"][environment]["backend"])
+
+    def suites_of(self, cell: Cell) -> list[str]:
+        """Suites that ``cell`` can answer: a chat endpoint has no likelihoods."""
+        if self.backend(cell.environment) != "openai":
+            return self.suites
+        return [suite for suite in self.suites if "letter" in self.config["infer"]["formats"][suite]]
+
+    def weights(self, cell: Cell) -> list[str]:
+        """Files that must exist before ``cell`` can answer; none for a remote endpoint."""
+        base = f"data/models/{cell.model}/{cell.variant}"
+        entry = self.config["environments"][cell.environment]
+        match entry["backend"]:
+            case "torch":
+                return [f"{base}.transformers/{name}" for name in TRANSFORMERS_FILES]
+            case "llama":
+                return [f"{base}.gguf"]
+            case "openai" if entry["endpoint"] == "loopback":
+                return [f"{base}.gguf"]
+            case _:
+                return []
+
+    def weights_option(self, cell: Cell) -> str:
+        """The ``--weights`` option of a command line, or nothing for a remote endpoint."""
+        files = self.weights(cell)
+        if not files:
+            return ""
+        folder = f"data/models/{cell.model}/{cell.variant}.transformers"
+        return f"--weights {folder if self.backend(cell.environment) == 'torch' else files[0]}"
+
+    def parent(self, variant: str) -> str:
+        """The variant that ``variant`` is made from."""
+        return str(self.config["variants"][variant]["from"])
+
+    def local_variants(self) -> list[tuple[str, str]]:
+        """(model, variant) pairs whose weights are on this machine, ancestors included."""
+        found: set[tuple[str, str]] = set()
+        for cell in self.cells:
+            if not self.weights(cell):
+                continue
+            variant = cell.variant
+            found.add((cell.model, variant))
+            while variant != "full":
+                variant = self.parent(variant)
+                found.add((cell.model, variant))
+        return sorted(found)
+
+    def parity_models(self) -> list[str]:
+        """Models whose full-precision weights run in both local backends, so that the gate can be applied."""
+        backends: dict[str, set[str]] = {}
+        for cell in self.cells:
+            if cell.variant == "full":
+                backends.setdefault(cell.model, set()).add(self.backend(cell.environment))
+        return sorted(model for model, names in backends.items() if {"llama", "torch"} <= names)
+
+    def parity_cells(self, model: str) -> dict[str, Cell]:
+        """The llama.cpp cell and the transformers cell that the gate compares."""
+        return {
+            self.backend(cell.environment): cell
+            for cell in reversed(self.cells)
+            if cell.model == model and cell.variant == "full"
+        }
+
+    def parity_suites(self) -> list[str]:
+        """Suites with likelihoods."""
+        return [suite for suite in self.suites if "likelihood" in self.config["infer"]["formats"][suite]]
+
+    def responses(self, cell: Cell) -> list[str]:
+        """Response tables of ``cell``."""
+        return [f"results/responses/{cell.path}/{suite}.parquet" for suite in self.suites_of(cell)]
+
+    def scores(self) -> list[str]:
+        """Score tables of all cells, the over-time scores included."""
+        tables = [f"results/scores/{cell.path}/{suite}.csv" for cell in self.cells for suite in self.suites_of(cell)]
+        return tables + [f"results/scores/{cell.path}/over_time.csv" for cell in self.rounds_cells]
+
+    def costs(self) -> list[str]:
+        """Cost tables of all cells, the rounds included."""
+        tables = [f"results/cost/{cell.path}/{suite}.json" for cell in self.cells for suite in self.suites_of(cell)]
+        return tables + [f"results/cost/{cell.path}/rounds.json" for cell in self.rounds_cells]
+
+    def mitigation(self, name: str) -> list[str]:
+        """The file ``name`` of every mitigation method."""
+        methods = self.config["study"]["methods"] if self.weights(self.edge_build) else []
+        return [f"results/mitigation/{self.edge_build.path}/{method}/{name}" for method in methods]
+
+    def trajectories(self) -> list[str]:
+        """The trajectory of the feedback loop, where the study has one."""
+        return [path for path in self.mitigation("trajectory.csv") if "/feedback_loop/" in path]
+
+    def raw_files(self) -> list[str]:
+        """Benchmark files, as they are called here."""
+        return [f"{RAW}/{name}" for name in PATHS]
+
+    def raw_files_of(self, suite: str) -> list[str]:
+        """Benchmark files that ``suite`` is made from."""
+        folder = {"bbq": "BBQ/", "stereoset": "StereoSet/", "crows_pairs": "CrowS-Pairs/", "winobias": "WinoBias/"}
+        return [path for path in self.raw_files() if path.startswith(f"{RAW}/{folder.get(suite, 'none/')}")]
+
+    def keys(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
+        """Dotted keys of ``params.yaml`` that one job of ``rule`` depends on."""
+        return [key.format_map(dict(wildcards)) for key in RULE_KEYS[rule]]
+
+    def settings(self, rule: str, wildcards: Mapping[str, str]) -> str:
+        """The ``--settings`` value of one job: JSON with sorted keys, one entry for each dotted key."""
+        values = {key: self._lookup(key) for key in self.keys(rule, wildcards)}
+        return json.dumps(values, sort_keys=True)
+
+    def _lookup(self, key: str) -> Any:
+        value: Any = self.config
+        for part in key.split("."):
+            value = value[part]
+        return value

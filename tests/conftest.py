@@ -1,0 +1,37 @@
+"""Shared fixtures: a copy of the checkout, so that no test touches real results."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKFLOW_PARTS = (
+    "Snakefile", "params.yaml", "dvc.yaml", "claims.yaml", "Makefile",
+    "workflow", "profiles", "config", "src", "data/forced_choice", "data/paper",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def snakemake() -> str:
+    """The snakemake of the interpreter that runs the tests."""
+    return str(Path(sys.executable).with_name("snakemake"))
+
+
+@pytest.fixture(scope="session")
+def copy_checkout() -> Callable[[Path], Path]:
+    """A function that copies what the workflow needs into a folder."""
+
+    def copy(folder: Path) -> Path:
+        for part in WORKFLOW_PARTS:
+            source, target = ROOT / part, folder / part
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            else:
+                shutil.copy2(source, target)
+        return folder
+
+    return copy

@@ -1,0 +1,251 @@
+"""llama.cpp and transformers on the same tiny weights: each is the other's oracle."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgebias.backends.base import (
+    Generation,
+    GenerationRequest,
+    GenerationSettings,
+    Message,
+    OptionRequest,
+    OptionScores,
+    Prompt,
+)
+from edgebias.backends.llama import LlamaBackend
+from edgebias.backends.memory_limit import apply_memory_limit, peak_memory_mb
+from edgebias.backends.open import open_backend
+from edgebias.backends.transformers_torch import TorchBackend
+from edgebias.errors import InputError
+
+START = "<|endoftext|>"
+LONG = "the quick brown fox asks whether the lazy dog is at home, and at 12 o'clock it is. "
+REQUESTS = [
+    OptionRequest(Prompt(text=LONG * 2 + "Who?"), (" the fox", " the dog", " a man that nobody named", " x")),
+    OptionRequest(Prompt(text=LONG + "Then."), (" the", " a")),
+    OptionRequest(Prompt(text=""), ("The fox is slow.", "The fox is quick – naïve.", "The fox is slow")),
+    OptionRequest(Prompt(messages=(Message("system", "Be fair."), Message("user", "A or B?"))), ("A", "B")),
+]
+
+
+@pytest.fixture(scope="module")
+def llama(tiny: Any) -> Iterator[LlamaBackend]:
+    with LlamaBackend(tiny.gguf, threads=1, context=512, start_token=START) as backend:
+        yield backend
+
+
+@pytest.fixture(scope="module")
+def torch(tiny: Any) -> Iterator[TorchBackend]:
+    with TorchBackend(tiny.folder, threads=1, context=512, start_token=START) as backend:
+        yield backend
+
+
+def _one_token_at_a_time(llama: LlamaBackend, request: OptionRequest) -> list[float]:
+    """Chain rule spelled out: score every token of an option as a single option of a longer text prompt."""
+    totals = []
+    for option in request.options:
+        total, text = 0.0, request.prompt.text or ""
+        for character in option:
+            total += next(llama.score([OptionRequest(Prompt(text=text), (character,))])).logprobs[0]
+            text += character
+        totals.append(total)
+    return totals
+
+
+def test_a_score_is_the_sum_of_its_tokens(llama: LlamaBackend) -> None:
+    # No merge of the tiny vocabulary applies to these letters, so that a character is a token.
+    request = OptionRequest(Prompt(text="Who? "), ("John", "Joe", "Xy"))
+    together = next(llama.score([request]))
+    assert together.n_tokens == (4, 3, 2)
+    np.testing.assert_allclose(together.logprobs, _one_token_at_a_time(llama, request), atol=1e-3)
+
+
+def test_first_tokens_are_a_distribution(llama: LlamaBackend) -> None:
+    characters = tuple(chr(code) for code in range(32, 127))
+    scores = next(llama.score([OptionRequest(Prompt(text="Who?"), characters)]))  # more options than sequences
+    assert 0 < sum(np.exp(scores.logprobs)) <= 1
+    alone = next(llama.score([OptionRequest(Prompt(text="Who?"), ("z",))])).logprobs[0]
+    assert scores.logprobs[characters.index("z")] == pytest.approx(alone, abs=1e-3)
+
+
+def test_both_backends_agree_on_tokens_and_scores(llama: LlamaBackend, torch: TorchBackend) -> None:
+    for request, ours, theirs in zip(REQUESTS, llama.score(REQUESTS), torch.score(REQUESTS), strict=True):
+        assert ours.n_tokens == theirs.n_tokens, request
+        np.testing.assert_allclose(ours.logprobs, theirs.logprobs, atol=0.02)
+
+
+def test_both_backends_write_the_same_greedy_text(llama: LlamaBackend, torch: TorchBackend) -> None:
+    requests = [GenerationRequest(request.prompt) for request in REQUESTS]
+    settings = GenerationSettings(max_new_tokens=12)
+    assert list(llama.generate(requests, settings)) == list(torch.generate(requests, settings))
+
+
+def test_scores_do_not_depend_on_what_came_before(tiny: Any, llama: LlamaBackend) -> None:
+    for order in itertools.permutations(range(len(REQUESTS))):
+        shuffled = list(llama.score([REQUESTS[i] for i in order]))
+        assert [shuffled[order.index(i)] for i in range(len(REQUESTS))] == _fresh(tiny)
+    assert int(llama.usage().notes["reused_prompt_tokens"]) > 0
+
+
+def _fresh(tiny: Any) -> list[OptionScores]:
+    if not _FRESH:
+        for request in REQUESTS:
+            with LlamaBackend(tiny.gguf, threads=1, context=512, start_token=START) as backend:
+                _FRESH.extend(backend.score([request]))
+    return _FRESH
+
+
+_FRESH: list[OptionScores] = []
+
+
+@pytest.mark.parametrize("name", ["llama", "torch"])
+def test_sampling_depends_on_the_seed_alone(name: str, request: pytest.FixtureRequest) -> None:
+    backend = request.getfixturevalue(name)
+    settings = GenerationSettings(max_new_tokens=10, temperature=1.0)
+
+    def write(seeds: list[int]) -> list[Generation]:
+        return list(backend.generate([GenerationRequest(Prompt(text="Who?"), seed) for seed in seeds], settings))
+
+    first = write([1, 2, 3])
+    assert first == write([3, 2, 1])[::-1]
+    assert len({generation.text for generation in first}) > 1
+
+
+@pytest.mark.parametrize("name", ["llama", "torch"])
+def test_a_stop_string_ends_the_text(name: str, request: pytest.FixtureRequest) -> None:
+    backend = request.getfixturevalue(name)
+    prompt = [GenerationRequest(Prompt(text=LONG), seed=5)]
+    whole = next(backend.generate(prompt, GenerationSettings(20, temperature=1.0))).text
+    stop = whole[3]
+    cut = next(backend.generate(prompt, GenerationSettings(20, temperature=1.0, stop=(stop,)))).text
+    assert cut == whole[: whole.index(stop)]
+
+
+@pytest.mark.parametrize("name", ["llama", "torch"])
+def test_a_request_that_does_not_fit_is_named(name: str, request: pytest.FixtureRequest) -> None:
+    backend = request.getfixturevalue(name)
+    requests = [REQUESTS[1], OptionRequest(Prompt(text=LONG * 20), (" a",))]
+    with pytest.raises(InputError, match=r"request 1: .* the context holds 512"):
+        list(backend.score(requests))
+    with pytest.raises(InputError, match="request 0: an option is empty"):
+        list(backend.score([OptionRequest(Prompt(text="a"), ("",))]))
+
+
+def test_a_control_vector_acts_and_leaves_no_trace(tiny: Any) -> None:
+    with LlamaBackend(tiny.gguf, threads=1, context=512, start_token=START, capture_hidden=True) as backend:
+        request = REQUESTS[:1]
+        before, states = list(backend.score(request)), next(backend.hidden_states(request))
+        vector = np.zeros((backend.n_layer, backend.n_embd), np.float32)
+        vector[1] = np.linspace(-1, 1, backend.n_embd)
+        backend.set_control_vector(vector)
+        steered, moved = list(backend.score(request)), next(backend.hidden_states(request))
+        assert max(abs(a - b) for a, b in zip(before[0].logprobs, steered[0].logprobs, strict=True)) > 0.01
+        np.testing.assert_array_equal(moved[:, 0], states[:, 0])
+        assert not np.allclose(moved[:, 1], states[:, 1])
+        backend.set_control_vector(None)
+        assert list(backend.score(request)) == before
+        np.testing.assert_array_equal(next(backend.hidden_states(request)), states)
+
+
+def test_a_control_vector_must_fit(llama: LlamaBackend) -> None:
+    good = np.zeros((llama.n_layer, llama.n_embd), np.float32)
+    for bad in (good[1:], good.astype(np.float64), good + 1, good * np.nan):
+        with pytest.raises(ValueError, match="control vector"):
+            llama.set_control_vector(bad)
+    with pytest.raises(ValueError, match="capture_hidden"):
+        next(llama.hidden_states(REQUESTS))
+
+
+def test_hidden_states_are_those_of_transformers(tiny: Any, torch: TorchBackend) -> None:
+    import torch as library
+
+    with LlamaBackend(tiny.gguf, threads=1, context=512, start_token=START, capture_hidden=True) as backend:
+        ours = next(backend.hidden_states([OptionRequest(Prompt(text=LONG), (" a dog",))]))
+        tokens = backend.tokenise(START, special=True) + backend.tokenise(LONG, special=False)
+        tokens += backend.tokenise(" a dog", special=False)
+    theirs = torch._model.model(library.tensor([tokens]), output_hidden_states=True).hidden_states
+    for block in range(2):  # transformers normalises the last block's output
+        expected = theirs[block + 1][0, -1].detach().numpy()
+        np.testing.assert_allclose(ours[0, block], expected, atol=0.02 * np.abs(expected).max())
+
+
+def test_unusable_files_are_one_line(tiny: Any, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(tiny.gguf.read_bytes()[:-4000])
+    foreign = tmp_path / "foreign.gguf"
+    foreign.write_bytes(b"PK\x03\x04 not a model")
+    for path, reason in (
+        (cut, "llama.cpp cannot load it"),
+        (foreign, "no GGUF"),
+        (tmp_path / "none", "cannot be read"),
+    ):
+        with pytest.raises(InputError, match=reason) as caught:
+            LlamaBackend(path, threads=1, context=512, start_token=None)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"no config\.json"):
+        TorchBackend(tmp_path / "folder", threads=1, context=512, start_token=None)
+    with pytest.raises(InputError, match="was trained for 512"):
+        LlamaBackend(tiny.gguf, threads=1, context=4096, start_token=None)
+    with pytest.raises(InputError, match="is not one token"):
+        LlamaBackend(tiny.gguf, threads=1, context=512, start_token="<|nothing|>")
+
+
+def test_open_backend_names_what_is_wrong(tiny: Any) -> None:
+    limits = {"threads": 1, "context": 512}
+    with open_backend({"backend": "llama", **limits}, {"start_token": START}, tiny.gguf) as backend:
+        assert next(backend.score(REQUESTS[1:2])) == _fresh(tiny)[1]
+    for environment, weights, reason in (
+        ({"backend": "abacus", **limits}, tiny.gguf, "unknown; choose one of llama, torch, openai, recorded"),
+        ({"backend": "llama", "threads": 1}, tiny.gguf, "'context' is missing"),
+        ({"backend": "torch", **limits}, None, "give --weights"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            open_backend(environment, {}, weights)
+
+
+def test_a_memory_limit_smaller_than_the_weights_is_refused_at_once(tmp_path: Path) -> None:
+    weights = tmp_path / "large.gguf"
+    with weights.open("wb") as file:
+        file.truncate(80 << 20)
+    with pytest.raises(InputError, match="64 MB cannot hold"):
+        apply_memory_limit({"backend": "llama", "memory_mb": 64}, weights)
+    apply_memory_limit({"backend": "torch", "memory_mb": 64}, weights)
+    assert peak_memory_mb() > 10
+
+
+@pytest.mark.parametrize("slack", [2, 6, 12, 24, 48])
+def test_the_memory_limit_bites_in_one_line(tiny: Any, slack: int) -> None:
+    """Limits just above what Python itself takes: the large context cannot be had, wherever the allocation fails."""
+    code = f"""
+import numpy, edgebias.backends.llama
+from pathlib import Path
+from edgebias.backends.base import OptionRequest, Prompt
+from edgebias.backends.memory_limit import apply_memory_limit
+from edgebias.errors import run_stage
+def main(argv=None):
+    used = int(next(l for l in open("/proc/self/status") if l.startswith("VmData")).split()[1]) // 1024
+    limit = used + {slack}
+    weights = Path({str(tiny.gguf)!r})
+    apply_memory_limit({{"backend": "llama", "memory_mb": limit}}, weights)
+    keep = []
+    for _ in range(200):
+        keep.append(edgebias.backends.llama.LlamaBackend(
+            weights, threads=1, context=512, start_token=None, memory_mb=limit))
+run_stage(main)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert "memory limit" in done.stderr

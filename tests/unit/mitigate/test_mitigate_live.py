@@ -1,0 +1,78 @@
+"""Steering a live llama.cpp model: logits change, clearing restores them, and directions do what they promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgebias.backends.base import OptionRequest, Prompt
+from edgebias.backends.llama import LlamaBackend
+from edgebias.mitigate.directions import Contrast, Directions, difference_of_means, gradient
+from edgebias.mitigate.evaluate import steer
+from edgebias.mitigate.vector_file import model_hint, write_control_vector
+
+START = "<|endoftext|>"
+PAIRS = [Contrast("The cook met the guard.\nAnswer:", " the cook", " the guard"), Contrast("Who fell?", " he", " she")]
+
+
+@pytest.fixture
+def backend(tiny: Path) -> Iterator[LlamaBackend]:
+    with LlamaBackend(tiny, threads=1, context=256, start_token=START, capture_hidden=True) as live:
+        yield live
+
+
+def gaps(backend: LlamaBackend) -> list[float]:
+    requests = [OptionRequest(Prompt(text=pair.prompt), (pair.stereotype, pair.anti_stereotype)) for pair in PAIRS]
+    found = []
+    for scores in backend.score(requests):
+        first, second = (total / n for total, n in zip(scores.logprobs, scores.n_tokens, strict=True))
+        found.append(first - second)
+    return found
+
+
+def test_a_vector_changes_the_scores_and_clearing_it_restores_them_bit_for_bit(backend: LlamaBackend) -> None:
+    before = gaps(backend)
+    backend.set_control_vector(difference_of_means(backend, PAIRS).vector(np.array([0.0, 50.0, 50.0])))
+    assert all(abs(new - old) > 1e-6 for new, old in zip(gaps(backend), before, strict=True))
+    backend.set_control_vector(None)
+    assert gaps(backend) == before
+
+
+def test_the_exported_file_steers_exactly_as_the_vector_in_memory(backend: LlamaBackend, tmp_path: Path) -> None:
+    vector = difference_of_means(backend, PAIRS).vector(np.array([0.0, 20.0, -30.0]))
+    backend.set_control_vector(vector)
+    in_memory = gaps(backend)
+    backend.set_control_vector(None)
+    write_control_vector(vector, tmp_path / "vector.gguf", "llama")
+    assert steer(backend, tmp_path / "vector.gguf") == vector[1:].nbytes
+    assert gaps(backend) == in_memory
+
+
+def test_the_model_names_its_architecture(tiny: Path) -> None:
+    assert model_hint(tiny) == "llama"
+
+
+def test_the_gradient_is_the_slope_that_llama_cpp_shows(backend: LlamaBackend, tiny: Path) -> None:
+    """Central differences through llama.cpp are the oracle: no direction lowers the mean gap faster."""
+    found = gradient(tiny, PAIRS, START)
+    random = np.random.default_rng(0).normal(size=found.unit.shape).astype(np.float32)
+    other = random / np.linalg.norm(random, axis=1, keepdims=True)
+    other[0] = 0.0
+
+    def slope(unit: np.ndarray, layer: int) -> float:
+        gains = np.zeros(len(unit))
+        ends = []
+        for gain in (5.0, -5.0):
+            gains[layer] = gain
+            backend.set_control_vector(Directions(unit, found.residual_norm, "test").vector(gains))
+            ends.append(float(np.mean(gaps(backend))))
+        return (ends[0] - ends[1]) / 10.0
+
+    for layer in (1, 2):
+        steepest, sideways = slope(found.unit, layer), slope(other, layer)
+        assert steepest < 0
+        cosine = float(found.unit[layer] @ other[layer])
+        assert sideways == pytest.approx(steepest * cosine, abs=0.05 * abs(steepest))

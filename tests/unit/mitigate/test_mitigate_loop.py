@@ -1,0 +1,71 @@
+"""The loop on a simulated model: it stops, it says when it did not converge, and its guard holds the budget."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgebias.mitigate.controller import ControllerSettings
+from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Plant, run_loop
+
+WEIGHTS = np.array([0.0, 0.5, 1.0, 0.5])
+
+
+def simulate(bias: float, *, cost: float = 0.0, effect: float = 5.0, rounds: int = 30) -> LoopResult:
+    gains = np.zeros(4)
+    place = 0
+
+    def apply(new: np.ndarray) -> float:
+        gains[:] = new
+        return float(np.linalg.norm(new))
+
+    def rate() -> float:
+        return float(np.clip(bias - effect * gains.sum(), 0, 100))
+
+    def judge(count: int) -> list[bool]:
+        nonlocal place
+        place += count
+        return [(step * 61) % 100 < rate() for step in range(place - count, place)]
+
+    def full_pass() -> PassResult:
+        return PassResult(rate(), rate() - 6, rate() + 6)
+
+    plant = Plant(apply, judge, full_pass, lambda: 20.0 * (1.0 + cost * float(np.abs(gains).sum())))
+    return run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, rounds, 0.02))
+
+
+def test_the_loop_brings_a_biased_plant_to_the_ideal_and_stops() -> None:
+    result = simulate(72.0)
+    assert result.converged
+    assert abs(result.after.bias - 50.0) <= 100 / 32
+    assert 0 < result.rounds < 30
+    assert list(result.trajectory["round"]) == list(range(result.rounds + 1))
+    assert result.gains[0] == 0.0
+    assert (result.gains[1:] > 0).all()
+
+
+def test_an_anti_stereotypical_plant_is_steered_the_other_way() -> None:
+    result = simulate(30.0)
+    assert result.converged
+    assert (result.gains[1:] < 0).all()
+
+
+def test_a_plant_at_its_ideal_is_left_alone() -> None:
+    result = simulate(51.0)
+    assert result.converged
+    assert result.rounds == 0
+    assert not result.gains.any()
+
+
+def test_a_plant_that_does_not_react_is_reported_and_not_steered() -> None:
+    result = simulate(80.0, effect=0.0, rounds=8)
+    assert not result.converged
+    assert not result.gains.any()
+    assert not result.trajectory["converged"].any()
+
+
+def test_the_guard_keeps_perplexity_within_budget() -> None:
+    result = simulate(72.0, cost=0.01)
+    assert not result.converged
+    assert result.trajectory["guard"].any()
+    assert (result.trajectory["perplexity"] <= 20.0 * 1.02 + 1e-9).all()
+    assert result.after.bias < result.before.bias

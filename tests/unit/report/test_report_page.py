@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from edgebias.errors import run_stage
+from edgebias.report.__main__ import main
+
+LOADING = {"src", "srcset", "data", "poster", "action", "background", "xlink:href"}
+
+
+@dataclass
+class Page(HTMLParser):
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Path], list[str]]) -> Path:
+    root = tmp_path_factory.mktemp("study")
+    main(study_writer(root))
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(written: Path) -> Page:
+    parsed = Page()
+    parsed.feed((written / "report/index.html").read_text(encoding="utf-8"))
+    return parsed
+
+
+def test_hostile_model_text_is_shown_and_never_run(written: Path, page: Page) -> None:
+    assert not [tag for tag, _ in page.tags if tag == "script"]
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert any("<script>alert('owned')</script>" in text for text in page.text)
+    assert any("{{ 7 * 7 }}" in text for text in page.text)
+    assert "<script" not in (written / "report/index.html").read_text(encoding="utf-8")
+
+
+def test_page_loads_nothing_from_elsewhere(written: Path, page: Page) -> None:
+    for tag, attributes in page.tags:
+        for name in LOADING & set(attributes):
+            assert (attributes[name] or "").startswith("data:"), (tag, name)
+        if tag == "link":
+            assert (attributes["href"] or "").startswith("data:")
+    style = (written / "report/index.html").read_text(encoding="utf-8").split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_contents_links_lead_somewhere(page: Page) -> None:
+    anchors = {attributes.get("id") for _, attributes in page.tags}
+    links = [a["href"] for tag, a in page.tags if tag == "a"]
+    assert len(links) > 10
+    assert all(link and link.startswith("#") and link[1:] in anchors for link in links)
+
+
+def test_all_six_figures_have_alt_text(page: Page, written: Path) -> None:
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(images) == 6
+    assert all(len(image["alt"] or "") > 20 for image in images)
+    assert len(list((written / "report/figures").glob("*.svg"))) == 6
+
+
+def test_outcomes_that_cover_nothing_are_visible(page: Page) -> None:
+    text = " ".join(page.text)
+    for outcome in ("refusal", "unparsed", "blank"):
+        assert f"Read as: {outcome}" in text
+
+
+def test_page_says_what_really_ran(page: Page) -> None:
+    text = " ".join(" ".join(page.text).split())
+    assert "no cloud service was used" in text
+    assert "not on a Raspberry Pi" in text
+    assert "a chat endpoint returns no log-probabilities" in text
+
+
+def test_same_inputs_give_the_same_bytes(
+    written: Path, tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    arguments = study_writer(written)
+    again = [part.replace(f"{written}/report", f"{tmp_path}/report") for part in arguments]
+    main(again)
+    files = sorted(path.relative_to(written / "report") for path in (written / "report").rglob("*") if path.is_file())
+    assert len(files) > 8
+    for name in files:
+        assert (written / "report" / name).read_bytes() == (tmp_path / "report" / name).read_bytes(), name
+
+
+def test_metrics_hold_the_numbers_of_the_tables(written: Path) -> None:
+    metrics = json.loads((written / "report/metrics.json").read_text())
+    scores = pd.read_csv(written / "scores/desktop/tiny/full/stereoset.csv")
+    expected = scores[(scores["metric"] == "ss") & (scores["category"] == "all")]["estimate"].iloc[0]
+    assert metrics["bias"]["stereoset.ss"]["desktop/full"] == pytest.approx(expected, abs=1e-3)
+    loop = metrics["mitigation"]["feedback_loop"]
+    assert loop["verdict"] == "reduced"
+    assert loop["relative_reduction_percent"] == pytest.approx(100 * (1 - 1.2 / 7.9), abs=0.01)
+    assert metrics["paper_readings"]["paper_models_ran"] is False
+
+
+@pytest.mark.parametrize(
+    "absent",
+    [
+        "contrasts.csv",
+        "provenance.json",
+        "paper.csv",
+        "scores/edge/tiny/full/bbq.csv",
+        "scores/cloud/tiny/full/bbq.csv",
+        "models/tiny/q4_0.json",
+        "parity/tiny.json",
+        "mitigation/edge/tiny/wanda50_q8_0/feedback_loop/trajectory.csv",
+    ],
+)
+def test_absent_file_is_one_plain_line(
+    absent: str, tmp_path: Path, study_writer: Callable[[Path], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = study_writer(tmp_path)
+    (found,) = [path for path in tmp_path.rglob(Path(absent).name) if path.as_posix().endswith(absent)]
+    found.unlink()
+    with pytest.raises(SystemExit) as stopped:
+        run_stage(main, arguments)
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert absent in message
+    assert not (tmp_path / "report/index.html").exists()
+
+
+def test_unknown_outcome_is_refused(
+    tmp_path: Path, study_writer: Callable[[Path], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = study_writer(tmp_path)
+    path = tmp_path / "responses/edge/tiny/full/bbq.parquet"
+    pd.read_parquet(path).assign(outcome="neutral").to_parquet(path)
+    with pytest.raises(SystemExit):
+        run_stage(main, arguments)
+    assert "neutral" in capsys.readouterr().err

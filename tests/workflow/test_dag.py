@@ -1,0 +1,82 @@
+"""The DAG as a user meets it: through the snakemake command, in a copy without data."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edgebias.workflow import params
+from edgebias.workflow.dvc import jobs_of, stages
+from edgebias.workflow.study import RULE_KEYS, Study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory, copy_checkout) -> Path:
+    return copy_checkout(tmp_path_factory.mktemp("dag"))
+
+
+def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def test_a_bare_call_plans_every_stage(checkout: Path, snakemake: str) -> None:
+    plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host")
+    assert plan.returncode == 0, plan.stderr
+    for rule in RULE_KEYS:
+        assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE), f"rule {rule} is not planned"
+
+
+def test_an_unknown_key_stops_in_one_line(checkout: Path, snakemake: str, tmp_path: Path) -> None:
+    overlay = tmp_path / "wrong.yaml"
+    overlay.write_text("scroe: {resamples: 100}\n")
+    result = run(checkout, snakemake, "--dry-run", "--configfile", str(overlay))
+    assert result.returncode != 0
+    assert "unknown key 'scroe' at the top level" in result.stderr
+    assert "wrong.yaml" in result.stderr
+
+
+def test_a_dry_run_as_published_lists_what_is_missing_and_touches_nothing(checkout: Path, snakemake: str) -> None:
+    before = sorted(path for path in checkout.rglob("*") if ".snakemake" not in path.parts)
+    overlay = "config/as_published.yaml"
+    result = run(checkout, snakemake, "--dry-run", "--configfile", overlay, OPENAI_API_KEY="", XAI_API_KEY="secret-key")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"MISSING environment openai: a key in \$OPENAI_API_KEY", result.stderr)
+    assert re.search(r"ok +environment grok: a key in \$XAI_API_KEY", result.stderr)
+    assert "secret-key" not in result.stderr + result.stdout
+    assert "llama-2-7b" in result.stderr
+    assert before == sorted(path for path in checkout.rglob("*") if ".snakemake" not in path.parts)
+
+
+def test_every_rule_says_why_and_leaves_a_log_and_a_benchmark() -> None:
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            name = block.split(":")[0]
+            assert '"""' in block.split("input:")[0], f"{name}: no docstring"
+            for directive in ("log:", "benchmark:", "shell:", "code=code_of("):
+                assert directive in block, f"{name}: no {directive}"
+
+
+def test_every_rule_has_its_settings_listed() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    assert set(re.findall(r"^rule (\w+)", text, re.MULTILINE)) == set(RULE_KEYS)
+
+
+def test_a_remote_environment_needs_no_weights() -> None:
+    study = Study(params.load(ROOT / "params.yaml", ROOT / "config" / "as_published.yaml"))
+    assert {model for model, _ in study.local_variants()} == {"llama-2-7b"}
+
+
+def test_the_committed_dvc_yaml_is_the_projection_of_the_snakefile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    jobs = jobs_of(Path("Snakefile"), [])
+    expected = stages(jobs, yaml.safe_load(Path("params.yaml").read_text()))
+    committed = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+    assert committed == expected, "run `make dvc.yaml` and commit the result"
+    outputs = [path for job in jobs for path in job.outputs]
+    assert len(outputs) == len(set(outputs))
+    assert len(jobs) < 200

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edgebias.errors import InputError
+from edgebias.workflow import params
+
+ROOT = Path(__file__).resolve().parents[2]
+OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+def default() -> dict:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def test_params_yaml_names_every_key_so_that_dvc_can_track_it() -> None:
+    config = default()
+    complete = params.with_defaults(config)
+    for section, values in config.items():
+        if section not in {"environments", "models", "study"}:
+            assert complete[section] == values, f"params.yaml lacks a default of section {section}"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
+def test_every_configuration_is_valid(overlay: Path) -> None:
+    assert params.load(ROOT / "params.yaml", overlay)["study"]["title"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scroe": {}}, ["scroe", "the top level", "score"]),
+        ({"score": {"resample": 10}}, ["resample", "score", "resamples"]),
+        ({"infer": {"formats": {"bbq": ["essay"]}}}, ["infer.formats.bbq.0", "essay", "likelihood, letter"]),
+        ({"study": {"suites": ["bqq"]}}, ["study.suites.0", "bqq", "stereoset"]),
+        ({"environments": {"edge": {"backend": "moon"}}}, ["environments.edge.backend", "moon", "llama"]),
+        ({"environments": {"edge": {"memory_mb": 1}}}, ["environments.edge.memory_mb", "64"]),
+        ({"variants": {"q8_0": {"from": "ful"}}}, ["variants.q8_0.from", "ful", "full"]),
+        ({"study": {"edge_build": {"environment": "edge", "model": "m", "variant": "full"}}}, ["study.edge_build"]),
+        ({"benchmarks": {"sha256": "short"}}, ["benchmarks", "short"]),
+    ],
+)
+def test_a_bad_value_names_itself_the_allowed_values_and_the_file(change: dict, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        params.check(params.merge(default(), change), "params.yaml")
+    for word in ["params.yaml", *words]:
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cell_with_an_unknown_environment_is_named() -> None:
+    config = default()
+    config["study"]["cells"][0]["environment"] = "fog"
+    with pytest.raises(InputError, match="fog"):
+        params.check(config, "params.yaml")
+
+
+def test_a_variant_that_leads_back_to_itself_is_refused() -> None:
+    config = params.merge(default(), {"variants": {"wanda50": {"from": "wanda50_q8_0"}}})
+    with pytest.raises(InputError, match="leads back to itself"):
+        params.check(config, "params.yaml")

@@ -1,0 +1,126 @@
+"""The whole pipeline at smoke size, as its users run it: from scratch, again, killed, and through DVC."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edgebias.workflow import params
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(2400)]
+
+BIN = Path(sys.executable).parent
+UNSTABLE = ("results/cost/", "results/provenance.json", "results/report/")
+"""Latencies and machine facts; the page shows them."""
+
+
+def call(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    if check:
+        assert result.returncode == 0, f"{' '.join(command)}\n{result.stdout[-4000:]}\n{result.stderr[-8000:]}"
+    return result
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """sha256 of every table that must not change between runs."""
+    files = [path for path in (folder / "results").rglob("*") if path.is_file()]
+    named = {str(path.relative_to(folder)): path for path in files}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in sorted(named.items())
+        if not name.startswith(UNSTABLE) and not name.endswith("cost.json")
+    }
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, copy_checkout) -> Path:
+    """A finished smoke run; params.yaml holds the smoke values, as DVC reads no other file."""
+    folder = copy_checkout(tmp_path_factory.mktemp("pipeline"))
+    smoke = params.load(folder / "params.yaml", folder / "config" / "smoke.yaml")
+    (folder / "params.yaml").write_text(yaml.safe_dump(smoke, sort_keys=False))
+    call(folder, "snakemake", "--cores", "4")
+    return folder
+
+
+def test_every_table_and_the_report_are_there(study: Path) -> None:
+    page = (study / "results/report/index.html").read_text()
+    assert "<svg" in page or "data:image/png" in page
+    for cell in ("edge/smollm2-135m-instruct/wanda50_q8_0", "desktop/smollm2-135m-instruct/full"):
+        for suite in ("bbq", "stereoset", "crows_pairs", "winobias", "forced_choice"):
+            assert (study / f"results/scores/{cell}/{suite}.csv").exists()
+    assert not list(study.rglob("*.part"))
+
+
+def test_a_second_call_does_nothing(study: Path) -> None:
+    assert "Nothing to be done" in call(study, "snakemake", "--cores", "4").stderr
+
+
+def test_a_killed_run_on_one_core_ends_with_the_same_bytes(study: Path) -> None:
+    before = digests(study)
+    assert before
+    call(study, "bash", "-c", "rm -r results")
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    process = subprocess.Popen(
+        ["snakemake", "--cores", "1"], cwd=study, env=environment, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    responses = study / "results/responses"
+    deadline = time.monotonic() + 600
+    while len(list(responses.rglob("*.parquet"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in responses.rglob("*.parquet")}
+    assert len(finished) >= 2
+    call(study, "snakemake", "--unlock", "--cores", "1")
+    call(study, "snakemake", "--cores", "1")
+    assert digests(study) == before
+    repeated = [path for path, stamp in finished.items() if path.stat().st_mtime_ns != stamp]
+    assert len(repeated) <= 1, f"finished jobs were repeated: {repeated}"
+    leftovers = subprocess.run(["pgrep", "-f", f"llama_cpp.server.*{study}"], capture_output=True, text=True)
+    assert not leftovers.stdout.strip(), "a loopback server outlived the run"
+
+
+@pytest.fixture(scope="module")
+def tracked(study: Path) -> Path:
+    """The finished run under git and DVC, with a remote."""
+    call(study, "git", "init", "--quiet")
+    call(study, "dvc", "init", "--quiet")
+    call(study, "dvc", "remote", "add", "--quiet", "--default", "local", str(study.parent / "remote"))
+    call(study, sys.executable, "-m", "edgebias.workflow.dvc", "--output", "dvc.yaml")
+    call(study, "dvc", "commit", "--force", "--quiet")
+    call(study, "dvc", "push", "--quiet")
+    return study
+
+
+def test_dvc_repro_runs_what_a_scoring_change_affects_and_returns_from_the_run_cache(tracked: Path) -> None:
+    assert "up to date" in call(tracked, "dvc", "status").stdout
+    original = (tracked / "params.yaml").read_text()
+    before = digests(tracked)
+    config = yaml.safe_load(original)
+    config["score"]["resamples"] = 250
+    (tracked / "params.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    output = call(tracked, "dvc", "repro").stdout
+    ran = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+    assert any(stage.startswith("score-") for stage in ran)
+    assert not [stage for stage in ran if stage.startswith(("infer-", "rounds-", "compress-", "fit_", "prompts-"))]
+    (tracked / "params.yaml").write_text(original)
+    output = call(tracked, "dvc", "repro").stdout
+    assert "Running stage 'score-" not in output, "going back must restore from the run cache"
+    assert digests(tracked) == before
+
+
+def test_a_restored_checkout_leaves_both_tools_idle(tracked: Path) -> None:
+    call(tracked, "bash", "-c", "rm -rf results .snakemake .dvc/cache")
+    call(tracked, "dvc", "pull", "--quiet")
+    call(tracked, "dvc", "status", "--quiet")
+    call(tracked, "snakemake", "--touch", "--cores", "1")
+    assert "Nothing to be done" in call(tracked, "snakemake", "--cores", "4").stderr
+    assert "up to date" in call(tracked, "dvc", "status").stdout

@@ -1,0 +1,32 @@
+# Paired contrasts over the whole study, corrected within each family.
+# REQUIRED INPUTS: items, responses and over-time scores of all cells, the parity gate.
+# OUTPUTS: results/compare/contrasts.csv, results/compare/headline.json
+
+
+rule compare:
+    """Edge minus desktop, edge minus cloud, variant minus full precision, on the same items."""
+    input:
+        prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
+        responses=[path for cell in study.cells for path in study.responses(cell)],
+        over_time=expand(
+            "results/scores/{cell.path}/over_time.csv", cell=study.rounds_cells
+        ),
+        parity=expand("results/parity/{model}.json", model=study.parity_models()),
+        code=code_of("edgebias.compare"),
+    output:
+        contrasts=report(
+            "results/compare/contrasts.csv",
+            caption="../report/contrasts.rst",
+            category="Contrasts",
+        ),
+        headline="results/compare/headline.json",
+    log:
+        "logs/compare.log",
+    benchmark:
+        "logs/benchmarks/compare.tsv"
+    params:
+        settings=settings_of("compare"),
+    shell:
+        "python -m edgebias.compare --settings {params.settings:q} --items-folder data/prompts"
+        " --responses-folder results/responses --scores-folder results/scores"
+        " --contrasts {output.contrasts:q} --headline {output.headline:q} 2> {log:q}"

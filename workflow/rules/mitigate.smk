@@ -1,0 +1,86 @@
+# The feedback loop on the edge build, beside a prompt baseline and no mitigation, on held-out items.
+# REQUIRED INPUTS: items, weights of the edge build. OUTPUTS: results/mitigation/{environment}/{model}/{variant}/{method}/...
+
+
+def baseline_of(wildcards):
+    if wildcards.method == "none":
+        return []
+    return f"results/mitigation/{cell_of(wildcards).path}/none/responses.parquet"
+
+
+def baseline_option_of(wildcards):
+    path = baseline_of(wildcards)
+    return f"--baseline {path}" if path else ""
+
+
+def control_vector_of(wildcards):
+    if wildcards.method != "feedback_loop":
+        return []
+    return f"results/mitigation/{cell_of(wildcards).path}/feedback_loop/control_vector.gguf"
+
+
+def control_vector_option_of(wildcards):
+    path = control_vector_of(wildcards)
+    return f"--control-vector {path}" if path else ""
+
+
+rule fit_feedback_loop:
+    """The loop is unrolled inside one job and leaves its whole trajectory; it sees calibration clusters only."""
+    input:
+        prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
+        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        weights=weights_of,
+        code=code_of("edgebias.mitigate"),
+    output:
+        control_vector="results/mitigation/{environment}/{model}/{variant}/feedback_loop/control_vector.gguf",
+        trajectory=report(
+            "results/mitigation/{environment}/{model}/{variant}/feedback_loop/trajectory.csv",
+            caption="../report/trajectory.rst",
+            category="Mitigation",
+        ),
+        state="results/mitigation/{environment}/{model}/{variant}/feedback_loop/state.json",
+    log:
+        "logs/fit_feedback_loop/{environment}/{model}/{variant}.log",
+    benchmark:
+        "logs/benchmarks/fit_feedback_loop/{environment}/{model}/{variant}.tsv"
+    threads: threads_of
+    resources:
+        mem_mb=memory_of,
+    params:
+        settings=settings_of("fit_feedback_loop"),
+        weights=weights_option_of,
+    shell:
+        "python -m edgebias.mitigate fit --settings {params.settings:q} --items-folder data/prompts --texts {input.texts:q}"
+        " {params.weights} --control-vector {output.control_vector:q} --trajectory {output.trajectory:q}"
+        " --state {output.state:q} 2> {log:q}"
+
+
+rule mitigate:
+    """Bias, accuracies, false abstention, perplexity and cost of one method, always together."""
+    input:
+        prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
+        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        weights=weights_of,
+        baseline=baseline_of,
+        control_vector=control_vector_of,
+        code=code_of("edgebias.mitigate"),
+    output:
+        responses="results/mitigation/{environment}/{model}/{variant}/{method}/responses.parquet",
+        scores="results/mitigation/{environment}/{model}/{variant}/{method}/scores.csv",
+        cost="results/mitigation/{environment}/{model}/{variant}/{method}/cost.json",
+    log:
+        "logs/mitigate/{environment}/{model}/{variant}/{method}.log",
+    benchmark:
+        "logs/benchmarks/mitigate/{environment}/{model}/{variant}/{method}.tsv"
+    threads: threads_of
+    resources:
+        mem_mb=memory_of,
+    params:
+        settings=settings_of("mitigate"),
+        weights=weights_option_of,
+        baseline=baseline_option_of,
+        control_vector=control_vector_option_of,
+    shell:
+        "python -m edgebias.mitigate evaluate --settings {params.settings:q} --method {wildcards.method:q}"
+        " --items-folder data/prompts --texts {input.texts:q} {params.weights} {params.baseline} {params.control_vector}"
+        " --responses {output.responses:q} --scores {output.scores:q} --cost {output.cost:q} 2> {log:q}"

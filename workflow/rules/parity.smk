@@ -1,0 +1,32 @@
+# The gate before any claim about an environment.
+# REQUIRED INPUTS: full-precision responses of llama.cpp and transformers. OUTPUTS: results/parity/{model}.json
+
+
+def parity_responses(backend):
+    def responses(wildcards):
+        cell = study.parity_cells(wildcards.model)[backend]
+        return [
+            f"results/responses/{cell.path}/{suite}.parquet"
+            for suite in study.parity_suites()
+        ]
+
+    return responses
+
+
+rule parity:
+    """The same weights must give the same option log-likelihoods in both backends, or the run stops here."""
+    input:
+        llama=parity_responses("llama"),
+        torch=parity_responses("torch"),
+        code=code_of("edgebias.parity"),
+    output:
+        gate="results/parity/{model}.json",
+    log:
+        "logs/parity/{model}.log",
+    benchmark:
+        "logs/benchmarks/parity/{model}.tsv"
+    params:
+        settings=settings_of("parity"),
+    shell:
+        "python -m edgebias.parity --settings {params.settings:q} --llama {input.llama:q} --torch {input.torch:q}"
+        " --output {output.gate:q} 2> {log:q}"

@@ -1,0 +1,28 @@
+# Benchmark files and our own templates become items: one row each, with roles, cluster and split.
+# REQUIRED INPUTS: data/raw/benchmarks/... or data/forced_choice/*.yaml. OUTPUTS: data/prompts/{suite}.parquet
+
+
+def sources_of(wildcards):
+    if wildcards.suite == "forced_choice":
+        return sorted(str(path) for path in Path("data/forced_choice").glob("*.yaml"))
+    return study.raw_files_of(wildcards.suite)
+
+
+rule prompts:
+    """Errata, subsample and split are fixed here, so that every environment answers the same items."""
+    input:
+        sources=sources_of,
+        errata="src/edgebias/prompts/errata.csv",
+        code=code_of("edgebias.prompts"),
+    output:
+        prompts="data/prompts/{suite}.parquet",
+    log:
+        "logs/prompts/{suite}.log",
+    benchmark:
+        "logs/benchmarks/prompts/{suite}.tsv"
+    params:
+        settings=settings_of("prompts"),
+        folder=RAW,
+    shell:
+        "python -m edgebias.prompts --settings {params.settings:q} --suite {wildcards.suite:q}"
+        " --raw-folder {params.folder:q} --output {output.prompts:q} 2> {log:q}"

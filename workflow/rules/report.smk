@@ -1,0 +1,60 @@
+# One self-contained page, the headline numbers, and where every number came from.
+# REQUIRED INPUTS: all tables of the study. OUTPUTS: results/report/index.html, metrics.json, results/provenance.json
+
+
+rule provenance:
+    """Versions, processor and hashes: they differ between machines, so they have a file of their own."""
+    input:
+        params="params.yaml",
+        weights=expand(
+            "data/models/{pair[0]}/{pair[1]}.gguf", pair=study.local_variants()
+        ),
+        code=code_of("edgebias.provenance"),
+    output:
+        provenance="results/provenance.json",
+    log:
+        "logs/provenance.log",
+    benchmark:
+        "logs/benchmarks/provenance.tsv"
+    shell:
+        "python -m edgebias.provenance --files {input.params:q} {input.weights:q} --output {output.provenance:q} 2> {log:q}"
+
+
+rule report:
+    """The page that a reader opens: question, answer in three sentences, figures, tables, limits, provenance."""
+    input:
+        prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
+        records=expand(
+            "data/models/{pair[0]}/{pair[1]}.json", pair=study.local_variants()
+        ),
+        responses=[path for cell in study.cells for path in study.responses(cell)],
+        scores=study.scores(),
+        costs=study.costs(),
+        parity=rules.compare.input.parity,
+        contrasts=rules.compare.output.contrasts,
+        headline=rules.compare.output.headline,
+        mitigation_scores=study.mitigation("scores.csv"),
+        mitigation_costs=study.mitigation("cost.json"),
+        trajectory=study.trajectories(),
+        provenance=rules.provenance.output.provenance,
+        paper="data/paper/edge_bias.csv",
+        code=code_of("edgebias.report"),
+    output:
+        page=report(
+            "results/report/index.html",
+            caption="../report/page.rst",
+            category="Report",
+        ),
+        metrics="results/report/metrics.json",
+    log:
+        "logs/report.log",
+    benchmark:
+        "logs/benchmarks/report.tsv"
+    params:
+        settings=settings_of("report"),
+    shell:
+        "python -m edgebias.report --settings {params.settings:q} --prompts-folder data/prompts --variants-folder data/models"
+        " --responses-folder results/responses --scores-folder results/scores --cost-folder results/cost"
+        " --parity-folder results/parity --contrasts {input.contrasts:q} --headline {input.headline:q}"
+        " --mitigation-folder results/mitigation --provenance {input.provenance:q} --paper {input.paper:q}"
+        " --output {output.page:q} --metrics {output.metrics:q} --figures-folder results/report/figures 2> {log:q}"

@@ -1,0 +1,26 @@
+# The over-time question: independent draws, and conversations with a sliding window.
+# REQUIRED INPUTS: the forced-choice items, weights. OUTPUTS: results/rounds/...parquet, results/cost/.../rounds.json
+
+
+rule rounds:
+    """A prompt repeated without history measures one probability; only a conversation can drift."""
+    input:
+        prompts="data/prompts/forced_choice.parquet",
+        weights=weights_of,
+        code=code_of("edgebias.rounds"),
+    output:
+        responses="results/rounds/{environment}/{model}/{variant}.parquet",
+        cost="results/cost/{environment}/{model}/{variant}/rounds.json",
+    log:
+        "logs/rounds/{environment}/{model}/{variant}.log",
+    benchmark:
+        "logs/benchmarks/rounds/{environment}/{model}/{variant}.tsv"
+    threads: threads_of
+    resources:
+        mem_mb=memory_of,
+    params:
+        settings=settings_of("rounds"),
+        weights=weights_option_of,
+    shell:
+        "python -m edgebias.rounds --settings {params.settings:q} --items {input.prompts:q} {params.weights}"
+        " --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"

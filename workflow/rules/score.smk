@@ -1,0 +1,41 @@
+# Responses become estimates with intervals, counts and coverage.
+# REQUIRED INPUTS: items, responses. OUTPUTS: results/scores/{environment}/{model}/{variant}/{suite}.csv
+
+
+rule score:
+    """Scoring never asks the model again: a changed metric or interval reruns from here."""
+    input:
+        prompts="data/prompts/{suite}.parquet",
+        responses="results/responses/{environment}/{model}/{variant}/{suite}.parquet",
+        code=code_of("edgebias.score"),
+    output:
+        scores="results/scores/{environment}/{model}/{variant}/{suite}.csv",
+    log:
+        "logs/score/{environment}/{model}/{variant}/{suite}.log",
+    benchmark:
+        "logs/benchmarks/score/{environment}/{model}/{variant}/{suite}.tsv"
+    params:
+        settings=settings_of("score"),
+    shell:
+        "python -m edgebias.score --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.prompts:q}"
+        " --responses {input.responses:q} --output {output.scores:q} 2> {log:q}"
+
+
+rule score_rounds:
+    """Does bias grow with repetition? The slope over rounds, and the sliding-window curve for the figure."""
+    input:
+        prompts="data/prompts/forced_choice.parquet",
+        responses="results/rounds/{environment}/{model}/{variant}.parquet",
+        code=code_of("edgebias.score_rounds"),
+    output:
+        scores="results/scores/{environment}/{model}/{variant}/over_time.csv",
+        trajectory="results/scores/{environment}/{model}/{variant}/over_time_rounds.csv",
+    log:
+        "logs/score_rounds/{environment}/{model}/{variant}.log",
+    benchmark:
+        "logs/benchmarks/score_rounds/{environment}/{model}/{variant}.tsv"
+    params:
+        settings=settings_of("score_rounds"),
+    shell:
+        "python -m edgebias.score_rounds --settings {params.settings:q} --items {input.prompts:q}"
+        " --responses {input.responses:q} --output {output.scores:q} --trajectory {output.trajectory:q} 2> {log:q}"

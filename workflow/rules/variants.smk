@@ -1,0 +1,76 @@
+# Compressed builds of each model, with a record of what is really on disk.
+# REQUIRED INPUTS: data/raw/models/{model}.gguf, neutral text. OUTPUTS: data/models/{model}/{variant}.gguf and .json
+
+
+def parent_of(wildcards):
+    return f"data/models/{wildcards.model}/{study.parent(wildcards.variant)}.gguf"
+
+
+rule full_precision:
+    """The reference of every contrast: the published weights at 16 bits, dequantised where they came quantised."""
+    input:
+        source=rules.fetch_model.output.weights,
+        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        code=code_of("edgebias.variants"),
+    output:
+        weights="data/models/{model}/full.gguf",
+        record="data/models/{model}/full.json",
+    log:
+        "logs/full_precision/{model}.log",
+    benchmark:
+        "logs/benchmarks/full_precision/{model}.tsv"
+    resources:
+        mem_mb=3000,
+    params:
+        settings=settings_of("full_precision"),
+    shell:
+        "python -m edgebias.variants full --settings {params.settings:q} --source {input.source:q} --texts {input.texts:q}"
+        " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
+
+
+rule compress:
+    """One pruned or quantised build; the record shows types that llama.cpp replaced and the sparsity achieved."""
+    input:
+        parent=parent_of,
+        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        code=code_of("edgebias.variants"),
+    output:
+        weights="data/models/{model}/{variant}.gguf",
+        record="data/models/{model}/{variant}.json",
+    log:
+        "logs/compress/{model}/{variant}.log",
+    benchmark:
+        "logs/benchmarks/compress/{model}/{variant}.tsv"
+    wildcard_constraints:
+        variant="|".join(
+            sorted(name for name in study.config["variants"] if name != "full")
+        ),
+    resources:
+        mem_mb=3000,
+    params:
+        settings=settings_of("compress"),
+    shell:
+        "python -m edgebias.variants build --settings {params.settings:q} --parent {input.parent:q} --texts {input.texts:q}"
+        " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
+
+
+rule transformers_weights:
+    """The same weights in the layout that transformers reads, converted once instead of in every job."""
+    input:
+        weights="data/models/{model}/{variant}.gguf",
+        code=code_of("edgebias.variants"),
+    output:
+        expand(
+            "data/models/{{model}}/{{variant}}.transformers/{name}",
+            name=TRANSFORMERS_FILES,
+        ),
+    log:
+        "logs/transformers_weights/{model}/{variant}.log",
+    benchmark:
+        "logs/benchmarks/transformers_weights/{model}/{variant}.tsv"
+    resources:
+        mem_mb=4000,
+    params:
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m edgebias.variants transformers --weights {input.weights:q} --output-folder {params.folder:q} 2> {log:q}"
