@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import os
@@ -22,6 +23,8 @@ FLOAT_DECIMALS = 6
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it there on success, delete it on any failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        leftover.unlink(missing_ok=True)  # of a run that was killed: no two jobs write one file
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary

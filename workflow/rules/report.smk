@@ -29,6 +29,7 @@ rule report:
         ),
         responses=[path for cell in study.cells for path in study.responses(cell)],
         scores=study.scores(),
+        rounds=expand("results/scores/{cell.path}/over_time_rounds.csv", cell=study.rounds_cells),
         costs=study.costs(),
         parity=rules.compare.input.parity,
         contrasts=rules.compare.output.contrasts,

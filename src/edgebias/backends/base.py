@@ -6,6 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, Self
 
+from edgebias.errors import InputError
+
+
+class ContextError(InputError):
+    """A prompt, with what is to follow it, is longer than the model's context."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -61,18 +67,24 @@ class GenerationSettings:
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """One prompt to continue; ``seed`` matters only where the temperature is above 0."""
+    """One prompt to continue; ``seed`` matters only where the temperature is above 0.
+
+    ``options`` are scored as the first thing written after the prompt, which costs next to nothing while it is
+    continued anyway.
+    """
 
     prompt: Prompt
     seed: int = 0
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Generation:
-    """What a model wrote."""
+    """What a model wrote, and the scores of the request's options; None where it had none or they cannot be had."""
 
     text: str
     n_tokens: int
+    scores: OptionScores | None = None
 
 
 @dataclass(frozen=True)
@@ -87,18 +99,30 @@ class Usage:
 
 
 class Backend(Protocol):
-    """A loaded model. Use it as a context manager; requests are answered in order, one at a time."""
+    """A loaded model. Use it as a context manager; answers come in the order of the requests.
+
+    A backend may evaluate several requests of a call together: give it the whole list. An answer is determined by the
+    list, and by it alone where the list has more than one request.
+    """
 
     name: str
     scores_options: bool
     """Whether option log-probabilities can be had; where not, `score` raises `InputError`."""
 
     def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
-        """Yield the scores of each request in order."""
+        """Yield the scores of each request in order.
+
+        Raises:
+            ContextError: a request does not fit in the context.
+        """
         ...
 
     def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
-        """Yield the text for each request in order."""
+        """Yield the text for each request in order.
+
+        Raises:
+            ContextError: a prompt and its new tokens do not fit in the context.
+        """
         ...
 
     def usage(self) -> Usage:

@@ -18,7 +18,7 @@ def open_backend(environment: Mapping[str, Any], model: Mapping[str, Any], weigh
     Args:
         environment: an entry of ``environments`` in params.yaml: ``backend``, and for ``llama`` and ``torch``
             ``threads`` and ``context``; for ``openai`` see `OpenAIBackend`; for ``recorded`` the file ``store``.
-        model: an entry of ``models``: ``start_token``.
+        model: an entry of ``models``: ``start_token``, and ``endpoint_model`` for a remote endpoint.
         weights: a GGUF file (``llama``, loopback), a folder (``torch``), or None (remote endpoint, ``recorded``).
 
     Raises:
@@ -32,7 +32,7 @@ def open_backend(environment: Mapping[str, Any], model: Mapping[str, Any], weigh
     if backend == "openai":
         from edgebias.backends.openai_http import OpenAIBackend
 
-        return OpenAIBackend(environment, weights)
+        return OpenAIBackend({**environment, "model": model.get("endpoint_model", "")}, weights)
     if backend not in BACKENDS:
         raise InputError(f"backend: {backend!r} is unknown; choose one of {', '.join(BACKENDS)}")
     if weights is None:

@@ -60,7 +60,12 @@ class RecordedBackend:
         """Yield the stored text for each request."""
         for index, request in enumerate(requests):
             answer = self._find(index, request_key(request, settings), "text")
-            yield Generation(answer["text"], answer["n_tokens"])
+            scores = answer.get("scores")
+            yield Generation(
+                answer["text"],
+                answer["n_tokens"],
+                scores and OptionScores(tuple(scores["logprobs"]), tuple(scores["n_tokens"])),
+            )
 
     def usage(self) -> Usage:
         """Nothing but the store's name: a replay costs no tokens."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from edgebias.backends.base import (
+    ContextError,
     Generation,
     GenerationRequest,
     GenerationSettings,
@@ -23,7 +25,8 @@ from edgebias.backends.base import (
     Usage,
 )
 from edgebias.backends.chat_template import render_chat
-from edgebias.backends.sampling import choose_token, cut_at_stop, log_probability
+from edgebias.backends.prefix_tree import PACK, Collector, Part, PrefixTree, ScorePack, score_packs, split_options
+from edgebias.backends.sampling import choose_token, common_length, cut_at_stop, log_probability
 from edgebias.errors import InputError
 
 END_OF_TURN = (
@@ -77,46 +80,56 @@ class TorchBackend:
         self._context_size = context
         self._start = self._start_tokens(start_token)
         self._ends = self._end_tokens()
+        self._held: list[int] = []
+        self._cache: Any = None
+        """Keys and values of ``_held``."""
         self._prompt_tokens = self._generated_tokens = self._scored_tokens = 0
         self._seconds = 0.0
 
     def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
         """Yield summed log-probabilities (nats) and token counts of each request's options.
 
-        The prompt is evaluated once; its cache is repeated for all options, which follow as one right-padded batch.
+        Consecutive requests are evaluated in one pass, as a tree of at most `PACK` tokens in which a token attends to
+        its ancestors alone. The mask is explicit, so a model with sliding-window attention would see beyond its window
+        where a prompt is longer than that.
 
         Raises:
-            InputError: a request does not fit in the context, or has an empty option.
+            ContextError: a request does not fit in the context.
+            InputError: an option is empty.
+        """
+        room, collector = min(PACK, self._context_size), Collector()
+        for pack in score_packs(self._parts(requests), room=room, sequences=PACK):
+            started = time.perf_counter()
+            with torch.inference_mode():
+                logprobs = self._evaluate(pack)
+            self._prompt_tokens += sum(len(part.prompt) for part in pack.parts)
+            self._scored_tokens += sum(len(option) for part in pack.parts for option in part.options)
+            self._seconds += time.perf_counter() - started
+            yield from collector.take(pack, logprobs)
+
+    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+        """Yield the continuation of each prompt, up to an end token, a stop string or ``max_new_tokens``.
+
+        Prompts are continued one after another; what one has in common with the beginning of the one before is not
+        evaluated again. Options of one token are scored from the logits of the first step, longer ones by `score`.
+
+        Raises:
+            ContextError: prompt and new tokens do not fit in the context.
+            InputError: an option is empty.
         """
         for index, request in enumerate(requests):
             started = time.perf_counter()
             prompt = self._prompt(index, request.prompt)
             options = [self.tokenise(option, special=False) for option in request.options]
-            if not options or not all(options):
-                raise InputError(f"request {index}: an option is empty; give every option a text")
-            self._check_room(index, len(prompt) + max(map(len, options)))
-            with torch.inference_mode():
-                logprobs = self._score_options(prompt, options)
-            self._prompt_tokens += len(prompt)
-            self._scored_tokens += sum(map(len, options))
-            self._seconds += time.perf_counter() - started
-            yield OptionScores(tuple(logprobs), tuple(map(len, options)))
-
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
-        """Yield the continuation of each prompt, up to an end token, a stop string or ``max_new_tokens``.
-
-        Raises:
-            InputError: prompt and new tokens do not fit in the context.
-        """
-        for index, request in enumerate(requests):
-            started = time.perf_counter()
-            prompt = self._prompt(index, request.prompt)
             self._check_room(index, len(prompt) + settings.max_new_tokens)
             with torch.inference_mode():
-                generation = self._continue(prompt, request.seed, settings)
+                generation = self._continue(prompt, request.seed, settings, options)
             self._prompt_tokens += len(prompt)
             self._generated_tokens += generation.n_tokens
             self._seconds += time.perf_counter() - started
+            if options and generation.scores is None:
+                (scores,) = self.score([OptionRequest(request.prompt, request.options)])
+                generation = replace(generation, scores=scores)
             yield generation
 
     def usage(self) -> Usage:
@@ -133,7 +146,7 @@ class TorchBackend:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._model = None
+        self._model = self._cache = None
 
     def tokenise(self, text: str, *, special: bool) -> list[int]:
         """Tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
@@ -175,54 +188,80 @@ class TorchBackend:
 
     def _check_room(self, index: int, needed: int) -> None:
         if needed > self._context_size:
-            raise InputError(
+            raise ContextError(
                 f"request {index}: {needed} tokens, but the context holds {self._context_size}; "
                 "raise the environment's context or shorten the prompt"
             )
 
-    def _score_options(self, prompt: list[int], options: list[list[int]]) -> list[float]:
-        output = self._model(input_ids=torch.tensor([prompt]), use_cache=True, logits_to_keep=1)
-        firsts = log_probability(output.logits[0, -1].numpy(), [option[0] for option in options])
-        longest = max(map(len, options)) - 1
-        if longest == 0:
-            return firsts
-        ids = torch.zeros((len(options), longest), dtype=torch.long)
-        mask = torch.zeros((len(options), len(prompt) + longest), dtype=torch.long)
-        mask[:, : len(prompt)] = 1
-        for row, option in enumerate(options):
-            ids[row, : len(option) - 1] = torch.tensor(option[:-1])
-            mask[row, len(prompt) : len(prompt) + len(option) - 1] = 1
-        cache = output.past_key_values
-        cache.batch_repeat_interleave(len(options))
-        positions = torch.arange(len(prompt), len(prompt) + longest).expand(len(options), -1)
-        logits = self._model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-        ).logits
-        return [
-            firsts[row]
-            + sum(log_probability(logits[row, column].numpy(), [token])[0] for column, token in enumerate(option[1:]))
-            for row, option in enumerate(options)
-        ]
+    def _parts(self, requests: Sequence[OptionRequest]) -> Iterator[Part]:
+        for index, request in enumerate(requests):
+            options = [self.tokenise(option, special=False) for option in request.options]
+            if not options or not all(options):
+                raise InputError(f"request {index}: an option is empty; give every option a text")
+            prompt = self._prompt(index, request.prompt)
+            self._check_room(index, len(prompt) + max(map(len, options)) - 1)
+            yield from split_options(index, prompt, options, PACK)
 
-    def _continue(self, prompt: list[int], seed: int, settings: GenerationSettings) -> Generation:
+    def _evaluate(self, pack: ScorePack) -> dict[tuple[int, int], float]:
+        """Log-probability of every wanted (row, token) of a pack."""
+        needed = pack.needed()
+        logits = self._model(
+            input_ids=torch.tensor([pack.tree.tokens]),
+            position_ids=torch.tensor([pack.tree.positions]),
+            attention_mask=_tree_mask(pack.tree),
+            use_cache=False,
+            logits_to_keep=torch.tensor(list(needed)),
+        ).logits[0]
+        return {
+            (row, token): value
+            for place, (row, tokens) in enumerate(needed.items())
+            for token, value in zip(tokens, log_probability(logits[place].numpy(), tokens), strict=True)
+        }
+
+    def _continue(
+        self, prompt: list[int], seed: int, settings: GenerationSettings, options: list[list[int]]
+    ) -> Generation:
         generator = np.random.default_rng(seed)
         tokens: list[int] = []
-        feed, cache = prompt, None
+        scores: OptionScores | None = None
+        kept = min(common_length(self._held, prompt), len(prompt) - 1)
+        if kept == 0:
+            self._cache = None
+        elif kept < len(self._held):
+            self._cache.crop(kept - len(self._held))  # negative: how many to remove
+        self._held = prompt[:kept]
+        feed = prompt[kept:]
         while len(tokens) < settings.max_new_tokens:
             output = self._model(
-                input_ids=torch.tensor([feed]), past_key_values=cache, use_cache=True, logits_to_keep=1
+                input_ids=torch.tensor([feed]), past_key_values=self._cache, use_cache=True, logits_to_keep=1
             )
-            cache = output.past_key_values
-            token = choose_token(output.logits[0, -1].numpy(), settings.temperature, generator)
+            self._cache = output.past_key_values
+            self._held = self._held + feed
+            logits = output.logits[0, -1].numpy()
+            if not tokens and options and all(len(option) == 1 for option in options):
+                firsts = log_probability(logits, [option[0] for option in options])
+                scores = OptionScores(tuple(firsts), (1,) * len(options))
+                self._scored_tokens += len(options)
+            token = choose_token(logits, settings.temperature, generator)
             if token in self._ends:
                 break
             tokens.append(token)
             cut = cut_at_stop(self._text(tokens), settings.stop)
             if cut is not None:
-                return Generation(cut, len(tokens))
+                return Generation(cut, len(tokens), scores)
             feed = [token]
-        return Generation(self._text(tokens), len(tokens))
+        return Generation(self._text(tokens), len(tokens), scores)
 
     def _text(self, tokens: list[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
+
+
+def _tree_mask(tree: PrefixTree) -> torch.Tensor:
+    """What is added to attention scores, shape (1, 1, rows, rows): 0 for a row's ancestors and itself, else -inf."""
+    seen = torch.zeros((len(tree), len(tree)), dtype=torch.bool)
+    for row, parent in enumerate(tree.parents):
+        if parent >= 0:
+            seen[row] = seen[parent]
+        seen[row, row] = True
+    return torch.zeros(seen.shape).masked_fill_(~seen, float("-inf"))[None, None]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from tqdm import tqdm
 
-from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, OptionRequest, Prompt
+from edgebias.backends.base import (
+    Backend,
+    Generation,
+    GenerationRequest,
+    GenerationSettings,
+    OptionRequest,
+    OptionScores,
+    Prompt,
+)
 from edgebias.errors import InputError
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.items import FORMATS, Item
@@ -55,8 +63,9 @@ def answer_items(
 ) -> pd.DataFrame:
     """Ask every item in every format that the backend can answer, one row each, sorted by item and format.
 
-    Requests run in the order of their prompts, so that neighbours share a prefix; the rows do not depend on it.
-    In the format ``letter`` the log-probabilities of the letters are taken from the same prompt as the text.
+    The requests of a format go to the backend as one list in the order of their prompts, whatever the order of
+    ``items``: neighbours share a prefix, which a backend evaluates once. In the format ``letter`` the log-probabilities
+    of the letters are those of the first thing written.
 
     Args:
         backend: a loaded model.
@@ -64,37 +73,54 @@ def answer_items(
         formats: names of answer formats; those that the backend cannot answer are left out (`possible_formats`).
         settings: seed and length of a reply.
         instruction: what a mitigation by instruction puts before every prompt.
-        stopwatch: where to note the seconds of each answer.
+        stopwatch: where to note seconds and answers of each format.
 
     Raises:
         InputError: an unknown format, or ``letter`` for items that ask nothing.
     """
     watch = stopwatch or Stopwatch()
     possible, _ = possible_formats(backend, formats)
-    wordings = {LIKELIHOOD: likelihood_wording, LETTER: letter_wording}
-    asked = [(name, item, wordings[name](item, instruction)) for name in possible for item in items]
-    asked.sort(
-        key=lambda entry: (FORMATS.index(entry[0]), entry[2].template, _words(entry[2].prompt), entry[1].item_id)
-    )
-    rows = []
-    for name, item, wording in tqdm(asked, desc="answers", unit="answer", mininterval=5, disable=None):
-        with watch.timing(name):
-            answer = _likelihood if name == LIKELIHOOD else _letter
-            rows.append(answer(backend, item, wording, settings))
+    rows: list[dict[str, object]] = []
+    for name in (name for name in FORMATS if name in possible):
+        wording = likelihood_wording if name == LIKELIHOOD else letter_wording
+        asked = [(item, wording(item, instruction)) for item in items]
+        asked.sort(key=lambda entry: (entry[1].template, _words(entry[1].prompt), entry[0].item_id))
+        ask = _likelihoods if name == LIKELIHOOD else _letters
+        with watch.timing(name, len(asked)):
+            answers = ask(backend, asked, settings)
+            rows += tqdm(answers, name, len(asked), unit="answer", mininterval=5, disable=None)
     return response_table(rows)
 
 
-def score_letters(backend: Backend, item: Item, wording: Wording) -> tuple[list[float], list[int]]:
-    """Log-probability and token count of the letter of each option, in item order; empty where there are none."""
-    if not backend.scores_options:
+def letters_in_item_order(item: Item, scores: OptionScores | None) -> tuple[list[float], list[int]]:
+    """Log-probability and token count of the letter of each option, in item order; empty where there are none.
+
+    ``scores`` are those of the letters as shown, A first.
+    """
+    if scores is None:
         return [], []
-    (scores,) = backend.score([OptionRequest(wording.prompt, wording.continuations)])
     shown = [item.permutation.index(place) for place in range(len(item.options))]
     return [scores.logprobs[letter] for letter in shown], [scores.n_tokens[letter] for letter in shown]
 
 
-def _likelihood(backend: Backend, item: Item, wording: Wording, settings: AnswerSettings) -> dict[str, object]:
-    (scores,) = backend.score([OptionRequest(wording.prompt, wording.continuations)])
+def _likelihoods(
+    backend: Backend, asked: Sequence[tuple[Item, Wording]], settings: AnswerSettings
+) -> Iterator[dict[str, object]]:
+    requests = [OptionRequest(wording.prompt, wording.continuations) for _, wording in asked]
+    for (item, wording), scores in zip(asked, backend.score(requests), strict=True):
+        yield _likelihood(item, wording, scores, settings)
+
+
+def _letters(
+    backend: Backend, asked: Sequence[tuple[Item, Wording]], settings: AnswerSettings
+) -> Iterator[dict[str, object]]:
+    requests = [GenerationRequest(wording.prompt, settings.seed, wording.continuations) for _, wording in asked]
+    greedy = GenerationSettings(max_new_tokens=settings.max_new_tokens)
+    for (item, wording), generation in zip(asked, backend.generate(requests, greedy), strict=True):
+        yield _letter(item, wording, generation, settings)
+
+
+def _likelihood(item: Item, wording: Wording, scores: OptionScores, settings: AnswerSettings) -> dict[str, object]:
     reading = preferred(scores.logprobs, scores.n_tokens, item.roles)
     return response(
         item_id=item.item_id,
@@ -109,10 +135,8 @@ def _likelihood(backend: Backend, item: Item, wording: Wording, settings: Answer
     )
 
 
-def _letter(backend: Backend, item: Item, wording: Wording, settings: AnswerSettings) -> dict[str, object]:
-    logprobs, n_tokens = score_letters(backend, item, wording)
-    greedy = GenerationSettings(max_new_tokens=settings.max_new_tokens)
-    (generation,) = backend.generate([GenerationRequest(wording.prompt, settings.seed)], greedy)
+def _letter(item: Item, wording: Wording, generation: Generation, settings: AnswerSettings) -> dict[str, object]:
+    logprobs, n_tokens = letters_in_item_order(item, generation.scores)
     reading = read_text(generation.text, item.options, item.roles, item.permutation)
     return response(
         item_id=item.item_id,

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgebias.backends.base import Backend
 
 
 @dataclass
 class Stopwatch:
-    """Wall-clock seconds of every answer, by format (or mode)."""
+    """Wall-clock seconds and number of answers, by format (or mode).
 
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    Backends answer several requests together, so that the time of a single answer has no meaning.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
-    def timing(self, name: str) -> Iterator[None]:
-        """Time one answer of the format ``name``."""
+    def timing(self, name: str, answers: int = 1) -> Iterator[None]:
+        """Add the time of ``answers`` answers of the format ``name``."""
         start = time.perf_counter()
         yield
-        self.seconds[name].append(time.perf_counter() - start)
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        self.answers[name] = self.answers.get(name, 0) + answers
 
 
 def cost_record(
@@ -42,14 +44,14 @@ def cost_record(
 
     Args:
         backend: the backend that did the work; its usage and notes are recorded.
-        stopwatch: the seconds of each answer.
+        stopwatch: seconds and answers of each format.
         environment: the environment's settings, for its threads.
         weights: the weights that ran; file name and size are recorded, provenance is the report's.
         skipped: what was not asked, with the reason.
         peak_memory_mb: largest resident memory of the process so far, in MB.
 
     Returns:
-        Seconds and ms per answer (median, 95th percentile) by format; tokens and tokens per second over the whole
+        Answers, seconds and mean ms per answer by format; tokens and tokens per second over the whole
         cell, where a token is one that was shown, scored or written.
     """
     usage = backend.usage()
@@ -57,14 +59,12 @@ def cost_record(
     return {
         "backend": backend.name,
         "threads": environment.get("threads"),
-        "answers": {name: len(values) for name, values in stopwatch.seconds.items()},
-        "seconds": {name: sum(values) for name, values in stopwatch.seconds.items()},
+        "answers": dict(stopwatch.answers),
+        "seconds": dict(stopwatch.seconds),
         "ms_per_answer": {
-            name: {
-                "median": 1000 * float(np.median(values)),
-                "p95": 1000 * float(np.percentile(values, 95)),
-            }
-            for name, values in stopwatch.seconds.items()
+            name: {"mean": 1000.0 * seconds / stopwatch.answers[name]}
+            for name, seconds in stopwatch.seconds.items()
+            if stopwatch.answers[name]
         },
         "prompt_tokens": usage.prompt_tokens,
         "scored_tokens": usage.scored_tokens,

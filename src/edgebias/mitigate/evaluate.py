@@ -34,7 +34,7 @@ NONE, INSTRUCTION, FEEDBACK_LOOP = "none", "instruction", "feedback_loop"
 METHODS = (NONE, INSTRUCTION, FEEDBACK_LOOP)
 
 BIAS = {"forced_choice": "stereotype_rate", "stereoset": "ss"}
-"""The metric of each suite whose distance from its ideal a method should reduce; StereoSet is the check of transfer."""
+"""The metric of each suite whose distance from its ideal a method should reduce."""
 
 SUITES = (*BIAS, "bbq")
 NEUTRAL = "neutral_text"

@@ -1,8 +1,8 @@
-"""Fit the feedback loop on the calibration items of the forced-choice suite, and export what it found."""
+"""Fit the feedback loop on calibration items of forced choice and StereoSet, and export what it found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from edgebias.files import write_csv, write_json
 from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
 from edgebias.infer.cell import read_cell
 from edgebias.infer.items import Item, items_from_table
-from edgebias.metrics import families
+from edgebias.metrics.metric import stereotype_rate
 from edgebias.mitigate.controller import ControllerSettings, Vector
 from edgebias.mitigate.directions import GRADIENT, SOURCES, Directions, contrasts, difference_of_means, gradient
 from edgebias.mitigate.held_out import CALIBRATION, read_split
@@ -26,9 +26,11 @@ from edgebias.settings import require
 from edgebias.stats.seeds import generator
 from edgebias.variants.perplexity import mean_negative_log_likelihood, neutral_sentences, sentence_scorer
 
-SUITE = "forced_choice"
-METRIC = "stereotype_rate"
-"""What drives the loop: per cent of stereotype-consistent choices by length-normalised likelihood."""
+SUITES = ("forced_choice", "stereoset")
+"""What drives the loop. BBQ is never fitted."""
+
+METRIC = stereotype_rate("stereotype_rate")
+"""Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the suites."""
 
 GUARD_TOKENS = 256
 """Tokens of neutral text on which the guard reads perplexity in each round."""
@@ -63,13 +65,12 @@ def fit(
     """
     cell = read_cell(settings)
     loop_settings, source = _read_loop(settings)
-    items_path = items_folder / f"{SUITE}.parquet"
-    table = read_split(items_path, CALIBRATION)
-    items = items_from_table(table, str(items_path), SUITE)
+    tables = read_calibration(items_folder)
+    items = [item for suite, table in tables.items() for item in items_from_table(table, suite, suite)]
     sentences = neutral_sentences(texts, "fit")
     pairs = contrasts(items)
     if not pairs:
-        raise InputError(f"{items_path}: no calibration item has a stereotype and an anti_stereotype option")
+        raise InputError(f"{items_folder}: no calibration item has a stereotype and an anti_stereotype option")
     start_token = cell.model.get("start_token")
     directions = gradient(weights, pairs, start_token) if source == GRADIENT else None
     with LlamaBackend(
@@ -80,7 +81,7 @@ def fit(
         capture_hidden=directions is None,
     ) as backend:
         found = directions or difference_of_means(backend, pairs)
-        plant = _plant(backend, found, table, items, sentences, cell.answer)
+        plant = _plant(backend, found, tables, items, sentences, cell.answer)
         result = run_loop(plant, constraint_weights(backend.n_layer), loop_settings)
     write_control_vector(found.vector(result.gains), control_vector, model_hint(weights))
     write_csv(result.trajectory, trajectory, ["round"])
@@ -90,13 +91,12 @@ def fit(
 def _plant(
     backend: LlamaBackend,
     directions: Directions,
-    table: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     items: Sequence[Item],
     sentences: Sequence[str],
     answer: AnswerSettings,
 ) -> Plant:
     stream = _stream(items, answer.seed)
-    metric = families()[SUITE].metric(METRIC)
 
     def apply(gains: Vector) -> float:
         vector = directions.vector(gains)
@@ -114,10 +114,20 @@ def _plant(
 
     def full_pass() -> PassResult:
         responses = answer_items(backend, items, [LIKELIHOOD], answer)
-        joined = join(table, responses, suite=SUITE, items_name="calibration items", responses_name="calibration pass")
+        parts = [
+            join(
+                table,
+                responses[responses["item_id"].isin(table["item_id"])],
+                suite=suite,
+                items_name=f"calibration items of {suite}",
+                responses_name="calibration pass",
+            )
+            for suite, table in tables.items()
+        ]
+        joined = pd.concat(parts, ignore_index=True)
         row = measure(
-            metric,
-            cell_answers(joined),
+            METRIC,
+            cell_answers(joined.assign(category=joined["suite"] + "/" + joined["category"])),
             rng=generator(answer.seed, "mitigate", "calibration"),
             resamples=RESAMPLES,
             confidence=CONFIDENCE,
@@ -130,6 +140,20 @@ def _plant(
     return Plant(apply, judge, full_pass, perplexity)
 
 
+def read_calibration(items_folder: Path) -> dict[str, pd.DataFrame]:
+    """The calibration items of each of `SUITES` that the study has.
+
+    Raises:
+        InputError: it has none of them.
+    """
+    tables = {
+        suite: read_split(path, CALIBRATION) for suite in SUITES if (path := items_folder / f"{suite}.parquet").exists()
+    }
+    if not tables:
+        raise InputError(f"{items_folder}: has no item table of {list(SUITES)}; add one of them to study.suites")
+    return tables
+
+
 def _stream(items: Sequence[Item], seed: int) -> Iterator[Item]:
     """Items for ever: each pass over them is in a new seeded order in which the categories take turns."""
     number = 0
@@ -137,7 +161,7 @@ def _stream(items: Sequence[Item], seed: int) -> Iterator[Item]:
         rng = generator(seed, "mitigate", "stream", str(number))
         queues: dict[str, list[Item]] = {}
         for place in rng.permutation(len(items)):
-            queues.setdefault(items[place].category, []).append(items[place])
+            queues.setdefault(f"{items[place].suite}/{items[place].category}", []).append(items[place])
         while queues:
             for category in sorted(queues):
                 yield queues[category].pop()

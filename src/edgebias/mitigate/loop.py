@@ -74,7 +74,8 @@ class LoopResult:
 def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResult:
     """Close the loop; see ``docs/mitigation.md`` for the rules.
 
-    Round 0 is a pass over all calibration items without steering. Each later round corrects the gains by the error
+    Round 0 is a pass over all calibration items without steering; where its interval covers the ideal, there is no
+    evidence of bias and the model is left alone. Each later round corrects the gains by the error
     of the last window, lets the guard shrink them while perplexity is over budget, and judges the next ``window``
     outputs. When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides:
     the loop has converged when its interval covers the ideal and its bias is as near as one output of a window.
@@ -88,7 +89,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     before = plant.full_pass()
     best, best_gains, best_perplexity = before, state.gain, perplexity
     bias, guarded = before.bias, False
-    converged = _covers(before, tolerance)
+    converged = _covers(before)
     rows = [_row(0, bias, before, guarded, converged, perplexity, norm, state.gain)]
     outputs: list[bool] = []
     number = 0
@@ -107,7 +108,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
         confirmation = None
         if abs(bias - IDEAL) <= tolerance or number == settings.rounds:
             confirmation = plant.full_pass()
-            converged = _covers(confirmation, tolerance)
+            converged = _covers(confirmation) and abs(confirmation.bias - IDEAL) <= tolerance
             if perplexity <= budget and abs(confirmation.bias - IDEAL) < abs(best.bias - IDEAL):
                 best, best_gains, best_perplexity = confirmation, state.gain, perplexity
         rows.append(_row(number, bias, confirmation, guarded, converged, perplexity, norm, state.gain))
@@ -125,8 +126,8 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     )
 
 
-def _covers(result: PassResult, tolerance: float) -> bool:
-    return result.low <= IDEAL <= result.high and abs(result.bias - IDEAL) <= tolerance
+def _covers(result: PassResult) -> bool:
+    return result.low <= IDEAL <= result.high
 
 
 def _row(

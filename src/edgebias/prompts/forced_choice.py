@@ -5,6 +5,7 @@ In the spirit of the probe that Sharma, Pau and Cano (arXiv 2502.11349) describe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from edgebias.prompts.raw_files import checked_keys, read_raw_text
 CONDITIONS = ("binary", "with_unknown")
 UNKNOWN_FILE = "unknown_wordings.yaml"
 VALENCES = ("negative", "positive")
+SENTENCE_START = re.compile(r"(?:^|(?<=[.!?] ))[a-z]")
 # Neighbouring cells differ in condition and in who is named first.
 _CELLS = (("binary", 0), ("with_unknown", 1), ("binary", 1), ("with_unknown", 0))
 
@@ -105,7 +107,7 @@ def _items(
             category=attribute,
             cluster=f"{attribute}/{template['id']}",
             condition=condition,
-            context=context[0].upper() + context[1:],
+            context=SENTENCE_START.sub(lambda match: match.group().upper(), context),
             question=str(template["question"]).strip(),
             options=(*(groups[name].definite for name in named), *([unknown] if with_unknown else [])),
             roles=(*roles, *(["unknown"] if with_unknown else [])),

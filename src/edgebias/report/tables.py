@@ -253,7 +253,7 @@ def mitigation_table(study: Study) -> Table:
 
 
 def cost_table(study: Study) -> Table:
-    """Cost of each cell: sums over suites of times and counts, medians averaged, the largest peak of memory."""
+    """Cost of each cell: sums over suites of times and counts, means averaged, the largest peak of memory."""
     listed = []
     for cell in study.cells:
         table = study.costs
@@ -270,8 +270,8 @@ def cost_table(study: Study) -> Table:
                 str(rows["backend"].iloc[0]) if "backend" in rows else ABSENT,
                 number(sum(_sum(rows, column) for column in rows.columns if column.startswith("answers."))),
                 number(sum(_sum(rows, column) for column in rows.columns if column.startswith("seconds."))),
-                number(_mean(rows, "ms_per_answer.likelihood.median")),
-                number(_mean(rows, "ms_per_answer.letter.median")),
+                number(_mean(rows, "ms_per_answer.likelihood.mean")),
+                number(_mean(rows, "ms_per_answer.letter.mean")),
                 number(tokens / busy if busy > 0 else math.nan),
                 number(float(rows["peak_memory_mb"].max()) if "peak_memory_mb" in rows else math.nan),
             )
@@ -286,7 +286,7 @@ def cost_table(study: Study) -> Table:
         "Tokens per second",
         "Peak memory (MB)",
     )
-    caption = "Cost of each cell (medians within a suite, averaged over suites)"
+    caption = "Cost of each cell (means within a suite, averaged over suites)"
     return Table(caption, heads, tuple(listed), frozenset(range(2, len(heads))))
 
 

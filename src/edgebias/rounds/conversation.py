@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Message, Prompt
-from edgebias.errors import InputError
+from edgebias.backends.base import Backend, ContextError, GenerationRequest, GenerationSettings, Message, Prompt
 from edgebias.infer.answer import LETTER
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.items import Item
@@ -123,9 +122,8 @@ def _reply(
         request = GenerationRequest(conversation_prompt(history, lettered_question(item), len(item.options)), seed)
         try:
             (generation,) = backend.generate([request], settings)
-        except InputError as error:
-            # The protocol has no token count: a backend that refuses names the context in its message.
-            if not history or "context" not in str(error):
+        except ContextError:
+            if not history:
                 raise
             history.popleft()
             lost += 1

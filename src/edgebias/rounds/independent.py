@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebias.backends.base import Backend
-from edgebias.infer.answer import LETTER, score_letters
+from edgebias.backends.base import Backend, OptionRequest
+from edgebias.infer.answer import LETTER, letters_in_item_order
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.items import LETTERS, Item
 from edgebias.infer.responses import response
@@ -43,12 +43,13 @@ def independent_rounds(
         return [], None
     generator = np.random.default_rng(np.random.SeedSequence([seed, 0]))
     order = [items[place] for place in generator.permutation(len(items))][:n_rounds]
+    wordings = [letter_wording(item) for item in order]
+    with stopwatch.timing(MODE, len(order)):
+        answers = list(backend.score([OptionRequest(wording.prompt, wording.continuations) for wording in wordings]))
     scored = {}
-    for item in order:
-        with stopwatch.timing(MODE):
-            wording = letter_wording(item)
-            logprobs, n_tokens = score_letters(backend, item, wording)
-            scored[item.item_id] = (wording.template, logprobs, n_tokens, letter_probabilities(logprobs, temperature))
+    for item, wording, scores in zip(order, wordings, answers, strict=True):
+        logprobs, n_tokens = letters_in_item_order(item, scores)
+        scored[item.item_id] = (wording.template, logprobs, n_tokens, letter_probabilities(logprobs, temperature))
     rows = []
     for number in range(1, n_rounds + 1):
         item = order[(number - 1) % len(order)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,19 @@ Override = tuple[Any, GGUFValueType]
 
 
 def open_gguf(path: Path) -> GGUFReader:
-    """Open a GGUF file (memory-mapped).
+    """Open a GGUF file (memory-mapped); an unchanged file is parsed once, since a vocabulary takes seconds.
 
     Raises:
         InputError: the file is absent, cut short, or no GGUF file.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; run the stage that makes it")
+    stat = path.stat()
+    return _parse(path.resolve(), stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=4)
+def _parse(path: Path, _inode: int, _modified: int, _size: int) -> GGUFReader:
     try:
         reader = GGUFReader(path)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:

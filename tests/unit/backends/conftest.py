@@ -139,7 +139,7 @@ def _write_gguf(path: Path, vocabulary: list[str], merges: list[tuple[str, str]]
 def real_gguf() -> Path:
     """The pipeline's own model, or the file that EDGEBIAS_TEST_GGUF names."""
     root = Path(__file__).parents[3]
-    path = Path(os.environ.get("EDGEBIAS_TEST_GGUF", root / "data/raw/models/smollm2-135m-instruct.gguf"))
+    path = Path(os.environ.get("EDGEBIAS_TEST_GGUF", root / "data/models/smollm2-135m-instruct/full.gguf"))
     if not path.is_file():
-        pytest.skip(f"{path} is absent: run the fetch stage or set EDGEBIAS_TEST_GGUF")
+        pytest.skip(f"{path} is absent: run the variants stage or set EDGEBIAS_TEST_GGUF")
     return path

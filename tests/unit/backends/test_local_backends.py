@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from edgebias.backends.base import (
     GenerationSettings,
     Message,
     OptionRequest,
-    OptionScores,
     Prompt,
 )
 from edgebias.backends.llama import LlamaBackend
@@ -29,6 +27,9 @@ from edgebias.errors import InputError
 
 START = "<|endoftext|>"
 LONG = "the quick brown fox asks whether the lazy dog is at home, and at 12 o'clock it is. "
+PACKING = 3e-4
+"""Nats of a sum over up to 35 tokens: weights are 32-bit, but llama.cpp keeps keys and values in 16."""
+
 REQUESTS = [
     OptionRequest(Prompt(text=LONG * 2 + "Who?"), (" the fox", " the dog", " a man that nobody named", " x")),
     OptionRequest(Prompt(text=LONG + "Then."), (" the", " a")),
@@ -89,22 +90,78 @@ def test_both_backends_write_the_same_greedy_text(llama: LlamaBackend, torch: To
     assert list(llama.generate(requests, settings)) == list(torch.generate(requests, settings))
 
 
-def test_scores_do_not_depend_on_what_came_before(tiny: Any, llama: LlamaBackend) -> None:
-    for order in itertools.permutations(range(len(REQUESTS))):
-        shuffled = list(llama.score([REQUESTS[i] for i in order]))
-        assert [shuffled[order.index(i)] for i in range(len(REQUESTS))] == _fresh(tiny)
-    assert int(llama.usage().notes["reused_prompt_tokens"]) > 0
+@pytest.mark.parametrize("name", ["llama", "torch"])
+def test_company_in_a_pack_does_not_matter(name: str, request: pytest.FixtureRequest) -> None:
+    backend = request.getfixturevalue(name)
+    alone = [next(backend.score([each])) for each in REQUESTS]
+    for order in ([0, 1, 2, 3], [3, 1, 0, 2]):
+        packed = list(backend.score([REQUESTS[i] for i in order] * 4))  # more than one pack
+        for place, scores in enumerate(packed):
+            expected = alone[order[place % 4]]
+            assert scores.n_tokens == expected.n_tokens
+            np.testing.assert_allclose(scores.logprobs, expected.logprobs, atol=1e-4 if name == "torch" else PACKING)
 
 
-def _fresh(tiny: Any) -> list[OptionScores]:
-    if not _FRESH:
-        for request in REQUESTS:
-            with LlamaBackend(tiny.gguf, threads=1, context=512, start_token=START) as backend:
-                _FRESH.extend(backend.score([request]))
-    return _FRESH
+@pytest.mark.parametrize("name", ["llama", "torch"])
+def test_the_same_list_has_the_same_numbers_whatever_came_before(name: str, request: pytest.FixtureRequest) -> None:
+    backend = request.getfixturevalue(name)
+    requests = [GenerationRequest(each.prompt, seed, each.options) for seed, each in enumerate(REQUESTS * 3)]
+    settings = GenerationSettings(max_new_tokens=9, temperature=1.0)
+    first = list(backend.score(REQUESTS)), list(backend.generate(requests, settings))
+    list(backend.generate(requests[2:3], settings))
+    assert (list(backend.score(REQUESTS)), list(backend.generate(requests, settings))) == first
 
 
-_FRESH: list[OptionScores] = []
+@pytest.mark.parametrize("name", ["llama", "torch"])
+def test_texts_written_together_are_those_written_alone(name: str, request: pytest.FixtureRequest) -> None:
+    backend = request.getfixturevalue(name)
+    settings = GenerationSettings(max_new_tokens=12)
+    prompts = [each.prompt for each in REQUESTS] + [Prompt(text=LONG + "Who" + "?" * n) for n in range(20)]
+    together = list(backend.generate([GenerationRequest(prompt) for prompt in prompts], settings))
+    assert together == [next(backend.generate([GenerationRequest(prompt)], settings)) for prompt in prompts]
+
+
+@pytest.mark.parametrize("name", ["llama", "torch"])
+def test_options_scored_while_writing_are_those_of_score(name: str, request: pytest.FixtureRequest) -> None:
+    backend = request.getfixturevalue(name)
+    asked = [*REQUESTS, OptionRequest(Prompt(text="Who?"), ("A", "B", "C"))]
+    expected = list(backend.score(asked))
+    settings = GenerationSettings(max_new_tokens=3)
+    written = backend.generate([GenerationRequest(each.prompt, 0, each.options) for each in asked], settings)
+    for generation, scores in zip(written, expected, strict=True):
+        assert generation.scores is not None
+        assert generation.scores.n_tokens == scores.n_tokens
+        np.testing.assert_allclose(generation.scores.logprobs, scores.logprobs, atol=PACKING)
+    assert next(backend.generate([GenerationRequest(Prompt(text="Who?"))], settings)).scores is None
+
+
+@pytest.mark.parametrize("name", ["llama", "torch"])
+def test_a_conversation_costs_its_new_tokens(name: str, tiny: Any, request: pytest.FixtureRequest) -> None:
+    """Turn by turn, each given alone, and all anew: the same texts, and one control vector's cache is not another's."""
+    backend = request.getfixturevalue(name)
+    settings = GenerationSettings(max_new_tokens=4)
+    turns = [Prompt(text=LONG * count) for count in (1, 2, 3)]
+    held = [next(backend.generate([GenerationRequest(turn)], settings)).text for turn in turns]
+    anew = [generation.text for generation in backend.generate([GenerationRequest(turn) for turn in turns], settings)]
+    assert held == anew
+    if name == "llama":
+        reused = int(backend.usage().notes["reused_prompt_tokens"])
+        for turn in turns:
+            next(backend.generate([GenerationRequest(turn)], settings))
+        assert int(backend.usage().notes["reused_prompt_tokens"]) - reused > len(LONG) * 2
+
+
+@pytest.mark.model
+def test_company_in_a_pack_hardly_moves_a_real_score(real_gguf: Path) -> None:
+    requests = [
+        OptionRequest(Prompt(text=f"{LONG}The {name} is"), (" late.", " a friend of mine.", " not at home"))
+        for name in ("fox", "dog", "man", "woman", "nurse", "pilot")
+    ]
+    with LlamaBackend(real_gguf, threads=1, context=1024, start_token=START) as backend:
+        packed = list(backend.score(requests))
+        assert packed == list(backend.score(requests))
+        for together, each in zip(packed, requests, strict=True):
+            np.testing.assert_allclose(together.logprobs, next(backend.score([each])).logprobs, atol=0.02)
 
 
 @pytest.mark.parametrize("name", ["llama", "torch"])
@@ -203,8 +260,11 @@ def test_unusable_files_are_one_line(tiny: Any, tmp_path: Path) -> None:
 
 def test_open_backend_names_what_is_wrong(tiny: Any) -> None:
     limits = {"threads": 1, "context": 512}
-    with open_backend({"backend": "llama", **limits}, {"start_token": START}, tiny.gguf) as backend:
-        assert next(backend.score(REQUESTS[1:2])) == _fresh(tiny)[1]
+    with (
+        open_backend({"backend": "llama", **limits}, {"start_token": START}, tiny.gguf) as backend,
+        LlamaBackend(tiny.gguf, threads=1, context=512, start_token=START) as expected,
+    ):
+        assert list(backend.score(REQUESTS)) == list(expected.score(REQUESTS))
     for environment, weights, reason in (
         ({"backend": "abacus", **limits}, tiny.gguf, "unknown; choose one of llama, torch, openai, recorded"),
         ({"backend": "llama", "threads": 1}, tiny.gguf, "'context' is missing"),

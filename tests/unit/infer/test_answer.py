@@ -58,7 +58,10 @@ class Responder:
         for request in requests:
             assert settings.temperature == 0.0
             self.shown.append(request.prompt)
-            yield Generation(f"{self._letter(request.prompt)})", 2)
+            letter = self._letter(request.prompt)
+            logprobs = tuple(-0.123456789 if option == letter else -5.0 for option in request.options)
+            scores = OptionScores(logprobs, (1,) * len(logprobs)) if self.scores_options else None
+            yield Generation(f"{letter})", 2, scores)
 
     def _letter(self, prompt: Prompt) -> str:
         text = prompt.messages[-1].content if prompt.messages else ""
@@ -123,6 +126,22 @@ def test_neighbouring_requests_have_neighbouring_prompts() -> None:
     answer_items(backend, items, ["likelihood"], SETTINGS)
     shown = [prompt.text for prompt in backend.shown]
     assert shown == sorted(text for text in shown if text is not None)
+
+
+def test_each_format_is_one_call() -> None:
+    calls: list[int] = []
+
+    class Counting(Responder):
+        def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+            calls.append(len(requests))
+            return super().score(requests)
+
+        def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+            calls.append(len(requests))
+            return super().generate(requests, settings)
+
+    answer_items(Counting("the pilot"), [make_item(n) for n in range(5)], ["likelihood", "letter"], SETTINGS)
+    assert calls == [5, 5]
 
 
 def test_a_backend_without_scores_gives_letters_only() -> None:
@@ -262,6 +281,9 @@ def test_the_stage_writes_the_same_bytes_twice_and_no_latencies(responder: Respo
     assert tuple(pq.read_schema(responses).names) == RESPONSE_COLUMNS
     record = json.loads(cost.read_text())
     assert record["answers"] == {"likelihood": 2, "letter": 2}
+    assert record["ms_per_answer"].keys() == record["seconds"].keys() == {"likelihood", "letter"}
+    for name, seconds in record["seconds"].items():
+        assert record["ms_per_answer"][name] == {"mean": pytest.approx(1000 * seconds / 2, abs=0.001)}
     assert record["tokens_per_second"] == 100.0
     assert record["peak_memory_mb"] == 12.0
     assert record["threads"] == 1

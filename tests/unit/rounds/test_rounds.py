@@ -10,6 +10,7 @@ from typing import Any, Self
 import pytest
 
 from edgebias.backends.base import (
+    ContextError,
     Generation,
     GenerationRequest,
     GenerationSettings,
@@ -28,13 +29,16 @@ from edgebias.rounds.settings import read_round_settings
 PLAN = ConversationPlan(conversations=2, rounds=6, window=3, temperature=1.0, max_new_tokens=8, seed=11)
 
 
+TOO_LONG = ContextError("the context holds fewer")
+
+
 class Speaker:
     """Answers A with a fixed probability where scored; says A in its own words where asked; holds ``room`` turns."""
 
     name = "speaker"
     scores_options = True
 
-    def __init__(self, probability: float = 0.5, room: int = 1000, fault: str = "the context holds fewer") -> None:
+    def __init__(self, probability: float = 0.5, room: int = 1000, fault: InputError = TOO_LONG) -> None:
         self.logprobs = (math.log(0.8 * probability), math.log(0.8 * (1 - probability)))
         self.room = room
         self.fault = fault
@@ -51,7 +55,7 @@ class Speaker:
         for request in requests:
             assert settings.temperature == PLAN.temperature
             if len(request.prompt.messages) > self.room:
-                raise InputError(f"request 0: {self.fault}")
+                raise self.fault
             self.prompts.append(request.prompt)
             self.seeds.append(request.seed)
             yield Generation(f" A) number {len(self.prompts)}\n", 3)
@@ -147,9 +151,9 @@ def test_the_oldest_exchanges_go_where_the_context_is_short() -> None:
 
 
 def test_a_question_that_never_fits_and_other_faults_are_passed_on() -> None:
-    with pytest.raises(InputError, match="context"):
+    with pytest.raises(ContextError):
         conversation_rounds(Speaker(room=0), ITEMS, PLAN, Stopwatch())
-    broken = Speaker(room=3, fault="endpoint is down")
+    broken = Speaker(room=3, fault=InputError("the endpoint is down, in this context"))
     with pytest.raises(InputError, match="endpoint is down"):
         conversation_rounds(broken, ITEMS, PLAN, Stopwatch())
     assert len(broken.prompts) == 2
