@@ -70,7 +70,9 @@ class OpenAIBackend:
         elif not self._endpoint.startswith(("http://", "https://")):
             raise InputError(f"endpoint: {self._endpoint!r} is neither 'loopback' nor an http(s) base URL; set one")
         elif not self._model:
-            raise InputError(f"model: the name of the model at {self._endpoint} is missing; set it in the environment")
+            raise InputError(
+                f"model: the name of the model at {self._endpoint} is missing; set endpoint_model of the model"
+            )
         # A proxy of the machine cannot reach the machine's own loopback address.
         local = urlsplit(self._endpoint).hostname in {"127.0.0.1", "localhost", "::1"}
         self._client = self._stack.enter_context(

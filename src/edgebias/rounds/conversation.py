@@ -22,6 +22,10 @@ MODE = "conversation"
 TEMPLATE = "letter_conversation_v1"
 """The rule once, at the head of the first user turn that is kept; then question, answer, question, answer ..."""
 
+MOST_REPLY_TOKENS = 2
+"""A letter and its bracket. What a small model samples after the letter is noise that it would read again in every
+later round, and writing it would cost more than reading the question."""
+
 _ORDER_OF_ITEMS, _SAMPLING = 1, 2
 """Streams of the seed; stream 0 belongs to the independent rounds."""
 
@@ -79,14 +83,17 @@ def conversation_rounds(
 ) -> tuple[list[dict[str, object]], int]:
     """Hold all conversations of ``plan``; replies are sampled and stay in the history as the model wrote them.
 
-    A round sees the last ``plan.window`` exchanges, fewer where they do not fit in the context.
+    A round sees the last ``plan.window`` exchanges, fewer where they do not fit in the context. A reply has at most
+    `MOST_REPLY_TOKENS` tokens. Conversations are held one after another: a local backend keeps what it has read, so
+    that a round costs its new tokens only.
 
     Returns:
         The rows, and how many times an exchange within the window had to be dropped for lack of context.
     """
     rows: list[dict[str, object]] = []
     dropped = 0
-    settings = GenerationSettings(max_new_tokens=plan.max_new_tokens, temperature=plan.temperature)
+    most = min(plan.max_new_tokens, MOST_REPLY_TOKENS)
+    settings = GenerationSettings(max_new_tokens=most, temperature=plan.temperature)
     with tqdm(total=plan.conversations * plan.rounds, desc="rounds", unit="round", mininterval=5, disable=None) as bar:
         for conversation in range(plan.conversations):
             history: deque[Exchange] = deque(maxlen=plan.window)

@@ -161,7 +161,7 @@ def test_company_in_a_pack_hardly_moves_a_real_score(real_gguf: Path) -> None:
         packed = list(backend.score(requests))
         assert packed == list(backend.score(requests))
         for together, each in zip(packed, requests, strict=True):
-            np.testing.assert_allclose(together.logprobs, next(backend.score([each])).logprobs, atol=0.02)
+            np.testing.assert_allclose(together.logprobs, next(backend.score([each])).logprobs, atol=0.1)
 
 
 @pytest.mark.parametrize("name", ["llama", "torch"])

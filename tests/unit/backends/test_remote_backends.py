@@ -101,7 +101,7 @@ def environment(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> dict[str
 
 
 def ask(environment: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    with open_backend(environment, {}, None) as backend:
+    with open_backend(environment, {"endpoint_model": environment["model"]}, None) as backend:
         return next(iter(backend.generate(ASK, SETTINGS))).text, backend.usage().notes
 
 

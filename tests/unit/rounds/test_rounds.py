@@ -54,6 +54,7 @@ class Speaker:
     def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
         for request in requests:
             assert settings.temperature == PLAN.temperature
+            assert settings.max_new_tokens == 2  # of the 8 that the plan allows
             if len(request.prompt.messages) > self.room:
                 raise self.fault
             self.prompts.append(request.prompt)
