@@ -7,7 +7,7 @@ def parity_responses(backend):
         cell = study.parity_cells(wildcards.model)[backend]
         return [
             f"results/responses/{cell.path}/{suite}.parquet"
-            for suite in study.parity_suites()
+            for suite in study.parity_suites(wildcards.model)
         ]
 
     return responses

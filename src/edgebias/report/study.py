@@ -146,11 +146,19 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
     builds = {name: _cell(study[f"{name}_build"]) for name in ("edge", "desktop", "cloud")}
     round_cells = [_cell(entry) for entry in study.get("rounds", [])]
     environments = _section(settings, "environments")
+    asked = {
+        Cell(entry["environment"], entry["model"], variant): entry.get("suites") or suites
+        for entry in study["cells"]
+        for variant in entry["variants"]
+    }
     answered = [
         (cell, suite)
         for cell in cells
         for suite in suites
-        if _backend(environments, cell) != "openai" or (sources.responses / cell.folder / f"{suite}.parquet").exists()
+        if suite in asked[cell]
+        and (
+            _backend(environments, cell) != "openai" or (sources.responses / cell.folder / f"{suite}.parquet").exists()
+        )
     ]
     items = {
         suite: read_table(sources.prompts / f"{suite}.parquet", ITEM_COLUMNS).set_index("item_id") for suite in suites

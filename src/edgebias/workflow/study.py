@@ -85,10 +85,18 @@ class Study:
         return str(self.config["environments"][environment]["backend"])
 
     def suites_of(self, cell: Cell) -> list[str]:
-        """Suites that ``cell`` can answer: a chat endpoint has no likelihoods."""
+        """Suites that ``cell`` is asked and can answer: a chat endpoint has no likelihoods."""
+        asked = self._asked(cell)
         if self.backend(cell.environment) != "openai":
-            return self.suites
-        return [suite for suite in self.suites if "letter" in self.config["infer"]["formats"][suite]]
+            return asked
+        return [suite for suite in asked if "letter" in self.config["infer"]["formats"][suite]]
+
+    def _asked(self, cell: Cell) -> list[str]:
+        for entry in self.config["study"]["cells"]:
+            same = (entry["environment"], entry["model"]) == (cell.environment, cell.model)
+            if same and cell.variant in entry["variants"]:
+                return [suite for suite in self.suites if suite in entry.get("suites", self.suites)]
+        raise KeyError(cell)
 
     def weights(self, cell: Cell) -> list[str]:
         """Files that must exist before ``cell`` can answer; none for a remote endpoint."""
@@ -145,9 +153,14 @@ class Study:
             if cell.model == model and cell.variant == "full"
         }
 
-    def parity_suites(self) -> list[str]:
-        """Suites with likelihoods."""
-        return [suite for suite in self.suites if "likelihood" in self.config["infer"]["formats"][suite]]
+    def parity_suites(self, model: str) -> list[str]:
+        """Suites with likelihoods that both cells of the gate answer."""
+        cells = self.parity_cells(model)
+        return [
+            suite
+            for suite in self.suites_of(cells["llama"])
+            if suite in self.suites_of(cells["torch"]) and "likelihood" in self.config["infer"]["formats"][suite]
+        ]
 
     def responses(self, cell: Cell) -> list[str]:
         """Response tables of ``cell``."""
