@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More options for pip, e.g. PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu" for the small torch.
 PIP_OPTIONS ?=
+MODEL := data/models/smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce smoke test test-fast test-all lint format lock adopt repro verify clean
+.PHONY: help setup data reproduce smoke test test-fast test-all lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,7 +34,10 @@ smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ besid
 	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/paper .smoke
 	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 
-test: $(READY) ## All tests: fast ones, real-model ones, the whole pipeline at smoke size
+data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
+	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- fetch_benchmarks $(MODEL)/full.gguf $(MODEL)/full.transformers/config.json
+
+test: data ## All tests: fast ones, real-model ones, the whole pipeline at smoke size
 	$(BIN)/pytest
 
 test-fast: $(READY) ## The fast tests (about a minute)

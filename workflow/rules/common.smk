@@ -1,4 +1,4 @@
-# What every rule uses: the checked configuration, and functions that turn wildcards into files and settings.
+# Shared by all stages: the checked configuration, and functions that turn wildcards into files and settings.
 # REQUIRED INPUTS: params.yaml (and files given by --configfile). OUTPUTS: none.
 import os
 import sys
@@ -58,6 +58,49 @@ def threads_of(wildcards):
 
 def memory_of(wildcards):
     return study.config["environments"][wildcards.environment]["memory_mb"]
+
+
+def sources_of(wildcards):
+    if wildcards.suite == "forced_choice":
+        return sorted(str(path) for path in Path("data/forced_choice").glob("*.yaml"))
+    return study.raw_files_of(wildcards.suite)
+
+
+def parent_of(wildcards):
+    return f"data/models/{wildcards.model}/{study.parent(wildcards.variant)}.gguf"
+
+
+def parity_responses(backend):
+    def responses(wildcards):
+        cell = study.parity_cells(wildcards.model)[backend]
+        return [
+            f"results/responses/{cell.path}/{suite}.parquet"
+            for suite in study.parity_suites(wildcards.model)
+        ]
+
+    return responses
+
+
+def baseline_of(wildcards):
+    if wildcards.method == "none":
+        return []
+    return f"results/mitigation/{cell_of(wildcards).path}/none/responses.parquet"
+
+
+def baseline_option_of(wildcards):
+    path = baseline_of(wildcards)
+    return f"--baseline {path}" if path else ""
+
+
+def control_vector_of(wildcards):
+    if wildcards.method != "feedback_loop":
+        return []
+    return f"results/mitigation/{cell_of(wildcards).path}/feedback_loop/control_vector.gguf"
+
+
+def control_vector_option_of(wildcards):
+    path = control_vector_of(wildcards)
+    return f"--control-vector {path}" if path else ""
 
 
 if workflow.dryrun:

@@ -26,6 +26,8 @@ rule compare:
         "logs/benchmarks/compare.tsv"
     params:
         settings=settings_of("compare"),
+    message:
+        "compare environments and builds"
     shell:
         "python -m edgebias.compare --settings {params.settings:q} --items-folder data/prompts"
         " --responses-folder results/responses --scores-folder results/scores"

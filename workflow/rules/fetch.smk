@@ -15,6 +15,8 @@ rule fetch_model:
         "logs/benchmarks/fetch_model/{model}.tsv"
     params:
         settings=settings_of("fetch_model"),
+    message:
+        "fetch model {wildcards.model}"
     shell:
         "python -m edgebias.fetch model --settings {params.settings:q} --output {output.weights:q} 2> {log:q}"
 
@@ -31,6 +33,8 @@ rule fetch_benchmarks:
         "logs/benchmarks/fetch_benchmarks.tsv"
     params:
         settings=settings_of("fetch_benchmarks"),
-        folder=RAW,
+        folder=subpath(output[0], ancestor=3),
+    message:
+        "fetch benchmarks"
     shell:
         "python -m edgebias.fetch benchmarks --settings {params.settings:q} --output-folder {params.folder:q} 2> {log:q}"

@@ -21,6 +21,8 @@ rule infer:
     params:
         settings=settings_of("infer"),
         weights=weights_option_of,
+    message:
+        "{wildcards.environment} {wildcards.variant}: ask {wildcards.suite}"
     shell:
         "python -m edgebias.infer --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.prompts:q}"
         " {params.weights} --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"

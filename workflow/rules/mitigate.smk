@@ -2,28 +2,6 @@
 # REQUIRED INPUTS: items, weights of the edge build. OUTPUTS: results/mitigation/{environment}/{model}/{variant}/{method}/...
 
 
-def baseline_of(wildcards):
-    if wildcards.method == "none":
-        return []
-    return f"results/mitigation/{cell_of(wildcards).path}/none/responses.parquet"
-
-
-def baseline_option_of(wildcards):
-    path = baseline_of(wildcards)
-    return f"--baseline {path}" if path else ""
-
-
-def control_vector_of(wildcards):
-    if wildcards.method != "feedback_loop":
-        return []
-    return f"results/mitigation/{cell_of(wildcards).path}/feedback_loop/control_vector.gguf"
-
-
-def control_vector_option_of(wildcards):
-    path = control_vector_of(wildcards)
-    return f"--control-vector {path}" if path else ""
-
-
 rule fit_feedback_loop:
     """The loop is unrolled inside one job and leaves its whole trajectory; it sees calibration clusters only."""
     input:
@@ -49,6 +27,8 @@ rule fit_feedback_loop:
     params:
         settings=settings_of("fit_feedback_loop"),
         weights=weights_option_of,
+    message:
+        "{wildcards.environment} {wildcards.variant}: fit the feedback loop"
     shell:
         "python -m edgebias.mitigate fit --settings {params.settings:q} --items-folder data/prompts --texts {input.texts:q}"
         " {params.weights} --control-vector {output.control_vector:q} --trajectory {output.trajectory:q}"
@@ -80,6 +60,8 @@ rule mitigate:
         weights=weights_option_of,
         baseline=baseline_option_of,
         control_vector=control_vector_option_of,
+    message:
+        "{wildcards.environment} {wildcards.variant}: held-out items with {wildcards.method}"
     shell:
         "python -m edgebias.mitigate evaluate --settings {params.settings:q} --method {wildcards.method:q}"
         " --items-folder data/prompts --texts {input.texts:q} {params.weights} {params.baseline} {params.control_vector}"

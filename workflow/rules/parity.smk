@@ -2,17 +2,6 @@
 # REQUIRED INPUTS: full-precision responses of llama.cpp and transformers. OUTPUTS: results/parity/{model}.json
 
 
-def parity_responses(backend):
-    def responses(wildcards):
-        cell = study.parity_cells(wildcards.model)[backend]
-        return [
-            f"results/responses/{cell.path}/{suite}.parquet"
-            for suite in study.parity_suites(wildcards.model)
-        ]
-
-    return responses
-
-
 rule parity:
     """The same weights must give the same option log-likelihoods in both backends, or the run stops here."""
     input:
@@ -27,6 +16,8 @@ rule parity:
         "logs/benchmarks/parity/{model}.tsv"
     params:
         settings=settings_of("parity"),
+    message:
+        "parity gate of {wildcards.model}"
     shell:
         "python -m edgebias.parity --settings {params.settings:q} --llama {input.llama:q} --torch {input.torch:q}"
         " --output {output.gate:q} 2> {log:q}"

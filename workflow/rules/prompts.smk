@@ -2,12 +2,6 @@
 # REQUIRED INPUTS: data/raw/benchmarks/... or data/forced_choice/*.yaml. OUTPUTS: data/prompts/{suite}.parquet
 
 
-def sources_of(wildcards):
-    if wildcards.suite == "forced_choice":
-        return sorted(str(path) for path in Path("data/forced_choice").glob("*.yaml"))
-    return study.raw_files_of(wildcards.suite)
-
-
 rule prompts:
     """Errata, subsample and split are fixed here, so that every environment answers the same items."""
     input:
@@ -23,6 +17,8 @@ rule prompts:
     params:
         settings=settings_of("prompts"),
         folder=RAW,
+    message:
+        "prompts {wildcards.suite}"
     shell:
         "python -m edgebias.prompts --settings {params.settings:q} --suite {wildcards.suite:q}"
         " --raw-folder {params.folder:q} --output {output.prompts:q} 2> {log:q}"

@@ -16,6 +16,8 @@ rule provenance:
         "logs/provenance.log",
     benchmark:
         "logs/benchmarks/provenance.tsv"
+    message:
+        "record versions, machine and hashes"
     shell:
         "python -m edgebias.provenance --files {input.params:q} {input.weights:q} --output {output.provenance:q} 2> {log:q}"
 
@@ -29,7 +31,9 @@ rule report:
         ),
         responses=[path for cell in study.cells for path in study.responses(cell)],
         scores=study.scores(),
-        rounds=expand("results/scores/{cell.path}/over_time_rounds.csv", cell=study.rounds_cells),
+        rounds=expand(
+            "results/scores/{cell.path}/over_time_rounds.csv", cell=study.rounds_cells
+        ),
         costs=study.costs(),
         parity=rules.compare.input.parity,
         contrasts=rules.compare.output.contrasts,
@@ -53,6 +57,8 @@ rule report:
         "logs/benchmarks/report.tsv"
     params:
         settings=settings_of("report"),
+    message:
+        "write the report"
     shell:
         "python -m edgebias.report --settings {params.settings:q} --prompts-folder data/prompts --variants-folder data/models"
         " --responses-folder results/responses --scores-folder results/scores --cost-folder results/cost"

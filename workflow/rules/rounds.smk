@@ -21,6 +21,8 @@ rule rounds:
     params:
         settings=settings_of("rounds"),
         weights=weights_option_of,
+    message:
+        "{wildcards.environment} {wildcards.variant}: ask in repeated rounds"
     shell:
         "python -m edgebias.rounds --settings {params.settings:q} --items {input.prompts:q} {params.weights}"
         " --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"

@@ -16,6 +16,8 @@ rule score:
         "logs/benchmarks/score/{environment}/{model}/{variant}/{suite}.tsv"
     params:
         settings=settings_of("score"),
+    message:
+        "{wildcards.environment} {wildcards.variant}: score {wildcards.suite}"
     shell:
         "python -m edgebias.score --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.prompts:q}"
         " --responses {input.responses:q} --output {output.scores:q} 2> {log:q}"
@@ -36,6 +38,8 @@ rule score_rounds:
         "logs/benchmarks/score_rounds/{environment}/{model}/{variant}.tsv"
     params:
         settings=settings_of("score_rounds"),
+    message:
+        "{wildcards.environment} {wildcards.variant}: score the rounds"
     shell:
         "python -m edgebias.score_rounds --settings {params.settings:q} --items {input.prompts:q}"
         " --responses {input.responses:q} --output {output.scores:q} --trajectory {output.trajectory:q} 2> {log:q}"

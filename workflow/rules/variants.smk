@@ -2,10 +2,6 @@
 # REQUIRED INPUTS: data/raw/models/{model}.gguf, neutral text. OUTPUTS: data/models/{model}/{variant}.gguf and .json
 
 
-def parent_of(wildcards):
-    return f"data/models/{wildcards.model}/{study.parent(wildcards.variant)}.gguf"
-
-
 rule full_precision:
     """The reference of every contrast: the published weights at 16 bits, dequantised where they came quantised."""
     input:
@@ -23,6 +19,8 @@ rule full_precision:
         mem_mb=3000,
     params:
         settings=settings_of("full_precision"),
+    message:
+        "full precision of {wildcards.model}"
     shell:
         "python -m edgebias.variants full --settings {params.settings:q} --source {input.source:q} --texts {input.texts:q}"
         " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
@@ -49,6 +47,8 @@ rule compress:
         mem_mb=3000,
     params:
         settings=settings_of("compress"),
+    message:
+        "build {wildcards.variant} of {wildcards.model}"
     shell:
         "python -m edgebias.variants build --settings {params.settings:q} --parent {input.parent:q} --texts {input.texts:q}"
         " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
@@ -72,5 +72,7 @@ rule transformers_weights:
         mem_mb=4000,
     params:
         folder=subpath(output[0], parent=True),
+    message:
+        "weights of {wildcards.model} {wildcards.variant} for transformers"
     shell:
         "python -m edgebias.variants transformers --weights {input.weights:q} --output-folder {params.folder:q} 2> {log:q}"

@@ -1,0 +1,9 @@
+# The environment of requirements/lock.txt as an image: docker build --tag edgebias:0.1.0 .
+# Then: docker run --rm --volume "$PWD:/study" --workdir /study edgebias:0.1.0 snakemake --cores 4
+FROM python:3.11-slim-bookworm
+RUN apt-get update && apt-get install --yes --no-install-recommends build-essential cmake git libgomp1 make \
+    && rm -rf /var/lib/apt/lists/*
+COPY . /opt/edgebias
+RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu \
+        --requirement /opt/edgebias/requirements/lock.txt \
+    && pip install --no-cache-dir --no-deps --editable /opt/edgebias
