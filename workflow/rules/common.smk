@@ -8,7 +8,7 @@ from edgebias.errors import InputError
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
 from edgebias.workflow.closure import code_of
-from edgebias.workflow.needs import describe, needs_of
+from edgebias.workflow.needs import describe, is_dry_run, needs_of
 from edgebias.workflow.study import RAW, Cell, Study
 
 try:
@@ -103,5 +103,5 @@ def control_vector_option_of(wildcards):
     return f"--control-vector {path}" if path else ""
 
 
-if workflow.dryrun:
+if is_dry_run(sys.argv[1:]):
     print(describe(needs_of(study)), file=sys.stderr)

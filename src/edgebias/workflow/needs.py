@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,10 +32,18 @@ def needs_of(study: Study) -> list[Need]:
     return [*_models(study), *_benchmarks(study), *_environments(study)]
 
 
+def is_dry_run(arguments: list[str]) -> bool:
+    """Whether snakemake was called with --dry-run: while the Snakefile is read, the workflow does not know yet."""
+    return any(
+        argument in {"--dry-run", "--dryrun"} or re.fullmatch(r"-[a-zA-Z]*n[a-zA-Z]*", argument)
+        for argument in arguments
+    )
+
+
 def describe(needs: list[Need]) -> str:
     """A readable list, what is missing marked."""
     lines = [
-        f"  {'MISSING' if need.missing else 'ok':8}{need.what}" + f" ({need.missing})" * bool(need.missing)
+        f"  {'MISSING' if need.missing else 'needed':9}{need.what}" + f" ({need.missing})" * bool(need.missing)
         for need in needs
     ]
     missing = sum(bool(need.missing) for need in needs)

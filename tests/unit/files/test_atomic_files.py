@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from edgebias.errors import InputError, run_stage
 from edgebias.files import atomic, read_json, read_table, write_csv, write_json, write_parquet, write_text
 from edgebias.settings import parse_settings
-from hypothesis import given
-from hypothesis import strategies as st
 
 TABLE = pd.DataFrame({"key": [f"{number:06d}" for number in range(40000)], "value": np.arange(40000) / 7})
 
@@ -60,9 +61,14 @@ def test_a_read_only_folder_is_one_line(small_disk: Path, capsys: pytest.Capture
 def test_a_failure_keeps_the_finished_file(tmp_path: Path) -> None:
     path = tmp_path / "finished.txt"
     write_text("finished\n", path)
-    with pytest.raises(RuntimeError, match="half"), atomic(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError("half")
+
+    def write_half() -> None:
+        with atomic(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("half")
+
+    with pytest.raises(RuntimeError, match="half"):
+        write_half()
     assert path.read_text() == "finished\n"
     assert list(tmp_path.iterdir()) == [path]
 
