@@ -1,4 +1,4 @@
-"""Fit the feedback loop on calibration items of forced choice and StereoSet, and export what it found."""
+"""Fit the feedback loop on calibration items, and export what it found."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from edgebias.settings import require
 from edgebias.stats.seeds import generator
 from edgebias.variants.perplexity import mean_negative_log_likelihood, neutral_sentences, sentence_scorer
 
-SUITES = ("forced_choice", "stereoset")
-"""What drives the loop. BBQ is never fitted."""
+DRIVERS = ("forced_choice", "stereoset")
+"""Suites that may drive the loop (`mitigate.suites`): those whose bias is a stereotype rate. BBQ is never fitted."""
 
 METRIC = stereotype_rate("stereotype_rate")
-"""Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the suites."""
+"""Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the driving suites."""
 
 GUARD_TOKENS = 256
 """Tokens of neutral text on which the guard reads perplexity in each round."""
@@ -65,7 +65,7 @@ def fit(
     """
     cell = read_cell(settings)
     loop_settings, source = _read_loop(settings)
-    tables = read_calibration(items_folder)
+    tables = read_calibration(items_folder, drivers(settings))
     items = [item for suite, table in tables.items() for item in items_from_table(table, suite, suite)]
     sentences = neutral_sentences(texts, "fit")
     pairs = contrasts(items)
@@ -140,17 +140,32 @@ def _plant(
     return Plant(apply, judge, full_pass, perplexity)
 
 
-def read_calibration(items_folder: Path) -> dict[str, pd.DataFrame]:
-    """The calibration items of each of `SUITES` that the study has.
+def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The suites that drive the loop, from ``mitigate.suites``.
+
+    Raises:
+        InputError: none is named, or one that has no stereotype rate.
+    """
+    require(dict(settings), "mitigate")
+    require(settings["mitigate"], "suites")
+    suites = tuple(settings["mitigate"]["suites"])
+    wrong = [suite for suite in suites if suite not in DRIVERS]
+    if wrong or not suites:
+        raise InputError(f"mitigate.suites: {list(suites)!r} cannot drive the loop; choose among {list(DRIVERS)}")
+    return suites
+
+
+def read_calibration(items_folder: Path, suites: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The calibration items of each of ``suites`` that the study has.
 
     Raises:
         InputError: it has none of them.
     """
     tables = {
-        suite: read_split(path, CALIBRATION) for suite in SUITES if (path := items_folder / f"{suite}.parquet").exists()
+        suite: read_split(path, CALIBRATION) for suite in suites if (path := items_folder / f"{suite}.parquet").exists()
     }
     if not tables:
-        raise InputError(f"{items_folder}: has no item table of {list(SUITES)}; add one of them to study.suites")
+        raise InputError(f"{items_folder}: has no item table of {list(suites)}; add one of them to study.suites")
     return tables
 
 
