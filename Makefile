@@ -44,15 +44,15 @@ test-fast: $(READY) ## The fast tests (about a minute)
 	$(BIN)/pytest -m "not model and not pipeline"
 
 lint: $(READY) ## Formatting, lint, types, workflow lint
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
 format: $(READY) ## Format everything
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests
 	$(BIN)/snakefmt Snakefile workflow
 
 dvc.yaml: $(READY) FORCE ## Write dvc.yaml from the Snakefile

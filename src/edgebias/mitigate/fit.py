@@ -30,7 +30,7 @@ DRIVERS = ("forced_choice", "stereoset")
 """Suites that may drive the loop (`mitigate.suites`): those whose bias is a stereotype rate. BBQ is never fitted."""
 
 METRIC = stereotype_rate("stereotype_rate")
-"""Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the driving suites."""
+"""Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the drivers."""
 
 GUARD_TOKENS = 256
 """Tokens of neutral text on which the guard reads perplexity in each round."""

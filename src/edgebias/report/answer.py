@@ -168,9 +168,10 @@ def answer(study: Study) -> tuple[str, str, str]:
         missing = f"No bias metric of {suite} was scored, so the study gives no answer."
         return missing, missing, missing
     differences = select(study, suite)
+    builds = max((select(study, name)["variant"] for name in (suite, *study.suites)), key=len)
     return (
         environments_sentence(differences["environment"], suite.replace("_", " "), study.several_models),
-        compression_sentence(differences["variant"], differences["deployed"]),
+        compression_sentence(builds, differences["deployed"]),
         mitigation_sentence(reductions(study)),
     )
 
@@ -195,6 +196,8 @@ def environments_sentence(differences: Sequence[Difference], suite: str, confoun
 def compression_sentence(differences: Sequence[Difference], deployed: Sequence[Difference]) -> str:
     """The second sentence: compressed builds against the uncompressed one, then the shipped build against the others.
 
+    ``differences`` come from the suite that most builds answered.
+
     Builds without a detectable difference share one clause.
     """
     if not differences:
@@ -206,7 +209,8 @@ def compression_sentence(differences: Sequence[Difference], deployed: Sequence[D
         detectable = [d.smallest_detectable for d in silent if math.isfinite(d.smallest_detectable)]
         reach = f" (smallest detectable is {_span(detectable)})" if detectable else ""
         names = ", ".join(d.name_a for d in silent)
-        told.append(f"no difference from the uncompressed build is detectable for {names}{reach}")
+        metric = silent[0].metric
+        told.append(f"by {metric}, no difference from the uncompressed build is detectable for {names}{reach}")
     if deployed:
         told.append(
             f"for the build that ships to the edge, with compression and environment together, {clauses(deployed)}"
@@ -289,8 +293,8 @@ def reductions(study: Study) -> list[Reduction]:
     return []
 
 
-MITIGATED = (("forced_choice", "stereotype_rate"), ("stereoset", "ss"))
-"""(suite, metric) that mitigation is judged by, first found; the loop steers the first."""
+MITIGATED = (("stereoset", "ss"), ("forced_choice", "stereotype_rate"))
+"""(suite, metric) that mitigation is judged by, first found: StereoSet drives the loop of the default study."""
 
 
 def _by_method(rows: pd.DataFrame) -> dict[str, dict[Hashable, Any]]:

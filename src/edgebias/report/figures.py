@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from edgebias.report.answer import ALPHA, KINDS, cell_name, held_out
+from edgebias.report.answer import ALPHA, KINDS, MITIGATED, cell_name, held_out
 from edgebias.report.numbers import MINUS, p_value
 from edgebias.report.primary import PANELS, ideal_of, primary_contrasts, primary_metric
 from edgebias.report.study import Cell, Study
@@ -241,6 +241,8 @@ def _over_time(study: Study) -> Canvas | None:
 
 def _trajectory(study: Study) -> Canvas | None:
     """Bias and gain of the feedback loop, one panel a column."""
+    from matplotlib.ticker import MaxNLocator
+
     table = study.trajectory
     columns = [column for column in TRAJECTORY_COLUMNS if column in table.columns]
     if not columns:
@@ -261,6 +263,7 @@ def _trajectory(study: Study) -> Canvas | None:
             axes.axhline(ideal, color="#222222", linestyle="--", linewidth=1)
         axes.set_title(column.replace("_", " "))
         axes.set_xlabel("round of the loop")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y")
     return canvas
 
@@ -273,9 +276,8 @@ def _mitigation(study: Study) -> Canvas | None:
     """Bias against utility, one point a method."""
     table = held_out(study.mitigation)
     table = table[table["category"] == "all"]
-    bias = primary_metric("forced_choice", table) or next(
-        (pick for suite in study.suites if (pick := primary_metric(suite, table)) is not None), None
-    )
+    suites = [suite for suite, _ in MITIGATED] + list(study.suites)
+    bias = next((pick for suite in suites if (pick := primary_metric(suite, table)) is not None), None)
     utility = [metric for metric in UTILITY_METRICS if metric in set(table["metric"])]
     if bias is None or not utility:
         return None
