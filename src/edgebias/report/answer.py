@@ -20,6 +20,8 @@ from edgebias.report.primary import ideal_of, primary_contrasts, primary_metric
 from edgebias.report.study import Study
 
 ALPHA = 0.05
+BROKEN = 3.0
+"""Factor of perplexity from which a build is called out: a guess at random, too, has a stereotype rate of 50."""
 KINDS = ("environment", "variant", "deployed")
 """Same build elsewhere; other build in the same environment; the shipped build against the others."""
 
@@ -171,7 +173,7 @@ def answer(study: Study) -> tuple[str, str, str]:
     builds = max((select(study, name)["variant"] for name in (suite, *study.suites)), key=len)
     return (
         environments_sentence(differences["environment"], suite.replace("_", " "), study.several_models),
-        compression_sentence(builds, differences["deployed"]),
+        compression_sentence(builds, differences["deployed"], broken_builds(study)),
         mitigation_sentence(reductions(study)),
     )
 
@@ -193,7 +195,21 @@ def environments_sentence(differences: Sequence[Difference], suite: str, confoun
     return f"{lead}; on the {suite} suite, {clauses(differences)}."
 
 
-def compression_sentence(differences: Sequence[Difference], deployed: Sequence[Difference]) -> str:
+def broken_builds(study: Study) -> list[str]:
+    """Builds whose perplexity is at least `BROKEN` times the uncompressed build's, with that factor."""
+    perplexity = {
+        (str(record["model"]), str(record["variant"])): float(record.get("perplexity", {}).get("value", math.nan))
+        for record in study.variants
+    }
+    factors = {
+        variant: value / perplexity.get((model, "full"), math.nan) for (model, variant), value in perplexity.items()
+    }
+    return [f"{name} (perplexity times {number(factor)})" for name, factor in factors.items() if factor >= BROKEN]
+
+
+def compression_sentence(
+    differences: Sequence[Difference], deployed: Sequence[Difference], broken: Sequence[str] = ()
+) -> str:
     """The second sentence: compressed builds against the uncompressed one, then the shipped build against the others.
 
     ``differences`` come from the suite that most builds answered.
@@ -214,6 +230,10 @@ def compression_sentence(differences: Sequence[Difference], deployed: Sequence[D
     if deployed:
         told.append(
             f"for the build that ships to the edge, with compression and environment together, {clauses(deployed)}"
+        )
+    if broken:
+        told.append(
+            f"a score near the ideal is no virtue in a build that hardly models text any more: {', '.join(broken)}"
         )
     return f"Compression, on the same items: {'; '.join(told)}."
 
@@ -272,29 +292,34 @@ def cell_name(key: str, several_models: bool) -> str:
 
 
 def reductions(study: Study) -> list[Reduction]:
-    """Each method against ``none`` on held-out items of the suite that the loop is fitted on."""
+    """Each method against ``none`` on held-out items: of the first suite of `MITIGATED` that had bias to remove."""
     table = held_out(study.mitigation)
     table = table[table["category"] == "all"]
-    for suite, metric in MITIGATED:
-        rows = table[(table["suite"] == suite) & (table["metric"] == metric)]
-        if rows.empty:
-            continue
-        form = "likelihood" if "likelihood" in set(rows["format"]) else min(rows["format"])
-        scores = _by_method(rows[rows["format"] == form])
-        paired = _by_method(
-            table[(table["suite"] == suite) & (table["metric"] == "relative_reduction") & (table["format"] == form)]
-        )
-        if "none" in scores:
-            return [
-                _reduction(method, metric, scores["none"], scores[method], paired.get(method, {}))
-                for method in study.methods
-                if method != "none" and method in scores
-            ]
-    return []
+    judged = [found for suite, metric in MITIGATED if (found := _reductions_in(table, suite, metric, study.methods))]
+    with_headroom = [found for found in judged if any(math.isfinite(reduction.relative) for reduction in found)]
+    return next(iter(with_headroom + judged), [])
+
+
+def _reductions_in(table: pd.DataFrame, suite: str, metric: str, methods: Sequence[str]) -> list[Reduction]:
+    rows = table[(table["suite"] == suite) & (table["metric"] == metric)]
+    if rows.empty:
+        return []
+    form = "likelihood" if "likelihood" in set(rows["format"]) else min(rows["format"])
+    scores = _by_method(rows[rows["format"] == form])
+    paired = _by_method(
+        table[(table["suite"] == suite) & (table["metric"] == "relative_reduction") & (table["format"] == form)]
+    )
+    if "none" not in scores:
+        return []
+    return [
+        _reduction(method, metric, scores["none"], scores[method], paired.get(method, {}))
+        for method in methods
+        if method != "none" and method in scores
+    ]
 
 
 MITIGATED = (("stereoset", "ss"), ("forced_choice", "stereotype_rate"))
-"""(suite, metric) that mitigation is judged by, first found: StereoSet drives the loop of the default study."""
+"""(suite, metric) that mitigation may be judged by; StereoSet drives the loop of the default study."""
 
 
 def _by_method(rows: pd.DataFrame) -> dict[str, dict[Hashable, Any]]:

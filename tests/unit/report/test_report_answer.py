@@ -112,3 +112,8 @@ def test_numbers_as_printed(value: float, text: str) -> None:
 
 def test_interval_without_bounds_is_a_dash() -> None:
     assert interval(math.nan, 1.0) == "–"
+
+
+def test_a_broken_build_is_called_out() -> None:
+    sentence = compression_sentence([difference(1, 5)], [], ["magnitude50 (perplexity times 15)"])
+    assert "hardly models text any more: magnitude50 (perplexity times 15)" in sentence
