@@ -319,7 +319,9 @@ UTILITY_METRICS = ("accuracy_ambiguous", "accuracy_disambiguated", "lms", "perpl
 
 def _variants(study: Study) -> Canvas | None:
     """Bits per weight and perplexity of each build against bias."""
-    suite = "forced_choice" if "forced_choice" in study.suites else study.suites[0]
+    edge = study.scores[study.scores["environment"] == study.builds["edge"].environment]
+    answered = {name: edge.loc[edge["suite"] == name, "variant"].nunique() for name in ("forced_choice", *study.suites)}
+    suite = max(answered, key=lambda name: answered[name])
     chosen = primary_metric(suite, study.scores)
     axes_of = [column for column in ("bits_per_weight", "perplexity") if any(column in v for v in study.variants)]
     if chosen is None or not axes_of:

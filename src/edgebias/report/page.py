@@ -190,6 +190,10 @@ def limits(study: Study) -> list[str]:
         "perplexity. A model that chooses at random scores 50."
     )
     found.append(
+        "Times were taken while other jobs of the study shared the processor's cores: they say what the study cost, "
+        "and are no benchmark of a build or a method."
+    )
+    found.append(
         "llama.cpp evaluates many prompts in one batch. Against one prompt at a time this moves a summed "
         "log-probability by up to 0.03 nats at 16 bits and 0.4 at INT8 (measured on 12 items); all builds are measured "
         "the same way."
