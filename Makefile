@@ -10,7 +10,7 @@ PIP_OPTIONS ?=
 MODEL := data/models/smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data reproduce smoke test test-fast test-all lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce smoke test test-fast test-all lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,7 +27,11 @@ $(READY): requirements/lock.txt requirements/llama-cpp.txt pyproject.toml
 reproduce: $(READY) ## Reproduce the whole study with the default params.yaml
 	@echo "Reproducing the study: about half an hour on 2 cores. Progress below; logs in logs/."
 	$(BIN)/snakemake --cores $(CORES)
+	if [ -d .git ]; then $(MAKE) record; fi
 	@echo "Done. Open results/report/index.html"
+
+record: $(READY) ## Let DVC take over what Snakemake has made (dvc.lock)
+	$(BIN)/dvc commit --force --quiet
 
 smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ beside the study
 	rm -rf .smoke && mkdir .smoke

@@ -93,6 +93,7 @@ def tracked(study: Path) -> Path:
     """The finished run under git and DVC, with a remote."""
     call(study, "git", "init", "--quiet")
     call(study, "dvc", "init", "--quiet")
+    call(study, "dvc", "config", "core.analytics", "false")
     call(study, "dvc", "remote", "add", "--quiet", "--default", "local", str(study.parent / "remote"))
     call(study, sys.executable, "-m", "edgebias.workflow.dvc", "--output", "dvc.yaml")
     call(study, "dvc", "commit", "--force", "--quiet")

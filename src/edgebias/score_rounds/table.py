@@ -9,29 +9,13 @@ import pandas as pd
 from edgebias.errors import InputError
 from edgebias.metrics.answers import OUTCOMES
 from edgebias.metrics.over_time.formulas import over_time_scores, window_rates
+from edgebias.score.table import SCORE_COLUMNS
 
 ITEM_COLUMNS = ("item_id", "cluster")
 ROUND_COLUMNS = ("item_id", "format", "round", "outcome", "mode", "conversation")
 MODES = ("independent", "conversation")
 SUITE = "over_time"
-OVER_TIME_COLUMNS = (
-    "suite",
-    "format",
-    "category",
-    "metric",
-    "estimate",
-    "low",
-    "high",
-    "n",
-    "n_clusters",
-    "coverage",
-    "n_refusal",
-    "n_unparsed",
-    "n_blank",
-    "ideal",
-    "p",
-    "reason",
-)
+OVER_TIME_COLUMNS = (*SCORE_COLUMNS, "p", "reason")
 
 
 def check_rounds(
