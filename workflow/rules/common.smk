@@ -4,12 +4,13 @@ import os
 import sys
 from pathlib import Path
 
+from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
 from edgebias.workflow.closure import code_of
 from edgebias.workflow.needs import describe, is_dry_run, needs_of
-from edgebias.workflow.study import RAW, Cell, Study
+from edgebias.workflow.study import RAW, Study
 
 try:
     study = Study(

@@ -5,25 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.settings import require
 
 REFERENCE_VARIANT = "full"
 ENVIRONMENT, DEPLOYED, VARIANT = "environment", "deployed", "variant"
-
-
-@dataclass(frozen=True, order=True)
-class Cell:
-    """One model build in one environment."""
-
-    environment: str
-    model: str
-    variant: str
-
-    @property
-    def path(self) -> str:
-        """``environment/model/variant``: its name and its folder."""
-        return f"{self.environment}/{self.model}/{self.variant}"
 
 
 @dataclass(frozen=True)

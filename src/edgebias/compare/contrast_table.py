@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from edgebias.compare.cells import Cell, Contrast
+from edgebias.cell import Cell
+from edgebias.compare.cells import Contrast
 from edgebias.metrics import families
 from edgebias.score.table import cell_answers
 from edgebias.stats.clusters import add_up, align

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from edgebias.compare.cells import Cell, Study
+from edgebias.cell import Cell
+from edgebias.compare.cells import Study
 from edgebias.compare.contrast_table import Joined, Resampling, paired
 from edgebias.metrics import families
 from edgebias.metrics.answers import FloatArray

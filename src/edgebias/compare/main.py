@@ -14,7 +14,7 @@ from edgebias.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from edgebias.compare.cells import Cell
+    from edgebias.cell import Cell
 
 EXAMPLE = """example:
   python -m edgebias.compare --settings params.yaml --items-folder data/prompts \\

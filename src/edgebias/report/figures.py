@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from edgebias.cell import Cell
 from edgebias.report.answer import ALPHA, KINDS, MITIGATED, cell_name, held_out
 from edgebias.report.numbers import MINUS, p_value
 from edgebias.report.primary import PANELS, ideal_of, primary_contrasts, primary_metric
-from edgebias.report.study import Cell, Study
+from edgebias.report.study import Study
 from edgebias.report.tables import perplexity_of
 
 if TYPE_CHECKING:

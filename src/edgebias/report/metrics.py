@@ -63,7 +63,7 @@ def paper_readings(study: Study) -> dict[str, Any]:
     for entry in study.headline.get("relative_excess", []):
         for name in ("desktop", "cloud"):
             if (entry["reference"], entry["format"], entry["reading"]) == (
-                study.builds[name].key,
+                study.builds[name].path,
                 "letter",
                 "stereotype_rate",
             ):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from edgebias.report.study import OUTCOMES, Cell, Study
+from edgebias.cell import Cell
+from edgebias.report.study import OUTCOMES, Study
 
 LIMIT = 12
 SHOWN_CHARACTERS = 400

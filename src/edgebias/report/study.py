@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.files import read_json, read_table
 from edgebias.settings import require
@@ -47,30 +48,6 @@ RESPONSE_COLUMNS = ("item_id", "format", "text", "outcome")
 ITEM_COLUMNS = ("item_id", "suite", "category", "context", "question", "options", "permutation")
 PAPER_COLUMNS = ("id", "value", "unit", "what", "source", "section", "note")
 CELL = ["environment", "model", "variant"]
-
-
-@dataclass(frozen=True, order=True)
-class Cell:
-    """One environment, model and variant."""
-
-    environment: str
-    model: str
-    variant: str
-
-    @property
-    def label(self) -> str:
-        """Short name for axes and rows."""
-        return f"{self.environment} {self.variant}"
-
-    @property
-    def key(self) -> str:
-        """The name that contrasts use."""
-        return f"{self.environment}/{self.model}/{self.variant}"
-
-    @property
-    def folder(self) -> Path:
-        """Where the cell lies below a results folder."""
-        return Path(self.environment, self.model, self.variant)
 
 
 @dataclass(frozen=True)
@@ -156,26 +133,24 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
         for cell in cells
         for suite in suites
         if suite in asked[cell]
-        and (
-            _backend(environments, cell) != "openai" or (sources.responses / cell.folder / f"{suite}.parquet").exists()
-        )
+        and (_backend(environments, cell) != "openai" or (sources.responses / cell.path / f"{suite}.parquet").exists())
     ]
     items = {
         suite: read_table(sources.prompts / f"{suite}.parquet", ITEM_COLUMNS).set_index("item_id") for suite in suites
     }
     responses = [
-        (cell, suite, read_table(sources.responses / cell.folder / f"{suite}.parquet", RESPONSE_COLUMNS))
+        (cell, suite, read_table(sources.responses / cell.path / f"{suite}.parquet", RESPONSE_COLUMNS))
         for cell, suite in answered
     ]
     scores = [
-        _tag(read_table(sources.scores / cell.folder / f"{suite}.csv", SCORE_COLUMNS), cell) for cell, suite in answered
+        _tag(read_table(sources.scores / cell.path / f"{suite}.csv", SCORE_COLUMNS), cell) for cell, suite in answered
     ]
     costs = [
-        {**_cell_columns(cell), "suite": suite, **_flat(read_json(sources.cost / cell.folder / f"{suite}.json"))}
+        {**_cell_columns(cell), "suite": suite, **_flat(read_json(sources.cost / cell.path / f"{suite}.json"))}
         for cell, suite in answered
     ]
     methods = () if _remote(environments, builds["edge"]) else tuple(study["methods"])
-    folder = sources.mitigation / builds["edge"].folder
+    folder = sources.mitigation / builds["edge"].path
     feedback = [method for method in methods if method == "feedback_loop"]
     return Study(
         title=str(study["title"]),
@@ -228,7 +203,7 @@ def _cell(entry: Mapping[str, str]) -> Cell:
 
 def _backend(environments: Mapping[str, Mapping[str, Any]], cell: Cell) -> str:
     if cell.environment not in environments:
-        raise InputError(f"--settings: environments.{cell.environment} is missing, and {cell.key} runs there")
+        raise InputError(f"--settings: environments.{cell.environment} is missing, and {cell.path} runs there")
     return str(environments[cell.environment]["backend"])
 
 
@@ -255,7 +230,7 @@ def _tag(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
 
 
 def _stack(folder: Path, cells: Sequence[Cell], name: str, columns: Sequence[str]) -> pd.DataFrame:
-    tables = [_tag(read_table(folder / cell.folder / name, columns), cell) for cell in cells]
+    tables = [_tag(read_table(folder / cell.path / name, columns), cell) for cell in cells]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*columns, *CELL])
 
 
@@ -263,7 +238,7 @@ def _count(cell: Cell, suite: str, table: pd.DataFrame) -> pd.DataFrame:
     foreign = sorted(set(table["outcome"]) - set(OUTCOMES))
     if foreign:
         raise InputError(
-            f"responses of {cell.key}, {suite}: unknown outcome {foreign[0]!r}; known are {list(OUTCOMES)}"
+            f"responses of {cell.path}, {suite}: unknown outcome {foreign[0]!r}; known are {list(OUTCOMES)}"
         )
     counts = pd.crosstab(table["format"], table["outcome"]).reindex(columns=list(OUTCOMES), fill_value=0)
     return _tag(counts.reset_index().assign(suite=suite), cell)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from edgebias.cell import Cell
 from edgebias.report.answer import KINDS, cell_name, held_out, reductions
 from edgebias.report.numbers import ABSENT, interval, number, p_value, percent, signed
-from edgebias.report.study import OUTCOMES, Cell, Study
+from edgebias.report.study import OUTCOMES, Study
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def score_overview(study: Study, suite: str) -> tuple[Table, ...]:
 def score_table(study: Study, suite: str) -> Table:
     """Every score of a suite with its n, clusters and coverage; overall rows first, then categories."""
     rows = study.scores[study.scores["suite"] == suite]
-    order = {cell.key: position for position, cell in enumerate(study.cells)}
+    order = {cell.path: position for position, cell in enumerate(study.cells)}
     listed = []
     for _, row in rows.iterrows():
         cell = _cell(row)
@@ -79,7 +80,7 @@ def score_table(study: Study, suite: str) -> Table:
             number(_count(row["n_clusters"])),
             percent(_float(row["coverage"])),
         )
-        key = (category != "all", category, str(row["format"]), str(row["metric"]), order[cell.key])
+        key = (category != "all", category, str(row["format"]), str(row["metric"]), order[cell.path])
         listed.append((key, text))
     heads = ("Cell", "Category", "Format", "Metric", "Estimate [low, high]", "Ideal", "n", "Clusters", "Coverage")
     caption = f"{title_of(suite)}: every score with n, clusters and coverage"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edgebias.cell import Cell
 from edgebias.fetch.benchmark_files import PATHS
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 
@@ -34,20 +35,6 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "report": ("study", "models", "environments"),
 }
 """Dotted keys of ``params.yaml`` that each rule depends on; nothing else reaches the rule's command."""
-
-
-@dataclass(frozen=True, order=True)
-class Cell:
-    """One build of one model in one environment."""
-
-    environment: str
-    model: str
-    variant: str
-
-    @property
-    def path(self) -> str:
-        """The cell as a path below a results folder."""
-        return f"{self.environment}/{self.model}/{self.variant}"
 
 
 @dataclass(frozen=True)
