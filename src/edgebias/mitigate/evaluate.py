@@ -69,7 +69,7 @@ def evaluate(
         )
     require(settings, "mitigate")
     cell = read_cell(settings)
-    seed, resamples, confidence = interval_settings(settings, "score")
+    seed, resamples, confidence = interval_settings(settings, "mitigate")
     instruction = str(settings["mitigate"]["instruction"]) if method == INSTRUCTION else None
     tables = {
         suite: read_split(path, HELD_OUT) for suite in SUITES if (path := items_folder / f"{suite}.parquet").exists()

@@ -30,7 +30,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "score_rounds": ("seed", "score", "rounds"),
     "compare": ("seed", "study", "compare"),
     "fit_feedback_loop": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
-    "mitigate": ("seed", "infer", "mitigate", "score", "models.{model}", "environments.{environment}"),
+    "mitigate": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
     "provenance": (),
     "report": ("study", "models", "environments"),
 }
