@@ -21,6 +21,7 @@ rule fit_feedback_loop:
         "logs/fit_feedback_loop/{environment}/{model}/{variant}.log",
     benchmark:
         "logs/benchmarks/fit_feedback_loop/{environment}/{model}/{variant}.tsv"
+    priority: 10  # the longest chain of jobs: build, build, fit, mitigate
     threads: threads_of
     resources:
         mem_mb=memory_of,
@@ -52,6 +53,7 @@ rule mitigate:
         "logs/mitigate/{environment}/{model}/{variant}/{method}.log",
     benchmark:
         "logs/benchmarks/mitigate/{environment}/{model}/{variant}/{method}.tsv"
+    priority: 10  # the longest chain of jobs: build, build, fit, mitigate
     threads: threads_of
     resources:
         mem_mb=memory_of,

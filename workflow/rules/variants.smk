@@ -15,6 +15,7 @@ rule full_precision:
         "logs/full_precision/{model}.log",
     benchmark:
         "logs/benchmarks/full_precision/{model}.tsv"
+    priority: 10  # the longest chain of jobs: build, build, fit, mitigate
     resources:
         mem_mb=3000,
     params:
@@ -43,6 +44,7 @@ rule compress:
         variant="|".join(
             sorted(name for name in study.config["variants"] if name != "full")
         ),
+    priority: 10  # the longest chain of jobs: build, build, fit, mitigate
     resources:
         mem_mb=3000,
     params:

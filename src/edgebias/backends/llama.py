@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebias.backends.base import (
-    ContextError,
     Generation,
     GenerationRequest,
     GenerationSettings,
@@ -34,6 +34,7 @@ from edgebias.backends.base import (
 )
 from edgebias.backends.chat_template import render_chat
 from edgebias.backends.prefix_tree import PACK, Collector, Part, PrefixTree, ScorePack, score_packs, split_options
+from edgebias.backends.prompt_tokens import check_prompt, check_room, check_start, option_tokens
 from edgebias.backends.sampling import choose_token, common_length, cut_at_stop, log_probability
 from edgebias.errors import InputError
 
@@ -222,14 +223,14 @@ class LlamaBackend:
         """
         if len(requests) == 1:
             prompt = self._prompt(0, requests[0].prompt)
-            self._check_room(0, len(prompt) + settings.max_new_tokens)
+            check_room(0, len(prompt) + settings.max_new_tokens, self._context_size)
             yield from self._write(requests, self._continue_alone(prompt, requests[0].seed), settings)
             return
         room = min(PACK, self._context_size)
         tree, together, writers = PrefixTree(), list[GenerationRequest](), list[_Writer]()
         for index, request in enumerate(requests):
             prompt = self._prompt(index, request.prompt)
-            self._check_room(index, len(prompt) + settings.max_new_tokens)
+            check_room(index, len(prompt) + settings.max_new_tokens, self._context_size)
             rows = len(tree) + tree.missing(prompt)
             cells = rows + (len(writers) + 1) * settings.max_new_tokens
             if writers and (rows > room or cells > self._context_size or len(writers) == MAX_WRITERS):
@@ -258,7 +259,7 @@ class LlamaBackend:
             states = np.empty((len(options), self.n_layer, self.n_embd), np.float32)
             for row, option in enumerate(options):
                 tokens = prompt + option
-                self._check_room(index, len(tokens))
+                check_room(index, len(tokens), self._context_size)
                 rows = self._new_rows(tokens)
                 with self._hidden.into(states[row]):
                     self._decode(rows)
@@ -343,10 +344,7 @@ class LlamaBackend:
             begin = llama.llama_vocab_bos(self._vocabulary)
             return [begin] if begin >= 0 else []
         tokens = self.tokenise(self._start_token, special=True)
-        if len(tokens) != 1:
-            raise InputError(
-                f"start_token: {self._start_token!r} is not one token of {self._weights}; name one that is"
-            )
+        check_start(self._start_token, tokens, self._weights)
         return tokens
 
     def _prompt(self, index: int, prompt: Prompt) -> list[int]:
@@ -361,14 +359,11 @@ class LlamaBackend:
                 eos_token=self._token_text(llama.llama_vocab_eos(self._vocabulary)),
             )
             tokens = self.tokenise(text, special=True)
-        if not tokens:
-            raise InputError(f"request {index}: the prompt is empty and the model has no begin token; set start_token")
+        check_prompt(index, tokens)
         return tokens
 
     def _tokens_of(self, index: int, request: OptionRequest) -> tuple[list[int], list[list[int]]]:
-        options = [self.tokenise(option, special=False) for option in request.options]
-        if not options or not all(options):
-            raise InputError(f"request {index}: an option is empty; give every option a text")
+        options = option_tokens(index, request.options, partial(self.tokenise, special=False))
         return self._prompt(index, request.prompt), options
 
     def _token_text(self, token: int) -> str:
@@ -383,22 +378,15 @@ class LlamaBackend:
                 return buffer.raw[:count]
             size = -count
 
-    def _check_room(self, index: int, needed: int) -> None:
-        if needed > self._context_size:
-            raise ContextError(
-                f"request {index}: {needed} tokens, but the context holds {self._context_size}; "
-                "raise the environment's context or shorten the prompt"
-            )
-
     def _parts(self, requests: Sequence[OptionRequest]) -> Iterator[Part]:
         for index, request in enumerate(requests):
             prompt, options = self._tokens_of(index, request)
-            self._check_room(index, len(prompt) + max(map(len, options)) - 1)
+            check_room(index, len(prompt) + max(map(len, options)) - 1, self._context_size)
             yield from split_options(index, prompt, options, MAX_SEQUENCES)
 
     def _evaluate(self, pack: ScorePack) -> dict[tuple[int, int], float]:
         """Log-probability of every wanted (row, token) of a pack."""
-        self._check_room(pack.parts[0].index, len(pack.tree))
+        check_room(pack.parts[0].index, len(pack.tree), self._context_size)
         needed = pack.needed()
         self._decode_tree(pack.tree, needed)
         logprobs = {

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,6 @@ import numpy as np
 import torch
 
 from edgebias.backends.base import (
-    ContextError,
     Generation,
     GenerationRequest,
     GenerationSettings,
@@ -26,6 +26,7 @@ from edgebias.backends.base import (
 )
 from edgebias.backends.chat_template import render_chat
 from edgebias.backends.prefix_tree import PACK, Collector, Part, PrefixTree, ScorePack, score_packs, split_options
+from edgebias.backends.prompt_tokens import check_prompt, check_room, check_start, option_tokens
 from edgebias.backends.sampling import choose_token, common_length, cut_at_stop, log_probability
 from edgebias.errors import InputError
 
@@ -121,7 +122,7 @@ class TorchBackend:
             started = time.perf_counter()
             prompt = self._prompt(index, request.prompt)
             options = [self.tokenise(option, special=False) for option in request.options]
-            self._check_room(index, len(prompt) + settings.max_new_tokens)
+            check_room(index, len(prompt) + settings.max_new_tokens, self._context_size)
             with torch.inference_mode():
                 generation = self._continue(prompt, request.seed, settings, options)
             self._prompt_tokens += len(prompt)
@@ -158,8 +159,7 @@ class TorchBackend:
             begin = self._tokenizer.bos_token_id
             return [] if begin is None else [int(begin)]
         tokens = self.tokenise(start_token, special=True)
-        if len(tokens) != 1:
-            raise InputError(f"start_token: {start_token!r} is not one token of {self._folder}; name one that is")
+        check_start(start_token, tokens, self._folder)
         return tokens
 
     def _end_tokens(self) -> frozenset[int]:
@@ -182,24 +182,14 @@ class TorchBackend:
                 eos_token=self._tokenizer.eos_token or "",
             )
             tokens = self.tokenise(text, special=True)
-        if not tokens:
-            raise InputError(f"request {index}: the prompt is empty and the model has no begin token; set start_token")
+        check_prompt(index, tokens)
         return tokens
-
-    def _check_room(self, index: int, needed: int) -> None:
-        if needed > self._context_size:
-            raise ContextError(
-                f"request {index}: {needed} tokens, but the context holds {self._context_size}; "
-                "raise the environment's context or shorten the prompt"
-            )
 
     def _parts(self, requests: Sequence[OptionRequest]) -> Iterator[Part]:
         for index, request in enumerate(requests):
-            options = [self.tokenise(option, special=False) for option in request.options]
-            if not options or not all(options):
-                raise InputError(f"request {index}: an option is empty; give every option a text")
+            options = option_tokens(index, request.options, partial(self.tokenise, special=False))
             prompt = self._prompt(index, request.prompt)
-            self._check_room(index, len(prompt) + max(map(len, options)) - 1)
+            check_room(index, len(prompt) + max(map(len, options)) - 1, self._context_size)
             yield from split_options(index, prompt, options, PACK)
 
     def _evaluate(self, pack: ScorePack) -> dict[tuple[int, int], float]:

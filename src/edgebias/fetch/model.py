@@ -51,10 +51,10 @@ def check_gguf(path: Path, key: str) -> None:
         magic = stream.read(len(GGUF_MAGIC))
     if magic != GGUF_MAGIC:
         raise InputError(f"{key}: not a GGUF file (it begins with {magic!r}); name a .gguf file as the source")
-    from gguf import GGUFReader
+    from edgebias.variants.gguf_file import QuickReader
 
     try:
-        tensors = GGUFReader(path).tensors
+        tensors = QuickReader(path).tensors
     except (ValueError, IndexError, KeyError, OverflowError, UnicodeDecodeError, MemoryError) as error:
         raise InputError(f"{key}: the GGUF file is cut short or damaged ({error}); fetch it again") from error
     if not tensors:

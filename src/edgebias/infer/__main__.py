@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from edgebias.errors import run_stage
+from edgebias.infer.command_line import model_parser
 
 EXAMPLE = """example:
   python -m edgebias.infer --suite bbq --items data/prompts/bbq.parquet \\
@@ -26,7 +25,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         InputError: settings, items or weights are unfit.
     """
-    options = _parser().parse_args(argv)
+    parser = model_parser(
+        "infer", "Ask one model in one environment the items of one suite; one response a row.", EXAMPLE
+    )
+    parser.add_argument("--suite", required=True, help="name of the suite, a key of infer.formats")
+    options = parser.parse_args(argv)
 
     from edgebias.files import write_json
     from edgebias.infer.answer import answer_items, possible_formats
@@ -57,22 +60,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     write_responses(responses, options.responses)
     write_json(cost, options.cost)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.infer",
-        description="Ask one model in one environment the items of one suite; one response a row.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--settings", required=True, help="inline JSON, or FILE#key")
-    parser.add_argument("--suite", required=True, help="name of the suite, a key of infer.formats")
-    parser.add_argument("--items", required=True, type=Path, help="item table (parquet)")
-    parser.add_argument("--weights", type=Path, help="GGUF file or transformers folder; left out for a remote endpoint")
-    parser.add_argument("--responses", required=True, type=Path, help="response table to write (parquet)")
-    parser.add_argument("--cost", required=True, type=Path, help="cost file to write (JSON)")
-    return parser
 
 
 if __name__ == "__main__":

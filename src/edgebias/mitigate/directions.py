@@ -16,9 +16,11 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.errors import InputError
 from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
+from edgebias.variants.convert import special_tokens
+from edgebias.variants.gguf_file import open_gguf
+from edgebias.variants.transformers_load import load_model, load_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -107,7 +109,10 @@ def gradient(weights: Path, pairs: Sequence[Contrast], start_token: str | None) 
     import torch
 
     torch.set_num_threads(1)  # sums over threads would depend on how many there are
-    model, tokenizer = _load(weights)
+    way_out = "set mitigate.directions to difference_of_means"
+    tokenizer = load_tokenizer(weights, way_out)
+    model = load_model(weights, way_out).eval().requires_grad_(False)
+    start = start_token or special_tokens(open_gguf(weights)).get("bos_token", "")
     layers = model.get_decoder().layers
     offsets = [torch.zeros(model.config.hidden_size, requires_grad=True) for _ in layers]
     norms = [0.0] * len(layers)
@@ -124,20 +129,20 @@ def gradient(weights: Path, pairs: Sequence[Contrast], start_token: str | None) 
 
     handles = [steer(index) for index in range(len(layers))]
     for pair in tqdm(pairs, desc="gradient", unit="item", mininterval=10, ascii=True):
-        _gap(model, tokenizer, pair, start_token).backward()  # type: ignore[no-untyped-call]  # torch has no types here
+        _gap(model, tokenizer, pair, start).backward()  # type: ignore[no-untyped-call]  # torch has no types here
     for handle in handles:
         handle.remove()
     slope = np.stack([_numpy(offset.grad) for offset in offsets])
     return _directions(-slope, np.array(norms) / len(pairs), GRADIENT)
 
 
-def _gap(model: Any, tokenizer: Any, pair: Contrast, start_token: str | None) -> torch.Tensor:
+def _gap(model: Any, tokenizer: Any, pair: Contrast, start_text: str) -> torch.Tensor:
     import torch
 
     def tokens(text: str) -> list[int]:
-        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
 
-    prompt = tokens(start_token or tokenizer.bos_token or "") + tokens(pair.prompt)
+    prompt = tokens(start_text) + tokens(pair.prompt)
     stereotype, anti_stereotype = tokens(pair.stereotype), tokens(pair.anti_stereotype)
     start, middle = len(prompt), len(prompt) + len(stereotype)
     ids = torch.tensor([prompt + stereotype + anti_stereotype])
@@ -158,20 +163,6 @@ def _gap(model: Any, tokenizer: Any, pair: Contrast, start_token: str | None) ->
     ).logits[0]
     chosen = torch.log_softmax(logits, dim=-1).gather(1, ids[0, start:, None])
     return chosen[: len(stereotype)].mean() - chosen[len(stereotype) :].mean()
-
-
-def _load(weights: Path) -> tuple[Any, Any]:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
-        model = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=torch.float32)
-    except (OSError, ValueError, KeyError, NotImplementedError) as error:
-        raise InputError(
-            f"{weights}: transformers cannot read it ({error}); set mitigate.directions to difference_of_means"
-        ) from error
-    return model.eval().requires_grad_(False), tokenizer
 
 
 def _numpy(gradient: torch.Tensor | None) -> npt.NDArray[np.float64]:

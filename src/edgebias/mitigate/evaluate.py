@@ -39,7 +39,6 @@ BIAS = {"forced_choice": "stereotype_rate", "stereoset": "ss"}
 SUITES = (*BIAS, "bbq")
 NEUTRAL = "neutral_text"
 
-PERPLEXITY_SENTENCES = 48
 SPEED_PROMPTS, SPEED_TOKENS = 3, 16
 
 
@@ -68,6 +67,7 @@ def evaluate(
             f"--control-vector: {FEEDBACK_LOOP} needs it and no other method takes it; --method is {method}"
         )
     require(settings, "mitigate")
+    require(settings["mitigate"], "perplexity_sentences")
     cell = read_cell(settings)
     seed, resamples, confidence = interval_settings(settings, "mitigate")
     instruction = str(settings["mitigate"]["instruction"]) if method == INSTRUCTION else None
@@ -78,7 +78,7 @@ def evaluate(
         raise InputError(
             f"{items_folder}: has none of {[f'{suite}.parquet' for suite in SUITES]}; run the prompts stage"
         )
-    sentences = neutral_sentences(texts, "perplexity")[:PERPLEXITY_SENTENCES]
+    sentences = neutral_sentences(texts, "perplexity")[: settings["mitigate"]["perplexity_sentences"]]
     before = None if baseline is None else read_table(baseline, RESPONSE_COLUMNS)
 
     from edgebias.backends.memory_limit import peak_memory_mb
@@ -151,14 +151,13 @@ def reductions(
     for form in sorted(set(before["format"]) & set(after["format"])):
         first, second = (add_up(metric, cell_answers(joined[joined["format"] == form])) for joined in (before, after))
         first, second = align(first, second)
-        rng = generator(seed, "mitigate", suite, form)
         plain = bootstrap(
             first,
             metric.formula,
             bounds=(metric.low, metric.high),
             resamples=resamples,
             confidence=confidence,
-            rng=rng,
+            rng=generator(seed, suite, form, "all", metric.name),  # the interval that the table of scores prints
         )
         width = first.sums.shape[1]
 
@@ -170,7 +169,12 @@ def reductions(
 
         both = Clusters(first.names, first.strata, np.hstack([first.sums, second.sums]))
         interval = bootstrap(
-            both, formula, bounds=(-np.inf, 100.0), resamples=resamples, confidence=confidence, rng=rng
+            both,
+            formula,
+            bounds=(-np.inf, 100.0),
+            resamples=resamples,
+            confidence=confidence,
+            rng=generator(seed, "mitigate", suite, form),
         )
         headroom = not plain.low <= metric.ideal <= plain.high
         rows.append(

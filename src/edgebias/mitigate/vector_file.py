@@ -14,6 +14,7 @@ import numpy as np
 from edgebias.errors import InputError
 from edgebias.files import atomic
 from edgebias.mitigate.directions import Matrix
+from edgebias.variants.gguf_file import metadata, open_gguf
 
 ARCHITECTURE = "controlvector"
 
@@ -80,11 +81,6 @@ def model_hint(weights: Path) -> str:
     """The architecture that the GGUF ``weights`` names.
 
     Raises:
-        InputError: it names none.
+        InputError: the file is no whole model.
     """
-    from gguf import GGUFReader
-
-    field = GGUFReader(weights).get_field("general.architecture")
-    if field is None:
-        raise InputError(f"{weights}: names no architecture; make the file again")
-    return str(field.contents())
+    return str(metadata(open_gguf(weights), "general.architecture"))

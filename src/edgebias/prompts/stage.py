@@ -14,7 +14,7 @@ from edgebias.prompts import bbq, crows_pairs, forced_choice, stereoset, winobia
 from edgebias.prompts.item import SUITES, Item, to_table
 from edgebias.prompts.permutation import with_permutations
 from edgebias.prompts.split import ordered_clusters, split_clusters
-from edgebias.prompts.subsample import parse_subsample, subsample
+from edgebias.prompts.subsample import in_categories, parse_subsample, subsample
 from edgebias.settings import parse_settings, require
 
 EXAMPLE = """\
@@ -91,7 +91,7 @@ def build_items(suite: str, folder: Path, settings: dict[str, Any]) -> list[Item
         raise InputError(f"seed: {seed!r} is not a whole number")
     entry = LOADERS[suite]
     wanted = parse_subsample(settings[key], key, entry.conditions, entry.default_conditions)
-    loaded = entry.load(folder)
+    loaded = in_categories(entry.load(folder), wanted.categories, key)
     kept = [item for item in loaded if wanted.conditions is None or item.condition in wanted.conditions]
     clusters = ordered_clusters(kept, seed)
     splits = split_clusters(clusters, settings["prompts.calibration_share"])

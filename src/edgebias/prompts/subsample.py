@@ -11,7 +11,7 @@ from edgebias.errors import InputError
 from edgebias.prompts.item import Item
 from edgebias.prompts.seeding import derive
 
-_KEYS = ("clusters_per_category", "items_per_cluster", "conditions")
+_KEYS = ("clusters_per_category", "items_per_cluster", "conditions", "categories")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class SubsampleSettings:
     clusters_per_category: int
     items_per_cluster: int
     conditions: tuple[str, ...] | None
+    categories: tuple[str, ...] | None = None
 
 
 def parse_subsample(
@@ -29,8 +30,8 @@ def parse_subsample(
     """Read the section ``prompts.{suite}``.
 
     Raises:
-        InputError: a key is unknown or missing, a number is not a whole number of 0 or more, or a condition is not one
-            of the suite's.
+        InputError: a key is unknown or missing, a number is not a whole number of 0 or more, a condition is not one
+            of the suite's, or ``categories`` is no list of names.
     """
     if not isinstance(value, dict):
         raise InputError(f"{key}: a mapping is needed, not {type(value).__name__}")
@@ -43,9 +44,32 @@ def parse_subsample(
         if not isinstance(named, list) or not named or not set(named) <= set(known_conditions):
             raise InputError(f"{key}.conditions: {named!r} is not a list of some of {list(known_conditions)}")
         conditions = tuple(named)
+    categories = value.get("categories")
+    if categories is not None and (
+        not isinstance(categories, list) or not categories or not all(isinstance(name, str) for name in categories)
+    ):
+        raise InputError(f"{key}.categories: {categories!r} is not a list of names; leave it out to take all")
     return SubsampleSettings(
-        _count(value, key, "clusters_per_category"), _count(value, key, "items_per_cluster"), conditions
+        _count(value, key, "clusters_per_category"),
+        _count(value, key, "items_per_cluster"),
+        conditions,
+        None if categories is None else tuple(categories),
     )
+
+
+def in_categories(items: Sequence[Item], categories: tuple[str, ...] | None, key: str) -> list[Item]:
+    """The items of some categories; ``None`` takes all.
+
+    Raises:
+        InputError: the suite has no such category.
+    """
+    if categories is None:
+        return list(items)
+    known = sorted({item.category for item in items})
+    for name in categories:
+        if name not in known:
+            raise InputError(f"{key}.categories: {name!r} is not a category of the suite; it has {known}")
+    return [item for item in items if item.category in categories]
 
 
 def subsample(

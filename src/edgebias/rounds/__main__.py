@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from edgebias.errors import InputError, run_stage
+from edgebias.infer.command_line import model_parser
 
 CONDITION = "binary"
 """The condition whose items are asked in rounds: a forced choice between two people."""
@@ -34,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         InputError: settings, items or weights are unfit.
     """
-    options = _parser().parse_args(argv)
+    options = model_parser(
+        "rounds", "Ask one model in one environment again and again; one round a row.", EXAMPLE
+    ).parse_args(argv)
 
     from edgebias.files import write_json
     from edgebias.infer.cell import open_cell, read_cell
@@ -85,21 +86,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     cost |= {"letter_mass": letter_mass, "exchanges_dropped_for_context": dropped}
     write_responses(response_table([*drawn, *held], ROUND_ORDER), options.responses)
     write_json(cost, options.cost)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.rounds",
-        description="Ask one model in one environment again and again; one round a row.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--settings", required=True, help="inline JSON, or FILE#key")
-    parser.add_argument("--items", required=True, type=Path, help="item table of forced choices (parquet)")
-    parser.add_argument("--weights", type=Path, help="GGUF file or transformers folder; left out for a remote endpoint")
-    parser.add_argument("--responses", required=True, type=Path, help="round table to write (parquet)")
-    parser.add_argument("--cost", required=True, type=Path, help="cost file to write (JSON)")
-    return parser
 
 
 if __name__ == "__main__":

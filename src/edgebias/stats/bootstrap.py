@@ -10,6 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from edgebias.metrics.answers import FloatArray
 from edgebias.stats.clusters import Clusters, Formula, resampled_totals, strata_members
+from edgebias.stats.wilson import wilson_limits
 
 UNDEFINED_SHARE = 0.05
 """Largest share of undefined bootstrap replicates at which an interval is still given."""
@@ -50,8 +51,10 @@ def bootstrap(
         return Interval(estimate, math.nan, math.nan, math.nan)
     error = float(np.std(replicates, ddof=1))
     if float(np.ptp(replicates)) < 1e-9:
-        low, high = _wilson_limits(estimate, len(used), bounds, confidence)
-        return Interval(estimate, low, high, 0.0)
+        lowest, highest = bounds
+        width = highest - lowest
+        low, high = wilson_limits((estimate - lowest) / width, len(used), confidence)
+        return Interval(estimate, lowest + width * low, lowest + width * high, 0.0)
     low, high = bca_limits(estimate, replicates, _acceleration(used, formula, estimate), confidence)
     return Interval(estimate, low, high, error)
 
@@ -82,12 +85,3 @@ def _acceleration(clusters: Clusters, formula: Formula, estimate: float) -> floa
         cubes += float(np.sum(influence**3))
         squares += float(np.sum(influence**2))
     return cubes / (6.0 * squares**1.5) if squares > 0 else math.nan
-
-
-def _wilson_limits(estimate: float, n: int, bounds: tuple[float, float], confidence: float) -> tuple[float, float]:
-    from statsmodels.stats.proportion import proportion_confint
-
-    lowest, highest = bounds
-    share = (estimate - lowest) / (highest - lowest)
-    low, high = proportion_confint(share * n, n, alpha=1.0 - confidence, method="wilson")
-    return lowest + (highest - lowest) * float(low), lowest + (highest - lowest) * float(high)

@@ -11,6 +11,7 @@ import numpy as np
 from edgebias.metrics.answers import FloatArray
 from edgebias.stats.bootstrap import Interval, bootstrap
 from edgebias.stats.clusters import Clusters, Formula
+from edgebias.stats.wilson import wilson_limits
 
 DETECTABLE_FACTOR = 2.8
 """1.96 + 0.84: two-sided test at 5 % with 80 % power."""
@@ -113,9 +114,5 @@ def corrected(p_values: Sequence[float], method: str) -> list[float]:
 
 def share_interval(hits: int, n: int, confidence: float) -> tuple[float, float, float]:
     """A share in percent with Wilson's interval; NaN where ``n`` is 0."""
-    if n == 0:
-        return math.nan, math.nan, math.nan
-    from statsmodels.stats.proportion import proportion_confint
-
-    low, high = proportion_confint(hits, n, alpha=1.0 - confidence, method="wilson")
-    return 100.0 * hits / n, 100.0 * float(low), 100.0 * float(high)
+    low, high = wilson_limits(hits / n if n else math.nan, n, confidence)
+    return 100.0 * hits / n if n else math.nan, 100.0 * low, 100.0 * high

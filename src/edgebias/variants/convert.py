@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +16,9 @@ from edgebias.files import atomic, write_json, write_text
 from edgebias.variants.gguf_file import metadata, open_gguf
 from edgebias.variants.llama_model import loaded_model, token_ids
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
+from edgebias.variants.transformers_load import load_model, load_tokenizer
 
-SINGLE_DIGIT_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone"})
-"""``tokenizer.ggml.pre`` values for which llama.cpp splits digits one by one before GPT-2's pattern
-(llama.cpp 0c1e57098, src/llama-vocab.cpp)."""
+_WAY_OUT = "use the llama backend"
 
 CHECK_TEXTS = (
     "In 1984, 42 men and 7 women paid $1,234.56 (about 3/4) at 10:45 pm.",
@@ -59,10 +55,9 @@ def convert(weights: Path, folder: Path) -> None:
         for path in sorted(folder.iterdir()):
             if path.name not in TRANSFORMERS_FILES:
                 raise InputError(f"{path}: does not belong there and may change how the folder loads; delete it")
-    with _quiet_transformers():
-        tokenizer = _tokenizer(weights, reader)
-        check_token_ids(weights, tokenizer)
-        model = _model(weights)
+    tokenizer = load_tokenizer(weights, _WAY_OUT)
+    check_token_ids(weights, tokenizer)
+    model = load_model(weights, _WAY_OUT)
     state, dtype = lossless_state(model)
     with atomic(folder / "model.safetensors") as temporary:
         save_file(state, temporary, metadata={"format": "pt"})
@@ -90,52 +85,6 @@ def check_token_ids(weights: Path, tokenizer: Any, texts: tuple[str, ...] = CHEC
                     f"{weights}: the converted tokenizer gives other ids than llama.cpp for {text!r}:"
                     f" {found[:12]} instead of {expected[:12]}; run this model with the llama backend only"
                 )
-
-
-def _tokenizer(weights: Path, reader: GGUFReader) -> Any:
-    """The file's tokenizer as a ``tokenizers.Tokenizer``, pre-tokenizer mended where transformers loses it."""
-    from tokenizers import pre_tokenizers
-    from transformers import AutoTokenizer
-
-    try:
-        loaded = AutoTokenizer.from_pretrained(str(weights.parent), gguf_file=weights.name)
-    except (ValueError, KeyError, NotImplementedError) as error:
-        raise InputError(
-            f"{weights}: transformers cannot read its tokenizer ({error}); use the llama backend"
-        ) from error
-    tokenizer = loaded.backend_tokenizer
-    if metadata(reader, "tokenizer.ggml.pre") in SINGLE_DIGIT_PRETOKENIZERS:
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Digits(individual_digits=True),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
-            ]
-        )
-    return tokenizer
-
-
-def _model(weights: Path) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    try:
-        return AutoModelForCausalLM.from_pretrained(str(weights.parent), gguf_file=weights.name, dtype=torch.float32)
-    except (ValueError, KeyError, NotImplementedError) as error:
-        raise InputError(f"{weights}: transformers cannot read it ({error}); use the llama backend") from error
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """No network and no advice on the terminal while transformers reads the file."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
 
 
 def lossless_state(model: Any) -> tuple[dict[str, npt.NDArray[Any]], str]:

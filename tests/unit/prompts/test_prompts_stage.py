@@ -95,6 +95,15 @@ def test_stereoset_draws_intrasentence_unless_told(raw: Path) -> None:
     assert {item.condition for item in both} == {"intrasentence", "intersentence"}
 
 
+def test_chosen_categories_keep_the_clusters_and_splits_of_the_whole_suite(raw: Path) -> None:
+    everything = build_items("bbq", raw, section("bbq", items_per_cluster=2))
+    some = build_items("bbq", raw, section("bbq", items_per_cluster=2, categories=["Religion", "Age"]))
+    assert {item.category for item in some} == {"Age", "Religion"}
+    assert some == [item for item in everything if item.category in {"Age", "Religion"}]
+    with pytest.raises(InputError, match=r"prompts\.bbq\.categories: 'Creed' is not a category .*'Religion'"):
+        build_items("bbq", raw, section("bbq", categories=["Creed"]))
+
+
 def test_winobias_keeps_partners_together(raw: Path) -> None:
     items = build_items("winobias", raw, section("winobias", items_per_cluster=2))
     pairs = Counter(item.item_id.rpartition("/")[0] for item in items)
@@ -216,6 +225,7 @@ def test_permutations_are_balanced_across_clusters_of_one_item() -> None:
         ({"clusters": 3}, "key 'clusters' is not known"),
         ({"conditions": ["vague"]}, "is not a list of some of"),
         ({"conditions": []}, "is not a list of some of"),
+        ({"categories": "Age"}, "is not a list of names"),
     ],
 )
 def test_impossible_numbers_are_refused(raw: Path, values: dict[str, Any], match: str) -> None:

@@ -1,0 +1,46 @@
+"""The quick GGUF reader against gguf-py's own."""
+
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+
+from edgebias.errors import InputError
+from edgebias.variants.gguf_file import QuickReader, open_gguf
+
+
+@pytest.mark.parametrize("endian", [gguf.GGUFEndian.LITTLE, gguf.GGUFEndian.BIG])
+def test_every_field_and_tensor_is_that_of_gguf_py(tmp_path: Path, endian: gguf.GGUFEndian) -> None:
+    path = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(path, "llama", endianess=endian)
+    writer.add_token_list(["", "a", "ünïcode", "x" * 300])
+    writer.add_array("numbers", [1, 2, 3])
+    writer.add_array("shares", [0.5, -1.25])
+    writer.add_array("flags", [True, False])
+    writer.add_string("empty", "")
+    writer.add_float64("pi", 3.25)
+    writer.add_tensor("a.weight", np.arange(12, dtype=np.float32).reshape(3, 4))
+    writer.add_tensor("b.weight", np.ones(8, dtype=np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    expected, found = gguf.GGUFReader(path), QuickReader(path)
+    assert list(found.fields) == list(expected.fields)
+    for key, field in expected.fields.items():
+        quick = found.fields[key]
+        assert (quick.contents(), quick.types, quick.data) == (field.contents(), field.types, field.data), key
+        assert [bytes(part) for part in quick.parts] == [bytes(part) for part in field.parts], key
+    for ours, theirs in zip(found.tensors, expected.tensors, strict=True):
+        assert (ours.name, ours.tensor_type) == (theirs.name, theirs.tensor_type)
+        np.testing.assert_array_equal(ours.data, theirs.data)
+
+
+def test_a_file_cut_anywhere_is_refused(tiny: Path, tmp_path: Path) -> None:
+    whole = tiny.read_bytes()
+    for share in range(1, 20):
+        cut = tmp_path / f"{share}.gguf"
+        cut.write_bytes(whole[: len(whole) * share // 20])
+        with pytest.raises(InputError, match="not a whole GGUF file"):
+            open_gguf(cut)
