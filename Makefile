@@ -10,7 +10,7 @@ PIP_OPTIONS ?=
 MODEL := data/models/smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce smoke test test-fast test-all lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce smoke test test-fast oracle oracle-peers lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,15 +48,22 @@ test-fast: $(READY) ## The fast tests (about a minute)
 	$(BIN)/pytest -m "not model and not pipeline"
 
 lint: $(READY) ## Formatting, lint, types, workflow lint
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks beside our scorers
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/oracle-peers.txt
+
+oracle: data ## Check our BBQ scorers and two harnesses with responders of known scores (minutes); writes docs/oracle_tables.md
+	-$(BIN)/python -m edgebias.oracle --suite bbq --scorer edgebias --scorer edgebias-text \
+	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/oracle_tables.md
+
 format: $(READY) ## Format everything
-	$(BIN)/ruff format src tests
-	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/snakefmt Snakefile workflow
 
 dvc.yaml: $(READY) FORCE ## Write dvc.yaml from the Snakefile

@@ -1,0 +1,137 @@
+"""How often the 95 % intervals hold the truth, by simulation: 25 clusters, populations with known scores.
+
+    python benchmarks/interval_coverage.py                       every population, 2,000 studies each (minutes)
+    python benchmarks/interval_coverage.py --studies 500 --clusters 10 25 50
+
+A population is a law of clusters: how many answers a cluster gives and how biased it is. Its true score is that of two
+million clusters. Each study draws clusters from it and asks ``edgebias.stats.bootstrap`` for an interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from edgebias.metrics.bbq.formulas import cost_of_nonalignment, s_amb, s_dis
+from edgebias.metrics.metric import percent
+from edgebias.stats.bootstrap import bootstrap
+from edgebias.stats.clusters import Clusters, Formula
+
+FloatArray = npt.NDArray[np.float64]
+TRUTH_CLUSTERS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Population:
+    """Draws the sums of ``n`` clusters; the score is ``formula`` of their total."""
+
+    name: str
+    draw: Callable[[np.random.Generator, int], FloatArray]
+    formula: Formula
+    bounds: tuple[float, float]
+
+
+def rate(mean: float, spread: float, answers: int) -> Callable[[np.random.Generator, int], FloatArray]:
+    """Beta-binomial clusters: hits among ``answers``; a larger ``spread`` makes clusters more alike."""
+
+    def draw(rng: np.random.Generator, n: int) -> FloatArray:
+        hits = rng.binomial(answers, rng.beta(mean * spread, (1 - mean) * spread, n))
+        return np.stack([hits, np.full(n, answers)], axis=1).astype(np.float64)
+
+    return draw
+
+
+def ragged(rng: np.random.Generator, n: int) -> FloatArray:
+    """Clusters of 1 to 12 answers, the larger ones more biased: a ratio whose parts are correlated."""
+    size = rng.integers(1, 13, n)
+    hits = rng.binomial(size, rng.beta(3 + size / 3, 3, n))
+    return np.stack([hits, size], axis=1).astype(np.float64)
+
+
+def ambiguous(rng: np.random.Generator, n: int) -> FloatArray:
+    """BBQ's sums of ambiguous items: [biased, not unknown, right, answered]; 8 items a template."""
+    right = rng.binomial(8, rng.beta(2, 2, n))
+    biased = rng.binomial(8 - right, rng.beta(4, 2.5, n))
+    return np.stack([biased, 8 - right, right, np.full(n, 8)], axis=1).astype(np.float64)
+
+
+def alignment(rng: np.random.Generator, n: int) -> FloatArray:
+    """BBQ's sums of disambiguated items: right among defying and right among agreeing ones, 4 each."""
+    defying, agreeing = rng.binomial(4, rng.beta(3, 3, n)), rng.binomial(4, rng.beta(4, 3, n))
+    four = np.full(n, 4)
+    return np.stack([defying, four, agreeing, four], axis=1).astype(np.float64)
+
+
+def terms(rng: np.random.Generator, n: int) -> FloatArray:
+    """StereoSet target terms, each of weight 1: [share above unrelated, share stereotypical, 1]."""
+    size = rng.integers(4, 30, n)
+    above = rng.binomial(2 * size, rng.beta(18, 2, n)) / (2 * size)
+    stereotypical = rng.binomial(size, rng.beta(6, 4, n)) / size
+    return np.stack([above, stereotypical, np.ones(n)], axis=1)
+
+
+def icat(totals: FloatArray) -> FloatArray:
+    """lms * min(ss, 100 - ss) / 50 from the sums of `terms`."""
+    lms, ss = 100 * totals[..., 0] / totals[..., 2], 100 * totals[..., 1] / totals[..., 2]
+    return np.asarray(lms * np.minimum(ss, 100 - ss) / 50, dtype=np.float64)
+
+
+POPULATIONS = (
+    Population("rate 0.5, 4 answers a cluster", rate(0.5, 4.0, 4), percent, (0, 100)),
+    Population("rate 0.6, 4 answers, near-equal clusters", rate(0.6, 40.0, 4), percent, (0, 100)),
+    Population("rate 0.85, 4 answers a cluster", rate(0.85, 4.0, 4), percent, (0, 100)),
+    Population("rate 0.6, 1 answer a cluster", rate(0.6, 4.0, 1), percent, (0, 100)),
+    Population("ratio, 1 to 12 answers a cluster", ragged, percent, (0, 100)),
+    Population("sDIS", lambda rng, n: ambiguous(rng, n)[:, :2], s_dis, (-100, 100)),
+    Population("sAMB", ambiguous, s_amb, (-100, 100)),
+    Population("cost of non-alignment", alignment, cost_of_nonalignment, (-100, 100)),
+    Population("ss, macro over terms", lambda rng, n: terms(rng, n)[:, 1:], percent, (0, 100)),
+    Population("icat, macro over terms", terms, icat, (0, 100)),
+)
+
+
+def coverage(population: Population, *, clusters: int, studies: int, resamples: int, seed: int) -> tuple[float, float]:
+    """Share of studies whose 95 % interval holds the truth, and the mean width; an undefined interval misses."""
+    truth = float(population.formula(population.draw(np.random.default_rng(seed), TRUTH_CLUSTERS).sum(axis=0)))
+    names, strata = np.arange(clusters).astype(str), np.full(clusters, "all")
+    inside, widths = 0, []
+    for study in range(studies):
+        rng = np.random.default_rng((seed, study))
+        found = bootstrap(
+            Clusters(names, strata, population.draw(rng, clusters)),
+            population.formula,
+            bounds=population.bounds,
+            resamples=resamples,
+            confidence=0.95,
+            rng=rng,
+        )
+        inside += found.low <= truth <= found.high
+        widths.append(found.high - found.low)
+    return inside / studies, float(np.nanmean(widths))
+
+
+def main() -> None:
+    """Print one row per population and number of clusters."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--studies", type=int, default=2000)
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--clusters", type=int, nargs="+", default=[25])
+    parser.add_argument("--seed", type=int, default=20250217)
+    options = parser.parse_args()
+    print(f"95 % intervals, {options.studies} studies, {options.resamples} resamples")
+    print(f"{'population':42} {'clusters':>8} {'coverage':>9} {'width':>7}")
+    for clusters in options.clusters:
+        for population in tqdm(POPULATIONS, mininterval=5, ascii=True):
+            share, width = coverage(
+                population, clusters=clusters, studies=options.studies, resamples=options.resamples, seed=options.seed
+            )
+            tqdm.write(f"{population.name:42} {clusters:8} {100 * share:8.1f}% {width:7.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Command line of the oracle: check a scorer on the real files with responders whose exact scores are known."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgebias.errors import run_stage
+
+EXAMPLE = """examples:
+  python -m edgebias.oracle                                   our scorers, every suite
+  python -m edgebias.oracle --suite bbq --scorer helm --output helm.csv
+  python -m edgebias.oracle --suite bbq --scorer my_package.my_module:score
+A scorer is a function (suite, items, replies, raw_folder) -> {metric: per cent}; docs/oracle.md shows one.
+The exit status is 1 where a score differs from what it must be.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the responders, print the summary, write the tables; exit with 1 where a score differs.
+
+    Raises:
+        InputError: a suite or scorer is not known, or the benchmark files are absent or unfit.
+    """
+    from edgebias.oracle.scorers import NAMED
+    from edgebias.prompts.item import SUITES
+
+    parser = argparse.ArgumentParser(
+        prog="python -m edgebias.oracle",
+        description="Check scorers with synthetic responders whose exact scores are known.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--suite", action="append", choices=SUITES, help="repeat for several; default: all")
+    parser.add_argument(
+        "--scorer",
+        action="append",
+        help=f"one of {', '.join(NAMED)}, or module:function; repeat for several; default: edgebias, edgebias-text",
+    )
+    parser.add_argument("--category", action="append", help="only this category of the suite; repeat for several")
+    parser.add_argument("--raw-folder", type=Path, default=Path("data/raw/benchmarks"), help="fetched benchmark files")
+    parser.add_argument("--forced-choice-folder", type=Path, default=Path("data/forced_choice"))
+    parser.add_argument("--output", type=Path, help="every check as CSV")
+    parser.add_argument("--markdown", type=Path, help="the tables of docs/oracle.md")
+    options = parser.parse_args(argv)
+
+    import pandas as pd
+    from tqdm import tqdm
+
+    from edgebias.files import write_csv, write_text
+    from edgebias.oracle.check import COLUMNS, Check, run_checks
+    from edgebias.oracle.items import suite_items
+    from edgebias.oracle.report import markdown, summary
+    from edgebias.oracle.responders import RESPONDERS
+    from edgebias.oracle.scorers import load_scorer
+
+    suites = options.suite or list(SUITES)
+    scorers = {name: load_scorer(name) for name in options.scorer or ["edgebias", "edgebias-text"]}
+    work = [(suite, name, responder) for suite in suites for name in scorers for responder in RESPONDERS]
+    folders = (options.raw_folder, options.forced_choice_folder)
+    items = {suite: suite_items(suite, *folders, options.category) for suite in suites}
+    checks: list[Check] = []
+    for suite, name, responder in tqdm(work, desc="oracle", unit="responder", mininterval=5, ascii=True):
+        checks += run_checks(suite, items[suite], responder, name, scorers[name], options.raw_folder)
+    table = pd.DataFrame([[getattr(check, column) for column in COLUMNS] for check in checks], columns=list(COLUMNS))
+    if options.output:
+        write_csv(table, options.output, list(COLUMNS[:5]))
+    if options.markdown:
+        write_text(markdown(checks), options.markdown)
+    print(summary(checks), end="")
+    if not all(check.agrees for check in checks):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run_stage(main)
