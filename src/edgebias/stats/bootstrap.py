@@ -78,9 +78,9 @@ def bca_limits(estimate: float, replicates: FloatArray, jackknife: Jackknife, co
     """Bias-corrected and accelerated limits at expanded levels; ties count half in the bias correction.
 
     Percentiles of a bootstrap of n clusters are too narrow by sqrt((n - 1) / n) and by the ratio of the normal to the t
-    quantile; the levels are moved to make up for both (Hesterberg 2015, The American Statistician 69, pp. 371-386). Where
-    the correction is not finite (all replicates on one side of the estimate) the limits are plain percentiles at these
-    levels.
+    quantile; the levels are moved to make up for both (Hesterberg 2015, The American Statistician 69, pp. 371-386).
+    Where the correction is not finite (all replicates on one side of the estimate) the limits are plain percentiles at
+    these levels.
     """
     tail = (1.0 - confidence) / 2.0
     below = float(np.mean(replicates < estimate) + 0.5 * np.mean(replicates == estimate))
