@@ -31,8 +31,8 @@ def _benchmarks() -> None:
     "arguments",
     [
         ("--suite", "bbq", "--category", "Religion", "--category", "Race_ethnicity (names)"),
-        ("--suite", "winobias"),
-        ("--suite", "crows_pairs"),
+        ("--suite", "winobias", "--category", "type2"),
+        ("--suite", "crows_pairs", "--category", "disability", "--category", "age"),
         ("--suite", "stereoset", "--category", "religion"),
         ("--suite", "forced_choice", "--category", "age"),
     ],
