@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More options for pip, e.g. PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu" for the small torch.
 PIP_OPTIONS ?=
+# Some categories of BBQ, one of them intersectional: all would take half an hour.
+ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 MODEL := data/models/smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
@@ -57,8 +59,8 @@ lint: $(READY) ## Formatting, lint, types, workflow lint
 oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks beside our scorers
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/oracle-peers.txt
 
-oracle: data ## Check our BBQ scorers and two harnesses with responders of known scores (minutes); writes docs/oracle_tables.md
-	-$(BIN)/python -m edgebias.oracle --suite bbq --scorer edgebias --scorer edgebias-text \
+oracle: data oracle-peers ## Check our BBQ scorer and two harnesses with responders of known scores; writes docs/oracle_tables.md
+	-$(BIN)/python -m edgebias.oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
 	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/oracle_tables.md
 
 format: $(READY) ## Format everything

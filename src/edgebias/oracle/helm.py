@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +22,8 @@ from edgebias.oracle.responders import ItemRow, Reply
 from edgebias.oracle.scorers import percent
 
 _SCORES = {"bbq_metric_ambiguous_bias": "sAMB", "bbq_metric_unambiguous_bias": "sDIS"}
-_Key = tuple[str, str, tuple[str, ...]]
+_Key = tuple[str, tuple[str, ...]]
+"""What HELM shows of a row, and its options."""
 
 
 def joint(suite: str, items: Sequence[ItemRow], replies: Sequence[Reply], raw_folder: Path) -> Mapping[str, float]:
@@ -42,7 +45,8 @@ def joint(suite: str, items: Sequence[ItemRow], replies: Sequence[Reply], raw_fo
 
     def stats(condition: str | None) -> dict[str, float]:
         chosen = [s for s, item in zip(states, items, strict=True) if condition in (None, item["condition"])]
-        found = BBQMetric().evaluate_instances(chosen, "")
+        with redirect_stdout(StringIO()):  # it prints a line wherever a score is undefined
+            found = BBQMetric().evaluate_instances(chosen, "")
         return {stat.name.name: float(stat.mean) for stat in found if stat.mean is not None}
 
     everything = stats(None)
@@ -59,7 +63,10 @@ def _completion(reply: Reply) -> str:
 
 
 def _key(row: Mapping[str, Any]) -> _Key:
-    return str(row["context"]), str(row["question"]), tuple(str(row[f"ans{index}"]) for index in range(3))
+    from helm.benchmark.scenarios.scenario import PassageQuestionInput
+
+    shown = PassageQuestionInput(passage=row["context"], question=row["question"])
+    return str(shown.text), tuple(str(row[f"ans{index}"]) for index in range(3))
 
 
 @lru_cache(maxsize=1)
@@ -74,10 +81,6 @@ def _instances(raw_folder: Path) -> dict[_Key, Any]:
             (data / path.stem).symlink_to(path.resolve())
         instances = BBQScenario().get_instances(folder)
     return {
-        (
-            instance.input.passage,
-            instance.input.question,
-            tuple(reference.output.text for reference in instance.references),
-        ): instance
+        (instance.input.text, tuple(reference.output.text for reference in instance.references)): instance
         for instance in instances
     }

@@ -27,9 +27,18 @@ def summary(checks: Sequence[Check]) -> str:
 
 def markdown(checks: Sequence[Check]) -> str:
     """A table of how many scores are exact, and one of the BBQ scores of every scorer over all items."""
-    rows = ["| scorer | suite | exact | checked |", "|---|---|---|---|"]
+    rows = [
+        "# Scores of known responders",
+        "",
+        "Made by `python -m edgebias.oracle --markdown`; see [oracle.md](oracle.md).",
+        "",
+    ]
+    rows += ["| scorer | suite | exact | checked |", "|---|---|---|---|"]
     for (scorer, suite), group in _grouped(checks, "scorer", "suite").items():
         rows.append(f"| {scorer} | {suite} | {sum(check.agrees for check in group)} | {len(group)} |")
+    for (suite,), group in _grouped(checks, "suite").items():
+        categories = sorted({check.category for check in group} - {ALL})
+        rows += ["", f"Categories of {suite}: {', '.join(categories)}. All of these together:"]
     bbq = [check for check in checks if check.suite == "bbq" and check.metric in HEADLINE]
     if bbq:
         scorers = list(dict.fromkeys(check.scorer for check in bbq))
