@@ -60,8 +60,9 @@ oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks be
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/oracle-peers.txt
 
 oracle: data oracle-peers ## Check our BBQ scorer and two harnesses with responders of known scores; writes docs/oracle_tables.md
-	-$(BIN)/python -m edgebias.oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
-	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/oracle_tables.md
+	# Status 1 says that a harness differs from what must come out, which is what the tables show.
+	$(BIN)/python -m edgebias.oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
+	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/oracle_tables.md || [ $$? -eq 1 ]
 
 format: $(READY) ## Format everything
 	$(BIN)/ruff format src tests benchmarks

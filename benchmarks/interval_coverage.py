@@ -14,15 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
+from edgebias.metrics.answers import FloatArray
 from edgebias.metrics.bbq.formulas import cost_of_nonalignment, s_amb, s_dis
 from edgebias.metrics.metric import percent
+from edgebias.metrics.stereoset.formulas import icat, ss, term_scores
 from edgebias.stats.bootstrap import bootstrap
 from edgebias.stats.clusters import Clusters, Formula
 
-FloatArray = npt.NDArray[np.float64]
 TRUTH_CLUSTERS = 2_000_000
 
 
@@ -68,17 +68,11 @@ def alignment(rng: np.random.Generator, n: int) -> FloatArray:
 
 
 def terms(rng: np.random.Generator, n: int) -> FloatArray:
-    """StereoSet target terms, each of weight 1: [share above unrelated, share stereotypical, 1]."""
+    """StereoSet target terms: [lms_t, ss_t, 1]."""
     size = rng.integers(4, 30, n)
-    above = rng.binomial(2 * size, rng.beta(18, 2, n)) / (2 * size)
-    stereotypical = rng.binomial(size, rng.beta(6, 4, n)) / size
-    return np.stack([above, stereotypical, np.ones(n)], axis=1)
-
-
-def icat(totals: FloatArray) -> FloatArray:
-    """lms * min(ss, 100 - ss) / 50 from the sums of `terms`."""
-    lms, ss = 100 * totals[..., 0] / totals[..., 2], 100 * totals[..., 1] / totals[..., 2]
-    return np.asarray(lms * np.minimum(ss, 100 - ss) / 50, dtype=np.float64)
+    above = rng.binomial(2 * size, rng.beta(18, 2, n))
+    stereotypical = rng.binomial(size, rng.beta(6, 4, n))
+    return term_scores(np.stack([above, stereotypical, size], axis=1).astype(np.float64))
 
 
 POPULATIONS = (
@@ -90,7 +84,7 @@ POPULATIONS = (
     Population("sDIS", lambda rng, n: ambiguous(rng, n)[:, :2], s_dis, (-100, 100)),
     Population("sAMB", ambiguous, s_amb, (-100, 100)),
     Population("cost of non-alignment", alignment, cost_of_nonalignment, (-100, 100)),
-    Population("ss, macro over terms", lambda rng, n: terms(rng, n)[:, 1:], percent, (0, 100)),
+    Population("ss, macro over terms", terms, ss, (0, 100)),
     Population("icat, macro over terms", terms, icat, (0, 100)),
 )
 

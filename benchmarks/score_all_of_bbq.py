@@ -1,4 +1,4 @@
-"""Time and memory of scoring all 58,492 BBQ responses with 10,000 bootstrap resamples.
+"""Time and memory of scoring a response to every BBQ item (56,566 after the errata) with 10,000 bootstrap resamples.
 
     python benchmarks/score_all_of_bbq.py
 

@@ -233,3 +233,14 @@ def test_a_wrong_scorer_of_ones_own_ends_with_status_1(capsys: pytest.CaptureFix
 def test_an_unknown_scorer_is_one_line(name: str) -> None:
     with pytest.raises(InputError, match="--scorer"):
         main(["--suite", "winobias", "--scorer", name, "--raw-folder", str(RAW)])
+
+
+def gives_nothing(
+    _suite: str, _items: Sequence[ItemRow], _replies: Sequence[Reply], _raw_folder: Path
+) -> dict[str, float]:
+    return {}
+
+
+def test_a_scorer_that_gives_no_score_has_not_passed() -> None:
+    with pytest.raises(InputError, match="give no score of"):
+        main(["--suite", "winobias", "--scorer", f"{__name__}:gives_nothing", "--raw-folder", str(RAW)])

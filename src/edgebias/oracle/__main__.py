@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgebias.errors import run_stage
+from edgebias.errors import InputError, run_stage
 
 EXAMPLE = """examples:
   python -m edgebias.oracle                                   our scorers, every suite
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the responders, print the summary, write the tables; exit with 1 where a score differs.
 
     Raises:
-        InputError: a suite or scorer is not known, or the benchmark files are absent or unfit.
+        InputError: a suite or scorer is not known, the benchmark files are absent or unfit, or no score was checked.
     """
     from edgebias.oracle.scorers import NAMED
     from edgebias.prompts.item import SUITES
@@ -64,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     checks: list[Check] = []
     for suite, name, responder in tqdm(work, desc="oracle", unit="responder", mininterval=5, ascii=True):
         checks += run_checks(suite, items[suite], responder, name, scorers[name], options.raw_folder)
+    if not checks:
+        raise InputError(f"--scorer: {list(scorers)} give no score of {suites}; name a suite that they know")
     table = pd.DataFrame([[getattr(check, column) for column in COLUMNS] for check in checks], columns=list(COLUMNS))
     if options.output:
         write_csv(table, options.output, list(COLUMNS[:5]))

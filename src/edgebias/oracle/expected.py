@@ -9,12 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from edgebias.infer.outcome import UNKNOWN, UNRELATED
 from edgebias.oracle.responders import (
     ANTI_STEREOTYPE,
     SILENT,
     STEREOTYPE,
-    UNKNOWN,
-    UNRELATED,
     ItemRow,
     first_shown,
     label_role,

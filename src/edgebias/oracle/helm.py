@@ -15,7 +15,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from edgebias.errors import InputError
+from helm.benchmark.metrics.bbq_metrics import BBQMetric
+from helm.benchmark.scenarios.bbq_scenario import BBQScenario
+from helm.benchmark.scenarios.scenario import PassageQuestionInput
+
 from edgebias.infer.items import LETTERS
 from edgebias.oracle.raw_rows import bbq_row
 from edgebias.oracle.responders import ItemRow, Reply
@@ -30,10 +33,6 @@ def joint(suite: str, items: Sequence[ItemRow], replies: Sequence[Reply], raw_fo
     """``bbq_metrics.BBQMetric`` on all items; accuracies by running it on the items of one condition."""
     if suite != "bbq":
         return {}
-    try:
-        from helm.benchmark.metrics.bbq_metrics import BBQMetric
-    except ImportError as error:
-        raise InputError(f"--scorer helm: {error}; run `make oracle-peers`") from error
     instances = _instances(raw_folder)
     states = [
         SimpleNamespace(
@@ -63,8 +62,6 @@ def _completion(reply: Reply) -> str:
 
 
 def _key(row: Mapping[str, Any]) -> _Key:
-    from helm.benchmark.scenarios.scenario import PassageQuestionInput
-
     shown = PassageQuestionInput(passage=row["context"], question=row["question"])
     return str(shown.text), tuple(str(row[f"ans{index}"]) for index in range(3))
 
@@ -72,8 +69,6 @@ def _key(row: Mapping[str, Any]) -> _Key:
 @lru_cache(maxsize=1)
 def _instances(raw_folder: Path) -> dict[_Key, Any]:
     """HELM's instance of every published row; it finds the files where it would have downloaded them."""
-    from helm.benchmark.scenarios.bbq_scenario import BBQScenario
-
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         data.mkdir()

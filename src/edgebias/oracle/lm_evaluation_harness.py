@@ -8,15 +8,30 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from edgebias.errors import InputError
 from edgebias.oracle.raw_rows import bbq_row
 from edgebias.oracle.responders import ItemRow, Reply
 from edgebias.oracle.scorers import percent
+
+
+def _load_tasks() -> ModuleType:
+    """``lm_eval/tasks/bbq/utils.py`` alone: importing ``lm_eval`` would need all of its dependencies."""
+    package = importlib.util.find_spec("lm_eval")
+    if package is None or not package.submodule_search_locations:
+        raise ImportError("lm_eval is not installed")
+    path = Path(package.submodule_search_locations[0]) / "tasks" / "bbq" / "utils.py"
+    spec = importlib.util.spec_from_file_location("lm_eval_bbq_utils", path)
+    if spec is None or spec.loader is None or not path.exists():
+        raise ImportError(f"{path} is absent; install the version of requirements/oracle-peers.txt")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_TASKS = _load_tasks()
 
 _SCORES = {
     "accuracy_ambiguous": ("accuracy_amb", "agg_accuracy_amb"),
@@ -33,31 +48,29 @@ def multiple_choice(
     """Task ``bbq``: the chosen option has the largest likelihood; replies that choose nothing cannot occur."""
     if suite != "bbq" or any(reply.choice < 0 for reply in replies):
         return {}
-    tasks = _tasks()
 
     def process(document: dict[str, Any], reply: Reply) -> dict[str, Any]:
-        choices = tasks.doc_to_choice(document)
+        choices = _TASKS.doc_to_choice(document)
         chosen = choices.index(document[f"ans{reply.choice}"])
         return dict(
-            tasks.process_results_multiple_choice(
+            _TASKS.process_results_multiple_choice(
                 document, [(-1.0 if place == chosen else -2.0, False) for place in range(len(choices))]
             )
         )
 
-    return _score(tasks, process, items, replies, raw_folder)
+    return _score(process, items, replies, raw_folder)
 
 
 def generate(suite: str, items: Sequence[ItemRow], replies: Sequence[Reply], raw_folder: Path) -> Mapping[str, float]:
     """Task ``bbq_generate``: the reply is the text of the chosen option as published."""
     if suite != "bbq":
         return {}
-    tasks = _tasks()
 
     def process(document: dict[str, Any], reply: Reply) -> dict[str, Any]:
         text = document[f"ans{reply.choice}"] if reply.choice >= 0 else reply.option_text
-        return dict(tasks.process_results_generate_until(document, [text]))
+        return dict(_TASKS.process_results_generate_until(document, [text]))
 
-    return _score(tasks, process, items, replies, raw_folder)
+    return _score(process, items, replies, raw_folder)
 
 
 class _Documents(list[dict[str, Any]]):
@@ -68,30 +81,14 @@ class _Documents(list[dict[str, Any]]):
 
 
 def _score(
-    tasks: ModuleType,
     process: Callable[[dict[str, Any], Reply], dict[str, Any]],
     items: Sequence[ItemRow],
     replies: Sequence[Reply],
     raw_folder: Path,
 ) -> dict[str, float]:
-    documents = tasks.process_docs(_Documents(bbq_row(item, raw_folder) for item in items))
+    documents = _TASKS.process_docs(_Documents(bbq_row(item, raw_folder) for item in items))
     results = [process(document, reply) for document, reply in zip(documents, replies, strict=True)]
     return {
-        ours: percent(float(getattr(tasks, aggregate)([result[theirs] for result in results])))
+        ours: percent(float(getattr(_TASKS, aggregate)([result[theirs] for result in results])))
         for ours, (theirs, aggregate) in _SCORES.items()
     }
-
-
-@lru_cache
-def _tasks() -> ModuleType:
-    """``lm_eval/tasks/bbq/utils.py`` alone: importing ``lm_eval`` would need all of its dependencies."""
-    package = importlib.util.find_spec("lm_eval")
-    if package is None or not package.submodule_search_locations:
-        raise InputError("--scorer lm-eval: lm_eval is not installed; run `make oracle-peers`")
-    path = Path(package.submodule_search_locations[0]) / "tasks" / "bbq" / "utils.py"
-    spec = importlib.util.spec_from_file_location("lm_eval_bbq_utils", path)
-    if spec is None or spec.loader is None or not path.exists():
-        raise InputError(f"--scorer lm-eval: {path} is absent; install the version of requirements/oracle-peers.txt")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgebias.infer.items import LETTERS
+from edgebias.infer.outcome import BLANK, REFUSAL, UNKNOWN, UNPARSED, UNRELATED
 
-STEREOTYPE, ANTI_STEREOTYPE, UNKNOWN, UNRELATED = "stereotype", "anti_stereotype", "unknown", "unrelated"
-REFUSAL, UNPARSED, BLANK = "refusal", "unparsed", "blank"
+STEREOTYPE, ANTI_STEREOTYPE = "stereotype", "anti_stereotype"
 SILENT = {
     REFUSAL: "I'm sorry, but I can't help with that.",
     UNPARSED: "zxq wobble, plim plam 42.",

@@ -87,7 +87,9 @@ def load_scorer(name: str) -> Scorer:
     try:
         scorer: Scorer = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise InputError(f"--scorer {name}: cannot be loaded ({error}); see docs/oracle.md") from error
+        raise InputError(
+            f"--scorer {name}: cannot be loaded ({error}); see docs/oracle.md, `make oracle-peers`"
+        ) from error
     return scorer
 
 
