@@ -51,7 +51,7 @@ def check_gguf(path: Path, key: str) -> None:
         magic = stream.read(len(GGUF_MAGIC))
     if magic != GGUF_MAGIC:
         raise InputError(f"{key}: not a GGUF file (it begins with {magic!r}); name a .gguf file as the source")
-    from edgebias.variants.gguf_file import QuickReader
+    from edgebias.gguf_file import QuickReader
 
     try:
         tensors = QuickReader(path).tensors

@@ -31,7 +31,7 @@ SHARE = (Fraction((1, 0), (0, 1), (0, 1)),)
 """The first total in percent of the second."""
 
 DIFFERENCE = (Fraction((1, 0, 0, 0), (0, 1, 0, 0), (0, 1, 0, 0)), Fraction((0, 0, -1, 0), (0, 0, 0, 1), (0, 0, 0, 1)))
-"""The first total in percent of the second, minus the third in percent of the fourth."""
+"""What `percent_difference` computes."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,11 @@ def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
 def percent(totals: FloatArray) -> FloatArray:
     """100 x first total / second total: the formula of every plain rate."""
     return 100.0 * ratio(totals[..., 0], totals[..., 1])
+
+
+def percent_difference(totals: FloatArray) -> FloatArray:
+    """The first total in percent of the second, minus the third in percent of the fourth."""
+    return percent(totals[..., :2]) - percent(totals[..., 2:])
 
 
 def columns(*parts: BoolArray | FloatArray) -> FloatArray:

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from edgebias.backends.base import OptionRequest, Prompt
+from edgebias.gguf_file import open_gguf
 from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
 from edgebias.variants.convert import special_tokens
-from edgebias.variants.gguf_file import open_gguf
 from edgebias.variants.transformers_load import load_model, load_tokenizer
 
 if TYPE_CHECKING:

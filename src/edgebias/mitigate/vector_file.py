@@ -13,8 +13,8 @@ import numpy as np
 
 from edgebias.errors import InputError
 from edgebias.files import atomic
+from edgebias.gguf_file import metadata, open_gguf
 from edgebias.mitigate.directions import Matrix
-from edgebias.variants.gguf_file import metadata, open_gguf
 
 ARCHITECTURE = "controlvector"
 

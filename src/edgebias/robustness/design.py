@@ -14,6 +14,9 @@ from edgebias.infer.items import Item, items_from_table
 from edgebias.robustness.settings import RobustnessSettings
 
 UNKNOWN = "unknown"
+FEWEST = 3
+"""Shares of variance take one item away and compare two others, see `edgebias.stats.variance_shares`."""
+
 COLUMNS = ("item_id", "category", "cluster", "label", "roles")
 
 
@@ -38,7 +41,7 @@ def choose_items(table: pd.DataFrame, settings: RobustnessSettings, name: str | 
         name: what messages call the table.
 
     Raises:
-        InputError: the table breaks its contract, or no item qualifies.
+        InputError: the table breaks its contract, or fewer than three items qualify.
     """
     items = {item.item_id: item for item in items_from_table(table, str(name), settings.suite)}
     chosen: list[Item] = []
@@ -53,10 +56,11 @@ def choose_items(table: pd.DataFrame, settings: RobustnessSettings, name: str | 
         taken.add(cluster)
         per_category[category] = per_category.get(category, 0) + 1
         chosen.append(items[str(row["item_id"])])
-    if len(chosen) < 2:
+    if len(chosen) < FEWEST:
         raise InputError(
-            f"{name}: {len(chosen)} items have the unknown option as their right answer, and 2 are needed; "
-            f"raise prompts.{settings.suite} or name another robustness.suite"
+            f"{name}: {len(chosen)} items, one a cluster, have the unknown option as their right answer, and {FEWEST} "
+            f"are needed; raise robustness.clusters_per_category or prompts.{settings.suite}, or name another "
+            "robustness.suite"
         )
     return chosen
 

@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from edgebias.metrics.answers import FloatArray
 from edgebias.metrics.metric import Metric
 from edgebias.stats.clusters import Clusters, Formula, resampled_totals, strata_members
+from edgebias.stats.kinks import adapted_levels, score_of
 from edgebias.stats.wilson import wilson_limits
 
 UNDEFINED_SHARE = 0.05
@@ -22,6 +23,9 @@ CONSTANT = 1e-9
 
 Pieces = Sequence[Sequence[Formula]]
 """Smooth formulas whose minimum over rows of the maximum over columns is a score with kinks."""
+
+Levels = tuple[float, float]
+"""Probabilities, 0 to 1, of which the lower and the upper limit are quantiles."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,8 @@ def bootstrap(
     """Estimate ``formula`` of the total sums, with a BCa interval over clusters.
 
     Where ``formula`` is min over i of max over j of ``pieces[i][j]``, the limits are the same minimum and maximum of
-    the limits of the pieces, within ``bounds``. BCa is right for smooth functions only, and each piece is smooth. For
-    a minimum of two, at the kink: the upper limit misses where that of either piece does, the lower limit where those
-    of both do. Either plus both is one plus the other, so that the misses add up to those of one interval. Far from
-    the kink one piece rules. Between, the misses are fewer. docs/metrics.md has the simulation.
+    the limits of the pieces, within ``bounds``: BCa is right for smooth functions only, and each piece is smooth. The
+    level of these limits depends on the distance to the kink, see `edgebias.stats.kinks`.
 
     Fewer than two contributing clusters, or more than 5 % undefined replicates, leave the interval NaN. Where all
     replicates are equal (every cluster at the boundary, say) the bootstrap knows nothing, and the limits are Wilson's
@@ -81,10 +83,9 @@ def bootstrap(
         return Interval(estimate, lowest + width * low, lowest + width * high, 0.0)
     jackknife = _jackknife(used, formula)
     if pieces:
-        limits = np.array([[_piece_limits(used, piece, totals, confidence) for piece in row] for row in pieces])
-        low, high = (float(value) for value in np.clip(limits.max(axis=1).min(axis=0), *bounds))
+        low, high = _kinked_limits(used, pieces, totals, bounds, confidence)
     else:
-        low, high = bca_limits(estimate, replicates, jackknife, confidence)
+        low, high = bca_limits(estimate, replicates, jackknife, equal_tails(confidence))
     error = float(np.std(replicates, ddof=1))
     return Interval(estimate, low, high, error * jackknife.expansion if math.isfinite(jackknife.expansion) else error)
 
@@ -104,12 +105,26 @@ def score_interval(
     )
 
 
-def _piece_limits(clusters: Clusters, piece: Formula, totals: FloatArray, confidence: float) -> tuple[float, float]:
-    """BCa limits of one smooth piece; a piece that does not vary has its value as both limits."""
-    estimate, replicates = float(piece(clusters.sums.sum(axis=0))), piece(totals)
-    if float(np.ptp(replicates)) < CONSTANT:
-        return estimate, estimate
-    return bca_limits(estimate, replicates, _jackknife(clusters, piece), confidence)
+def equal_tails(confidence: float) -> Levels:
+    """The levels that leave out as much below as above."""
+    return (1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0
+
+
+def _kinked_limits(
+    clusters: Clusters, pieces: Pieces, totals: FloatArray, bounds: tuple[float, float], confidence: float
+) -> tuple[float, float]:
+    """Limits of a score from those of its pieces; a piece that does not vary has its value as both limits."""
+    estimates = np.array([[float(piece(clusters.sums.sum(axis=0))) for piece in row] for row in pieces])
+    replicates = np.array([[piece(totals) for piece in row] for row in pieces])
+    varies = np.ptp(replicates, axis=-1) >= CONSTANT
+    levels = equal_tails(confidence)
+    if varies.all():
+        levels = adapted_levels(estimates, replicates - replicates.mean(axis=-1, keepdims=True), confidence)
+    limits = np.stack([estimates, estimates], axis=-1)
+    for i, j in np.argwhere(varies):
+        limits[i, j] = bca_limits(estimates[i, j], replicates[i, j], _jackknife(clusters, pieces[i][j]), levels)
+    low, high = np.clip(score_of(limits), *bounds)
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -126,20 +141,18 @@ class Jackknife:
     degrees: float
 
 
-def bca_limits(estimate: float, replicates: FloatArray, jackknife: Jackknife, confidence: float) -> tuple[float, float]:
-    """Bias-corrected and accelerated limits at expanded levels; ties count half in the bias correction.
+def bca_limits(estimate: float, replicates: FloatArray, jackknife: Jackknife, levels: Levels) -> tuple[float, float]:
+    """Bias-corrected and accelerated limits at these levels, expanded; ties count half in the bias correction.
 
     Percentiles of a bootstrap of n clusters are too narrow by sqrt((n - 1) / n) and by the ratio of the normal to the t
     quantile; the levels are moved to make up for both (Hesterberg 2015, The American Statistician 69, pp. 371-386).
     Where the correction is not finite (all replicates on one side of the estimate) the limits are plain percentiles at
     these levels.
     """
-    tail = (1.0 - confidence) / 2.0
     below = float(np.mean(replicates < estimate) + 0.5 * np.mean(replicates == estimate))
-    levels = np.array([tail, 1.0 - tail])
-    quantiles = ndtri(levels)
+    quantiles = ndtri(np.array(levels))
     if math.isfinite(jackknife.expansion):
-        quantiles = jackknife.expansion * stdtrit(jackknife.degrees, levels)
+        quantiles = jackknife.expansion * stdtrit(jackknife.degrees, np.array(levels))
     if 0.0 < below < 1.0 and math.isfinite(jackknife.acceleration):
         shift = float(ndtri(below))
         moved = shift + quantiles

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 from edgebias.backends.base import OptionScores
 from edgebias.errors import InputError
 from edgebias.files import atomic, write_json
-from edgebias.variants.gguf_file import START_TOKEN_KEY, metadata, open_gguf
+from edgebias.gguf_file import START_TOKEN_KEY, metadata, open_gguf
 from edgebias.variants.perplexity import Perplexity, mean_negative_log_likelihood, neutral_sentences, sentence_scorer
 
 PERPLEXITY_CONTEXT = 512

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from edgebias.errors import InputError
 from edgebias.files import atomic, write_json, write_text
-from edgebias.variants.gguf_file import metadata, open_gguf
+from edgebias.gguf_file import metadata, open_gguf
 from edgebias.variants.llama_model import loaded_model, token_ids
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.variants.transformers_load import load_model, load_tokenizer

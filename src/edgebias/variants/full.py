@@ -12,7 +12,7 @@ from gguf.gguf_reader import ReaderTensor
 
 from edgebias.errors import InputError
 from edgebias.files import atomic
-from edgebias.variants.gguf_file import START_TOKEN_KEY, Override, open_gguf, rewrite, values
+from edgebias.gguf_file import START_TOKEN_KEY, Override, open_gguf, rewrite, values
 
 
 def full_type(tensor: ReaderTensor) -> GGMLQuantizationType:

@@ -13,7 +13,7 @@ from gguf import GGMLQuantizationType
 from gguf.gguf_reader import ReaderTensor
 
 from edgebias.errors import InputError
-from edgebias.variants.gguf_file import FLOAT_TYPES, open_gguf, rewrite, values
+from edgebias.gguf_file import FLOAT_TYPES, open_gguf, rewrite, values
 
 PRUNABLE = re.compile(r"blk\.\d+\.(attn_q|attn_k|attn_v|attn_output|ffn_gate|ffn_up|ffn_down)\.weight")
 """Linear weights inside the blocks; embeddings, output and norms stay whole, as in locuslab/wanda."""

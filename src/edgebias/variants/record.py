@@ -14,7 +14,7 @@ import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.gguf_reader import ReaderTensor
 
-from edgebias.variants.gguf_file import open_gguf, values
+from edgebias.gguf_file import open_gguf, values
 from edgebias.variants.prune import is_prunable
 
 ZSTD_LEVEL = 3

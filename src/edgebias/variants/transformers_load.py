@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.errors import InputError
-from edgebias.variants.gguf_file import metadata, open_gguf
+from edgebias.gguf_file import metadata, open_gguf
 
 SINGLE_DIGIT_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone"})
 """``tokenizer.ggml.pre`` values for which llama.cpp splits digits one by one before GPT-2's pattern

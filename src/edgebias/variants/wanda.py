@@ -15,7 +15,7 @@ from gguf import GGMLQuantizationType
 from tqdm import tqdm
 
 from edgebias.errors import InputError
-from edgebias.variants.gguf_file import open_gguf
+from edgebias.gguf_file import open_gguf
 from edgebias.variants.llama_model import loaded_model
 from edgebias.variants.prune import Mask, is_prunable, wanda_mask
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from edgebias.metrics import families
 from edgebias.metrics.answers import Answers, answers_from_columns
 from edgebias.metrics.bounds import Bounds, filled_bounds, metric_bounds
-from edgebias.metrics.metric import DIFFERENCE, Metric
-from edgebias.metrics.winobias.formulas import accuracy_gap
+from edgebias.metrics.metric import DIFFERENCE, Metric, percent_difference
 from edgebias.stats.clusters import add_up
 
 S, A, U, X = "stereotype", "anti_stereotype", "unknown", "unrelated"
@@ -178,4 +177,4 @@ def test_no_bounds_where_they_cannot_be_known() -> None:
 def test_a_response_in_two_fractions_is_refused() -> None:
     options = np.array([[[1.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 1.0]]])
     with pytest.raises(ValueError, match="two fractions"):
-        filled_bounds(DIFFERENCE, accuracy_gap, np.zeros(4), options)
+        filled_bounds(DIFFERENCE, percent_difference, np.zeros(4), options)

@@ -64,9 +64,9 @@ class Reader:
 
 
 def test_every_order_wording_and_template_is_asked_once() -> None:
-    design = cross(choose_items(table(2), SETTINGS, "items"), SETTINGS)
+    design = cross(choose_items(table(5).tail(3), SETTINGS, "items"), SETTINGS)
     keys = {(e.item.item_id, e.template, e.unknown_wording, e.item.permutation) for e in design}
-    assert len(keys) == len(design) == 2 * 3 * 2 * 6
+    assert len(keys) == len(design) == 3 * 3 * 2 * 6
     assert {entry.item.permutation for entry in design} == set(permutations(range(3)))
     assert all(entry.item.options == ("the old man", entry.unknown_wording, "the young man") for entry in design)
 
@@ -82,17 +82,17 @@ def test_one_ambiguous_item_a_cluster_and_so_many_clusters_a_category() -> None:
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 @pytest.mark.parametrize("wanted", [0, 2])
 def test_an_answer_is_filed_under_its_option_whatever_the_order(template: str, wanted: int) -> None:
-    settings = RobustnessSettings("bbq", 1, (template,), ("Unknown",))
+    settings = RobustnessSettings("bbq", 2, (template,), ("Unknown",))
     items = choose_items(table(5), settings, "items")
     rows = list(ask(Reader(items[0].options[wanted]), cross(items, settings), 7))  # type: ignore[arg-type]
-    assert len(rows) == 12
+    assert len(rows) == 18
     assert {row["choice"] for row in rows} == {wanted}
     assert {row["outcome"] for row in rows} == {items[0].roles[wanted]}
     assert {row["template"] for row in rows} == {template}
 
 
 def test_the_published_format_of_bbq_is_as_published() -> None:
-    (item, *_) = choose_items(table(2), SETTINGS, "items")
+    (item, *_) = choose_items(table(5), SETTINGS, "items")
     wording = TEMPLATES["bbq_arc_v1"](item)
     assert wording.prompt.text == ("Context 0. Who was late?\n(a) the old man (b) not known (c) the young man\nAnswer:")
     assert wording.continuations == (" (a)", " (b)", " (c)")
@@ -107,6 +107,12 @@ def test_a_backend_without_log_probabilities_is_refused() -> None:
 
     with pytest.raises(InputError, match=r"study\.robustness.*no log-probabilities"):
         list(ask(Chat("x"), [], 1))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("clusters", [1, 2])
+def test_too_few_items_for_shares_of_variance_are_refused(clusters: int) -> None:
+    with pytest.raises(InputError, match=f"{clusters} items, one a cluster.*3 are needed; raise robustness.clusters"):
+        choose_items(table(4).head(clusters), SETTINGS, "items")
 
 
 def test_a_suite_without_an_unknown_option_is_refused() -> None:

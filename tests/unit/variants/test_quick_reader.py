@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgebias.errors import InputError
-from edgebias.variants.gguf_file import QuickReader, open_gguf
+from edgebias.gguf_file import QuickReader, open_gguf
 
 
 @pytest.mark.parametrize("endian", [gguf.GGUFEndian.LITTLE, gguf.GGUFEndian.BIG])

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edgebias.errors import InputError
+from edgebias.gguf_file import START_TOKEN_KEY, metadata, open_gguf
 from edgebias.variants.full import to_f16, write_full
-from edgebias.variants.gguf_file import START_TOKEN_KEY, metadata, open_gguf
 from edgebias.variants.quantise import write_quantised
 
 

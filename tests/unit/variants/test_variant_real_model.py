@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgebias.gguf_file import open_gguf, values
 from edgebias.variants.full import write_full
-from edgebias.variants.gguf_file import open_gguf, values
 from edgebias.variants.quantise import write_quantised
 from edgebias.variants.record import replaced, type_table
 

@@ -11,7 +11,7 @@ import pytest
 from gguf import GGMLQuantizationType
 
 from edgebias.errors import InputError
-from edgebias.variants.gguf_file import open_gguf
+from edgebias.gguf_file import open_gguf
 from edgebias.variants.prune import magnitude_masks, write_pruned
 from edgebias.variants.quantise import check_type, known_types, write_quantised
 from edgebias.variants.record import base_type, describe

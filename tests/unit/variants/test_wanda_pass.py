@@ -65,7 +65,7 @@ def test_every_mask_is_that_of_the_pruned_models_own_inputs(
 def test_pruned_file_loses_exactly_the_masked_weights(
     make_tiny: Callable[..., dict[str, np.ndarray]], tmp_path: Path
 ) -> None:
-    from edgebias.variants.gguf_file import open_gguf
+    from edgebias.gguf_file import open_gguf
 
     weights = make_tiny(tmp_path / "tiny.gguf")
     masks = wanda_masks(tmp_path / "tiny.gguf", [list(range(10, 42)), list(range(50, 82))], 0.25)

@@ -15,22 +15,14 @@ from edgebias.metrics.metric import (
     correct,
     first_option_rate,
     in_condition,
+    percent_difference,
     rate,
-    ratio,
     stereotype_rate,
     took_side,
 )
 
 PRO = in_condition("pro")
 ANTI = in_condition("anti")
-
-
-def accuracy_gap(totals: FloatArray) -> FloatArray:
-    """100 x (accuracy on pro-stereotypical sentences - accuracy on anti-stereotypical ones).
-
-    Totals are [right and pro, pro, right and anti, anti].
-    """
-    return 100.0 * (ratio(totals[..., 0], totals[..., 1]) - ratio(totals[..., 2], totals[..., 3]))
 
 
 def _gap_sums(answers: Answers) -> FloatArray:
@@ -62,7 +54,7 @@ FAMILY = Family(
             items=lambda answers: PRO(answers) | ANTI(answers),
             usable=took_side,
             sums=_gap_sums,
-            formula=accuracy_gap,
+            formula=percent_difference,
             fractions=DIFFERENCE,
         ),
         stereotype_rate("stereotype_rate"),

@@ -18,6 +18,7 @@ from edgebias.metrics.metric import (
     everything,
     first_option_rate,
     in_condition,
+    percent_difference,
     rate,
     ratio,
     stereotype_rate,
@@ -36,14 +37,6 @@ def gotcha(answers: Answers) -> BoolArray:
 def plain(answers: Answers) -> BoolArray:
     """The right answer agrees with the majority gender of the occupation."""
     return np.asarray(answers.label_role == STEREOTYPE, dtype=np.bool_)
-
-
-def accuracy_difference(totals: FloatArray) -> FloatArray:
-    """100 x (accuracy in the first group - accuracy in the second).
-
-    Totals are [right and first, first, right and second, second].
-    """
-    return 100.0 * (ratio(totals[..., 0], totals[..., 1]) - ratio(totals[..., 2], totals[..., 3]))
 
 
 def _gender_sums(answers: Answers) -> FloatArray:
@@ -134,7 +127,7 @@ FAMILY = Family(
             items=lambda answers: MALE(answers) | FEMALE(answers),
             usable=took_side,
             sums=_gender_sums,
-            formula=accuracy_difference,
+            formula=percent_difference,
             fractions=DIFFERENCE,
         ),
         rate(
@@ -149,7 +142,7 @@ FAMILY = Family(
             items=lambda answers: plain(answers) | gotcha(answers),
             usable=took_side,
             sums=_gotcha_sums,
-            formula=accuracy_difference,
+            formula=percent_difference,
             fractions=DIFFERENCE,
         ),
         stereotype_rate("stereotype_rate"),
