@@ -241,7 +241,7 @@ def test_nothing_is_lost_paid_twice_or_invented_whatever_the_endpoint_does(
 def test_a_job_that_is_killed_goes_on_from_its_store_and_writes_the_same_bytes(
     vendor: Vendor, environment: dict[str, Any], tmp_path: Path
 ) -> None:
-    n, concurrency = 600, 8
+    n, concurrency = 300, 8
     vendor.delay = 0.01
     items = pd.DataFrame(
         {
