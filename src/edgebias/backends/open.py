@@ -17,7 +17,7 @@ def open_backend(environment: Mapping[str, Any], model: Mapping[str, Any], weigh
 
     Args:
         environment: an entry of ``environments`` in params.yaml: ``backend``, and for ``llama`` and ``torch``
-            ``threads`` and ``context``; for ``openai`` see `OpenAIBackend`; for ``recorded`` the file ``store``.
+            ``threads`` and ``context``; for ``openai`` see `EndpointSettings`; for ``recorded`` the file ``store``.
         model: an entry of ``models``: ``start_token``, and ``endpoint_model`` for a remote endpoint.
         weights: a GGUF file (``llama``, loopback), a folder (``torch``), or None (remote endpoint, ``recorded``).
 
@@ -51,6 +51,6 @@ def open_backend(environment: Mapping[str, Any], model: Mapping[str, Any], weigh
 
 
 def _need(environment: Mapping[str, Any], key: str) -> Any:
-    if key not in environment:
+    if environment.get(key) is None:
         raise InputError(f"environments: key {key!r} is missing; it has {sorted(environment)}")
     return environment[key]

@@ -88,7 +88,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture
-def environment(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def environment(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     monkeypatch.setenv("EDGEBIAS_TEST_KEY", KEY)
     return {
         "backend": "openai",
@@ -97,6 +97,7 @@ def environment(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> dict[str
         "api_key_env": "EDGEBIAS_TEST_KEY",
         "max_retries": 1,
         "timeout_s": 5,
+        "store": str(tmp_path / "answers.sqlite"),
     }
 
 
