@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from edgebias.metrics.answers import FloatArray
 from edgebias.metrics.metric import Metric
 from edgebias.stats.clusters import Clusters, Formula, resampled_totals, strata_members
-from edgebias.stats.kinks import adapted_levels, score_of
+from edgebias.stats.kinks import adapted_levels
 from edgebias.stats.wilson import wilson_limits
 
 UNDEFINED_SHARE = 0.05
@@ -60,8 +60,8 @@ def bootstrap(
     """Estimate ``formula`` of the total sums, with a BCa interval over clusters.
 
     Where ``formula`` is min over i of max over j of ``pieces[i][j]``, the limits are the same minimum and maximum of
-    the limits of the pieces, within ``bounds``: BCa is right for smooth functions only, and each piece is smooth. The
-    level of these limits depends on the distance to the kink, see `edgebias.stats.kinks`.
+    the limits of the pieces, within ``bounds``: BCa is right for smooth functions only, and each piece is smooth. Of a
+    plain minimum (one column) their level depends on the distance to the kink, see `edgebias.stats.kinks`.
 
     Fewer than two contributing clusters, or more than 5 % undefined replicates, leave the interval NaN. Where all
     replicates are equal (every cluster at the boundary, say) the bootstrap knows nothing, and the limits are Wilson's
@@ -118,12 +118,13 @@ def _kinked_limits(
     replicates = np.array([[piece(totals) for piece in row] for row in pieces])
     varies = np.ptp(replicates, axis=-1) >= CONSTANT
     levels = equal_tails(confidence)
-    if varies.all():
-        levels = adapted_levels(estimates, replicates - replicates.mean(axis=-1, keepdims=True), confidence)
+    if estimates.shape[1] == 1 and varies.all():
+        deviations = replicates - replicates.mean(axis=-1, keepdims=True)
+        levels = adapted_levels(estimates[:, 0], deviations[:, 0], confidence)
     limits = np.stack([estimates, estimates], axis=-1)
     for i, j in np.argwhere(varies):
         limits[i, j] = bca_limits(estimates[i, j], replicates[i, j], _jackknife(clusters, pieces[i][j]), levels)
-    low, high = np.clip(score_of(limits), *bounds)
+    low, high = np.clip(limits.max(axis=1).min(axis=0), *bounds)
     return float(low), float(high)
 
 
@@ -147,7 +148,8 @@ def bca_limits(estimate: float, replicates: FloatArray, jackknife: Jackknife, le
     Percentiles of a bootstrap of n clusters are too narrow by sqrt((n - 1) / n) and by the ratio of the normal to the t
     quantile; the levels are moved to make up for both (Hesterberg 2015, The American Statistician 69, pp. 371-386).
     Where the correction is not finite (all replicates on one side of the estimate) the limits are plain percentiles at
-    these levels.
+    these levels. Where a level is beyond what the acceleration can correct, the limit is the outermost replicate; the
+    formula itself would come back from the other side.
     """
     below = float(np.mean(replicates < estimate) + 0.5 * np.mean(replicates == estimate))
     quantiles = ndtri(np.array(levels))
@@ -156,7 +158,9 @@ def bca_limits(estimate: float, replicates: FloatArray, jackknife: Jackknife, le
     if 0.0 < below < 1.0 and math.isfinite(jackknife.acceleration):
         shift = float(ndtri(below))
         moved = shift + quantiles
-        quantiles = shift + moved / (1.0 - jackknife.acceleration * moved)
+        room = 1.0 - jackknife.acceleration * moved
+        with np.errstate(divide="ignore"):
+            quantiles = np.where(room > 0, shift + moved / room, np.copysign(np.inf, moved))
     low, high = np.quantile(replicates, ndtr(quantiles))
     return float(low), float(high)
 

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from edgebias.metrics.answers import FloatArray
-from edgebias.stats.kinks import adapted_levels, score_of
+from edgebias.stats.kinks import adapted_levels
 
 DRAWS = 20_000
 
@@ -21,7 +21,7 @@ def normal_draws(size: int) -> FloatArray:
 def folded(distance: float, common: float = 1e-4) -> tuple[FloatArray, FloatArray]:
     """Pieces c + d and c - d, d with error 1 and c with error ``common``: their minimum is c - |d|."""
     c, d = normal_draws(2)
-    return np.array([[distance], [-distance]]), np.array([[common * c + d], [common * c - d]])
+    return np.array([distance, -distance]), np.array([common * c + d, common * c - d])
 
 
 def exact(distance: float, side: float) -> float:
@@ -50,7 +50,7 @@ def test_the_upper_limit_is_exact_for_a_folded_normal(distance: float) -> None:
     assert ndtri(high) == pytest.approx(exact(distance, 1.0), abs=0.03)
 
 
-@pytest.mark.parametrize("pieces", [folded(8.0, 0.5), (np.zeros((1, 1)), normal_draws(1)[None])])
+@pytest.mark.parametrize("pieces", [folded(8.0, 0.5), (np.zeros(1), normal_draws(1))])
 def test_levels_are_equal_tails_far_from_a_kink(pieces: tuple[FloatArray, FloatArray]) -> None:
     assert adapted_levels(*pieces, 0.9) == pytest.approx((0.05, 0.95), abs=1e-3)
 
@@ -72,7 +72,7 @@ def test_the_minimum_is_covered_at_every_distance(distance: float) -> None:
     inside = []
     for c, d in rng.normal(size=(300, 2)):
         seen = distance + d
-        estimates = np.array([[common * c + seen], [common * c - seen]])
-        low, high = (score_of(estimates + scale * ndtri(level)) for level in adapted_levels(estimates, errors, 0.95))
+        estimates = np.array([common * c + seen, common * c - seen])
+        low, high = (min(estimates + scale * ndtri(level)) for level in adapted_levels(estimates, errors, 0.95))
         inside.append(low <= -distance <= high)
     assert 0.915 <= np.mean(inside) <= 0.985

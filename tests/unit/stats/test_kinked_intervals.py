@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgebias.metrics import families
@@ -92,6 +92,7 @@ def test_difference_of_minima_is_the_minimum_of_maxima(a: list[float], b: list[f
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 4)), min_size=2, max_size=10))
+@example([(0, 0), (0, 1), (0, 0), (1, 0)])  # a level beyond the reach of the acceleration
 def test_limits_stay_within_the_range(pairs: list[tuple[int, int]]) -> None:
     sums = term_scores(np.array([(above, hits, 4) for above, hits in pairs], dtype=np.float64))
     found = by_branches(sums, 1, 200)
