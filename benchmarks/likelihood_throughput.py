@@ -7,7 +7,7 @@
 All runners get the same prompts, options, weights and threads: float32 transformers for ``torch`` and ``lm-eval``, the
 same model as GGUF for ``llama`` and ``llama-loop`` (llama-cpp-python's own class, one evaluation an option). Each runs
 in a process of its own, one after the other; loading is not counted. Items are whole question templates, spread evenly
-over a category, in the order of the item table.
+over a category, in the order of the item table. All run in turn several times, as a shared machine changes its speed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -146,8 +147,8 @@ def measure(name: str, requests: Sequence[OptionRequest], threads: int, batch: i
     output.write_text(json.dumps({"scores": scores, "seconds": seconds, "peak_mb": peak}), encoding="utf-8")
 
 
-def in_own_process(name: str, options: argparse.Namespace, folder: Path) -> dict[str, object]:
-    """Run one runner in a process of its own."""
+def in_own_process(name: str, options: argparse.Namespace, folder: Path) -> tuple[Scores, float, float]:
+    """Scores, seconds and peak memory (MB) of one runner in a process of its own."""
     output = folder / f"{name}.json"
     command = [sys.executable, __file__, "--measure", name, "--output", str(output)]
     for key in ("items", "category", "raw_folder", "threads", "batch"):
@@ -155,9 +156,10 @@ def in_own_process(name: str, options: argparse.Namespace, folder: Path) -> dict
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "TQDM_DISABLE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"error: {name} failed: {done.stderr.strip().splitlines()[-1:]}")
-    result: dict[str, object] = json.loads(output.read_text(encoding="utf-8"))
-    return result
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise SystemExit(f"error: {name} ended with status {done.returncode}: {last}")
+    found = json.loads(output.read_text(encoding="utf-8"))
+    return found["scores"], found["seconds"], found["peak_mb"]
 
 
 def main() -> None:
@@ -169,6 +171,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=16, help="batch size of lm-eval")
     parser.add_argument("--runner", choices=list(RUNNERS), action="append", help="default: all four")
+    parser.add_argument("--repeats", type=int, default=3, help="all runners in turn, so often")
     parser.add_argument("--measure", choices=list(RUNNERS), help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -180,20 +183,26 @@ def main() -> None:
         f"BBQ {options.category}, {len(requests)} items of {len(requests[0].options)} options, "
         f"{options.threads} threads"
     )
-    print(f"{'runner':12} {'seconds':>8} {'items/s':>8} {'peak MB':>8}")
+    scores: dict[str, Scores] = {}
+    seconds: dict[str, list[float]] = {name: [] for name in runners}
+    peaks = dict.fromkeys(runners, 0.0)
     with tempfile.TemporaryDirectory() as folder:
-        found = {}
-        for name in runners:
-            found[name] = in_own_process(name, options, Path(folder))
-            seconds, peak = float(str(found[name]["seconds"])), float(str(found[name]["peak_mb"]))
-            print(f"{name:12} {seconds:8.1f} {len(requests) / seconds:8.1f} {peak:8.0f}", flush=True)
+        for _ in range(options.repeats):
+            for name in runners:
+                scores[name], took, peak = in_own_process(name, options, Path(folder))
+                seconds[name].append(took)
+                peaks[name] = max(peaks[name], peak)
+    print(f"{'runner':12} {'items/s':>8} {'(least':>8} {'most)':>8} {'peak MB':>8}   of {options.repeats} runs in turn")
+    for name in runners:
+        rates = sorted(len(requests) / took for took in seconds[name])
+        print(f"{name:12} {median(rates):8.1f} {rates[0]:8.1f} {rates[-1]:8.1f} {peaks[name]:8.0f}")
     for ours, peer in (("torch", "lm-eval"), ("llama", "llama-loop")):
-        if ours in found and peer in found:
-            a, b = (np.array(found[name]["scores"]) for name in (ours, peer))
-            ratio = float(str(found[peer]["seconds"])) / float(str(found[ours]["seconds"]))
+        if ours in scores and peer in scores:
+            ratios = sorted(slow / fast for fast, slow in zip(seconds[ours], seconds[peer], strict=True))
+            a, b = np.array(scores[ours]), np.array(scores[peer])
             same = int(np.sum(a.argmax(axis=1) == b.argmax(axis=1)))
             print(
-                f"{ours} is {ratio:.1f} times as fast as {peer}; "
+                f"{ours} is {median(ratios):.1f} times as fast as {peer} ({ratios[0]:.1f} to {ratios[-1]:.1f}); "
                 f"largest difference {np.abs(a - b).max():.1e} nats; preferred option equal in {same} of {len(a)}"
             )
     return None
