@@ -148,13 +148,13 @@ def test_the_real_model_prefers_places(tmp_path: Path) -> None:
     weights = Path("data/models/smollm2-135m-instruct/full.gguf")
     if not weights.exists():
         pytest.skip(f"{weights} is not there; run `make data`")
-    table(2).to_parquet(tmp_path / "items.parquet")
+    table(3).to_parquet(tmp_path / "items.parquet")
     settings = {
         "seed": 1,
         "infer": {"formats": {}, "max_new_tokens": 8},
         "robustness": {
             "suite": "bbq",
-            "clusters_per_category": 2,
+            "clusters_per_category": 3,
             "templates": ["letter_chat_v1"],
             "unknown_wordings": ["Unknown"],
         },
@@ -179,5 +179,5 @@ def test_the_real_model_prefers_places(tmp_path: Path) -> None:
         )
     assert paths[0].read_bytes() == paths[1].read_bytes()
     found = pd.read_parquet(paths[0])
-    assert len(found) == 12
+    assert len(found) == 18
     assert found["choice"].nunique() > 1  # the same question, and the answer moves with the order
