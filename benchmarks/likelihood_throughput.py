@@ -6,7 +6,7 @@
 
 All runners get the same prompts, options, weights and threads: float32 transformers for ``torch`` and ``lm-eval``, the
 same model as GGUF for ``llama`` and ``llama-loop`` (llama-cpp-python's own class, one evaluation an option). Each runs
-in a process of its own, one after the other; loading is not counted. Items are whole question templates, spread evenly
+in a process of its own, one after the other; loading is not counted. Items are BBQ's families of four, spread evenly
 over a category, in the order of the item table. All run in turn several times, as a shared machine changes its speed.
 """
 
@@ -30,29 +30,28 @@ import numpy as np
 import pandas as pd
 
 from edgebias.backends.base import OptionRequest, OptionScores
-from edgebias.infer.items import Item, items_from_table
+from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import likelihood_wording
 from edgebias.oracle.items import suite_items
 
 MODEL = Path("data/models/smollm2-135m-instruct")
 START_TOKEN = "<|endoftext|>"
 CONTEXT = 2048
+FAMILY = 4
+"""BBQ's rows come in fours: two contexts, of which one begins the other, by two questions."""
 
 Scores = list[list[float]]
 Runner = Callable[[Sequence[OptionRequest], int, int], tuple[Scores, float]]
 
 
 def requests_of(n_items: int, category: str, raw: Path) -> list[OptionRequest]:
-    """The likelihood requests of about ``n_items`` items: whole clusters, evenly spaced."""
-    clusters: dict[str, list[Item]] = {}
-    rows = suite_items("bbq", raw, categories=[category])
-    for row, item in zip(rows, items_from_table(pd.DataFrame(rows), f"BBQ {category}", "bbq"), strict=True):
-        clusters.setdefault(str(row["cluster"]), []).append(item)
-    names = sorted(clusters)
-    wanted = max(1, min(len(names), round(n_items * len(names) / sum(map(len, clusters.values())))))
-    taken = [names[index * len(names) // wanted] for index in range(wanted)]
-    items = [item for name in taken for item in clusters[name]][:n_items]
-    wordings = [likelihood_wording(item) for item in items]
+    """The likelihood requests of ``n_items`` items: families of four, evenly spaced."""
+    items = items_from_table(pd.DataFrame(suite_items("bbq", raw, categories=[category])), f"BBQ {category}", "bbq")
+    families = len(items) // FAMILY
+    wanted = min(families, -(-n_items // FAMILY))
+    starts = [index * families // wanted * FAMILY for index in range(wanted)]
+    chosen = [item for start in starts for item in items[start : start + FAMILY]]
+    wordings = [likelihood_wording(item) for item in chosen[:n_items]]
     return [OptionRequest(wording.prompt, wording.continuations) for wording in wordings]
 
 
@@ -177,7 +176,8 @@ def main() -> None:
     options = parser.parse_args()
     requests = requests_of(options.items, options.category, options.raw_folder)
     if options.measure:
-        return measure(options.measure, requests, options.threads, options.batch, options.output)
+        measure(options.measure, requests, options.threads, options.batch, options.output)
+        return
     runners = options.runner or list(RUNNERS)
     print(
         f"BBQ {options.category}, {len(requests)} items of {len(requests[0].options)} options, "
@@ -205,7 +205,6 @@ def main() -> None:
                 f"{ours} is {median(ratios):.1f} times as fast as {peer} ({ratios[0]:.1f} to {ratios[-1]:.1f}); "
                 f"largest difference {np.abs(a - b).max():.1e} nats; preferred option equal in {same} of {len(a)}"
             )
-    return None
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from edgebias.metrics.answers import FloatArray
 from edgebias.metrics.metric import Metric
 from edgebias.stats.clusters import Clusters, Formula, resampled_totals, strata_members
-from edgebias.stats.kinks import adapted_levels
+from edgebias.stats.kinks import Levels, adapted_levels, equal_tails
 from edgebias.stats.wilson import wilson_limits
 
 UNDEFINED_SHARE = 0.05
@@ -23,9 +23,6 @@ CONSTANT = 1e-9
 
 Pieces = Sequence[Sequence[Formula]]
 """Smooth formulas whose minimum over rows of the maximum over columns is a score with kinks."""
-
-Levels = tuple[float, float]
-"""Probabilities, 0 to 1, of which the lower and the upper limit are quantiles."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +100,6 @@ def score_interval(
         rng=rng,
         pieces=[[branch] for branch in metric.branches],
     )
-
-
-def equal_tails(confidence: float) -> Levels:
-    """The levels that leave out as much below as above."""
-    return (1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0
 
 
 def _kinked_limits(

@@ -28,6 +28,15 @@ SLACK = 1e-9
 """How far, relative to the scale of the branches, rounding may break an inequality."""
 
 
+Levels = tuple[float, float]
+"""Probabilities, 0 to 1, of which the lower and the upper limit are quantiles."""
+
+
+def equal_tails(confidence: float) -> Levels:
+    """The levels that leave out as much below as above."""
+    return (1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0
+
+
 @dataclass(frozen=True)
 class _Face:
     """True values under which the branches in ``equal`` are the score, and all others above it.
@@ -41,10 +50,10 @@ class _Face:
     weight: FloatArray
 
 
-def adapted_levels(estimates: FloatArray, deviations: FloatArray, confidence: float) -> tuple[float, float]:
+def adapted_levels(estimates: FloatArray, deviations: FloatArray, confidence: float) -> Levels:
     """The levels at which the smallest limits of the branches hold the true score with probability ``confidence``.
 
-    Far from any kink they are (1 - confidence) / 2 and (1 + confidence) / 2. Nowhere are they further out, and nowhere
+    Far from any kink they are `equal_tails`. Nowhere are they further out, and nowhere
     further in than 1 - confidence and confidence, as a kink spares one of two tails at most. Errors of the branches are
     taken as normal here, up to what a few thousand deviations and their mirror images show; skewness is left to the
     limits. True values of the branches above the score are nuisances: under each tried score they are the most likely
@@ -56,12 +65,12 @@ def adapted_levels(estimates: FloatArray, deviations: FloatArray, confidence: fl
         confidence: the probability, 0 to 1.
 
     Returns:
-        The lower and the upper level; the plain ones where a branch does not vary.
+        The lower and the upper level; equal tails where a branch does not vary.
     """
-    plain = float(ndtri((1.0 + confidence) / 2.0))
+    plain = float(ndtri(equal_tails(confidence)[1]))
     scale = np.quantile(np.abs(deviations), confidence, axis=-1) / plain
     if not np.all(scale > 0):
-        return float(ndtr(-plain)), float(ndtr(plain))
+        return equal_tails(confidence)
     errors = np.concatenate([deviations, -deviations], axis=-1)
     faces = _faces(np.atleast_2d(np.cov(deviations)))
     observed = float(estimates.min())
