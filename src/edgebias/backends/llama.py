@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -188,7 +189,7 @@ class LlamaBackend:
         """Width of the residual stream."""
         return int(llama.llama_model_n_embd(self._model))
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield summed log-probabilities (nats) and token counts of each request's options.
 
         Prompt and options are tokenised apart. Consecutive requests are evaluated together as a tree of at most `PACK`
@@ -203,12 +204,16 @@ class LlamaBackend:
         """
         room, collector = min(PACK, self._context_size), Collector()
         for pack in score_packs(self._parts(requests), room=room, sequences=MAX_SEQUENCES):
+            if pack.last_index < skip:
+                continue
             started = time.perf_counter()
             logprobs = self._evaluate(pack)
             self._seconds += time.perf_counter() - started
-            yield from collector.take(pack, logprobs)
+            yield from collector.take(pack, logprobs, skip=skip)
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         """Yield the continuation of each prompt, up to an end token, a stop string or ``max_new_tokens``.
 
         Consecutive requests of a list are continued together, as many as `PACK` tokens of prompts hold; `score` says
@@ -221,6 +226,8 @@ class LlamaBackend:
             ContextError: prompt and new tokens do not fit in the context.
             InputError: an option is empty.
         """
+        if skip >= len(requests):
+            return
         if len(requests) == 1:
             prompt = self._prompt(0, requests[0].prompt)
             check_room(0, len(prompt) + settings.max_new_tokens, self._context_size)
@@ -234,13 +241,13 @@ class LlamaBackend:
             rows = len(tree) + tree.missing(prompt)
             cells = rows + (len(writers) + 1) * settings.max_new_tokens
             if writers and (rows > room or cells > self._context_size or len(writers) == MAX_WRITERS):
-                yield from self._write(together, self._read(tree, writers), settings)
+                yield from self._write_pack(tree, together, writers, settings, skip - index)
                 tree, together, writers = PrefixTree(), [], []
             row = tree.add(prompt, own_sequence=True)[-1]
             together.append(request)
             writers.append(_Writer(prompt, tree.n_sequences - 1, np.random.default_rng(request.seed), row))
         if writers:
-            yield from self._write(together, self._read(tree, writers), settings)
+            yield from self._write_pack(tree, together, writers, settings, skip - len(requests))
 
     def hidden_states(self, requests: Sequence[OptionRequest]) -> Iterator[FloatArray]:
         """Yield the residual stream after every block at the last token of prompt + option.
@@ -297,7 +304,12 @@ class LlamaBackend:
             )
         if code != 0:
             raise self._fault("llama.cpp refuses the control vector")
-        self._forget()
+        self.forget()
+
+    def forget(self) -> None:
+        """Empty the key-value cache."""
+        llama.llama_memory_clear(self._memory, False)
+        self._held = []
 
     def usage(self) -> Usage:
         """Tokens and seconds so far; ``notes`` name the build, and the instruction sets that make it unportable."""
@@ -394,7 +406,7 @@ class LlamaBackend:
             for row, tokens in needed.items()
             for token, value in zip(tokens, log_probability(self._logits(row), tokens), strict=True)
         }
-        self._forget()
+        self.forget()
         evaluated = PrefixTree()
         for part in pack.parts:
             self._reused_tokens += len(part.prompt) - evaluated.missing(part.prompt)
@@ -402,6 +414,22 @@ class LlamaBackend:
             self._prompt_tokens += len(part.prompt)
             self._scored_tokens += sum(map(len, part.options))
         return logprobs
+
+    def _write_pack(
+        self,
+        tree: PrefixTree,
+        together: list[GenerationRequest],
+        writers: list[_Writer],
+        settings: GenerationSettings,
+        beyond: int,
+    ) -> Iterator[Generation]:
+        """Continue the prompts of a tree; leave out the first answers where ``beyond``, the number to be skipped after
+        the pack, is below 0 and its size above that.
+        """
+        unknown = min(len(writers), -beyond)
+        if unknown > 0:
+            answers = self._write(together, self._read(tree, writers), settings)
+            yield from islice(answers, len(writers) - unknown, None)
 
     def _read(self, tree: PrefixTree, writers: list[_Writer]) -> list[_Writer]:
         """Evaluate the prompts of ``writers``, which are the paths of ``tree``."""
@@ -482,7 +510,7 @@ class LlamaBackend:
 
     def _decode_tree(self, tree: PrefixTree, logits: Container[int]) -> None:
         """Evaluate ``tree`` in an empty cache, with logits after the rows in ``logits``."""
-        self._forget()
+        self.forget()
         rows = zip(tree.tokens, tree.positions, tree.members, strict=True)
         self._decode(
             [_Row(token, at, tuple(members), index in logits) for index, (token, at, members) in enumerate(rows)]
@@ -501,16 +529,12 @@ class LlamaBackend:
         _errors.clear()
         code = llama.llama_decode(self._context, batch)
         if code != 0:
-            self._forget()
+            self.forget()
             raise self._fault(f"llama.cpp cannot evaluate {len(rows)} tokens, code {code}")
 
     def _logits(self, row: int) -> FloatArray:
         pointer = llama.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, (self._n_vocabulary,))
-
-    def _forget(self) -> None:
-        llama.llama_memory_clear(self._memory, False)
-        self._held = []
 
 
 class _HiddenCapture:

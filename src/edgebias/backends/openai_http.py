@@ -155,7 +155,7 @@ class OpenAIBackend:
         self._answered_by: set[str] = set()
         self._fingerprints: set[str] = set()
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Refuse.
 
         Raises:
@@ -166,7 +166,9 @@ class OpenAIBackend:
             "use format letter, option_text or open, or the llama or torch backend"
         )
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         """Yield the endpoint's answer to each request's messages, in order.
 
         Up to ``concurrency`` requests are under way at once. The first that fails for good stops the others: what is
@@ -182,8 +184,9 @@ class OpenAIBackend:
                 raise InputError(
                     f"request {index}: {self._settings.endpoint} takes messages, not plain text; use a chat format"
                 )
-        alone = min(self._settings.concurrency, len(requests)) <= 1
-        with closing(self._in_turn(requests, settings) if alone else self._together(requests, settings)) as answers:
+        asked = list(enumerate(requests))[skip:]
+        alone = min(self._settings.concurrency, len(asked)) <= 1
+        with closing(self._in_turn(asked, settings) if alone else self._together(asked, settings)) as answers:
             while True:
                 started = time.perf_counter()
                 answer = next(answers, None)
@@ -191,6 +194,9 @@ class OpenAIBackend:
                 if answer is None:
                     return
                 yield answer
+
+    def forget(self) -> None:
+        """Nothing: an endpoint is sent the whole conversation each time."""
 
     def usage(self) -> Usage:
         """Tokens as the endpoint counts them and seconds, both without what came from the store.
@@ -223,20 +229,20 @@ class OpenAIBackend:
         self._stack.close()
 
     def _in_turn(
-        self, requests: Sequence[GenerationRequest], settings: GenerationSettings
+        self, requests: Sequence[tuple[int, GenerationRequest]], settings: GenerationSettings
     ) -> Generator[Generation, None, None]:
         batch = _Batch()
-        for index, request in enumerate(requests):
+        for index, request in requests:
             yield self._answer(index, request, settings, batch)
 
     def _together(
-        self, requests: Sequence[GenerationRequest], settings: GenerationSettings
+        self, requests: Sequence[tuple[int, GenerationRequest]], settings: GenerationSettings
     ) -> Generator[Generation, None, None]:
         batch = _Batch()
         pool = ThreadPoolExecutor(self._settings.concurrency, "endpoint")
         try:
             waiting = deque(
-                pool.submit(self._answer, index, request, settings, batch) for index, request in enumerate(requests)
+                pool.submit(self._answer, index, request, settings, batch) for index, request in requests
             )
             while waiting:
                 yield waiting.popleft().result()

@@ -92,6 +92,11 @@ class ScorePack:
     tree: PrefixTree
     wanted: list[list[list[tuple[int, int]]]]
 
+    @property
+    def last_index(self) -> int:
+        """Number of the last request that has a part here."""
+        return self.parts[-1].index
+
     def needed(self) -> dict[int, list[int]]:
         """The tokens whose log-probability is needed after each row, by row."""
         found: dict[int, dict[int, None]] = {}
@@ -137,19 +142,22 @@ class Collector:
         self._tokens: list[tuple[int, ...]] = []
         self._token_logprobs: list[tuple[float, ...]] = []
 
-    def take(self, pack: ScorePack, logprobs: dict[tuple[int, int], float]) -> Iterator[OptionScores]:
-        """Yield the scores of every request that ends in ``pack``."""
+    def take(
+        self, pack: ScorePack, logprobs: dict[tuple[int, int], float], *, skip: int = 0
+    ) -> Iterator[OptionScores]:
+        """Yield the scores of every request from number ``skip`` on that ends in ``pack``."""
         for part, sums, wanted in zip(pack.parts, pack.sums(logprobs), pack.wanted, strict=True):
             self._logprobs += sums
             self._tokens += map(tuple, part.options)
             self._token_logprobs += (tuple(logprobs[pair] for pair in pairs) for pairs in wanted)
             if part.last:
-                yield OptionScores(
-                    logprobs=tuple(self._logprobs),
-                    n_tokens=tuple(map(len, self._tokens)),
-                    tokens=tuple(self._tokens),
-                    token_logprobs=tuple(self._token_logprobs),
-                )
+                if part.index >= skip:
+                    yield OptionScores(
+                        logprobs=tuple(self._logprobs),
+                        n_tokens=tuple(map(len, self._tokens)),
+                        tokens=tuple(self._tokens),
+                        token_logprobs=tuple(self._token_logprobs),
+                    )
                 self._logprobs, self._tokens, self._token_logprobs = [], [], []
 
 

@@ -50,15 +50,17 @@ class RecordedBackend:
         except (ValueError, KeyError, AttributeError) as error:
             raise InputError(f"{store}: line {len(self._answers) + 1} is no recorded answer; record again") from error
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield the stored scores of each request."""
-        for index, request in enumerate(requests):
+        for index, request in enumerate(requests[skip:], skip):
             answer = self._find(index, request_key(request), "logprobs")
             yield _scores(answer)
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         """Yield the stored text for each request."""
-        for index, request in enumerate(requests):
+        for index, request in enumerate(requests[skip:], skip):
             answer = self._find(index, request_key(request, settings), "text")
             scores = answer.get("scores")
             yield Generation(
@@ -66,6 +68,9 @@ class RecordedBackend:
                 answer["n_tokens"],
                 scores and _scores(scores),
             )
+
+    def forget(self) -> None:
+        """Nothing: an answer depends on its request alone."""
 
     def usage(self) -> Usage:
         """Nothing but the store's name: a replay costs no tokens."""
@@ -104,17 +109,23 @@ class RecordingBackend:
         self._store = store
         self._lines: dict[str, str] = {}
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield the scores of ``inner``."""
-        for request, answer in zip(requests, self._inner.score(requests), strict=True):
+        for request, answer in zip(requests[skip:], self._inner.score(requests, skip=skip), strict=True):
             self._keep(request_key(request), answer)
             yield answer
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         """Yield the texts of ``inner``."""
-        for request, answer in zip(requests, self._inner.generate(requests, settings), strict=True):
+        for request, answer in zip(requests[skip:], self._inner.generate(requests, settings, skip=skip), strict=True):
             self._keep(request_key(request, settings), answer)
             yield answer
+
+    def forget(self) -> None:
+        """Let ``inner`` forget."""
+        self._inner.forget()
 
     def usage(self) -> Usage:
         """What ``inner`` cost."""

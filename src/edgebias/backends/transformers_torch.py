@@ -87,7 +87,7 @@ class TorchBackend:
         self._prompt_tokens = self._generated_tokens = self._scored_tokens = 0
         self._seconds = 0.0
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield summed log-probabilities (nats) and token counts of each request's options.
 
         Consecutive requests are evaluated in one pass, as a tree of at most `PACK` tokens in which a token attends to
@@ -100,15 +100,19 @@ class TorchBackend:
         """
         room, collector = min(PACK, self._context_size), Collector()
         for pack in score_packs(self._parts(requests), room=room, sequences=PACK):
+            if pack.last_index < skip:
+                continue
             started = time.perf_counter()
             with torch.inference_mode():
                 logprobs = self._evaluate(pack)
             self._prompt_tokens += sum(len(part.prompt) for part in pack.parts)
             self._scored_tokens += sum(len(option) for part in pack.parts for option in part.options)
             self._seconds += time.perf_counter() - started
-            yield from collector.take(pack, logprobs)
+            yield from collector.take(pack, logprobs, skip=skip)
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         """Yield the continuation of each prompt, up to an end token, a stop string or ``max_new_tokens``.
 
         Prompts are continued one after another; what one has in common with the beginning of the one before is not
@@ -132,6 +136,10 @@ class TorchBackend:
                 (scores,) = self.score([OptionRequest(request.prompt, request.options)])
                 generation = replace(generation, scores=scores)
             yield generation
+
+    def forget(self) -> None:
+        """Drop the keys and values of the last prompt."""
+        self._held, self._cache = [], None
 
     def usage(self) -> Usage:
         """Tokens and seconds so far; ``notes`` name the libraries and the instruction set that PyTorch uses."""

@@ -45,7 +45,7 @@ class Responder:
         self.favourite = favourite
         self.shown: list[Prompt] = []
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         if not self.scores_options:
             raise InputError("responder: no scores")
         for request in requests:
@@ -54,7 +54,9 @@ class Responder:
             logprobs = tuple(-0.123456789 if option in wanted else -5.0 for option in request.options)
             yield OptionScores(logprobs, tuple(1 for _ in request.options))
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         for request in requests:
             assert settings.temperature == 0.0
             self.shown.append(request.prompt)
@@ -132,11 +134,13 @@ def test_each_format_is_one_call() -> None:
     calls: list[int] = []
 
     class Counting(Responder):
-        def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+        def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
             calls.append(len(requests))
             return super().score(requests)
 
-        def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+        def generate(
+            self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+        ) -> Iterator[Generation]:
             calls.append(len(requests))
             return super().generate(requests, settings)
 
@@ -226,7 +230,9 @@ class Writer(Responder):
         self.text = text
         self.lengths: list[int] = []
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         self.lengths.append(settings.max_new_tokens)
         for request in requests:
             assert request.options == ()

@@ -87,7 +87,7 @@ class Scorer:
     def __init__(self, *, tells_tokens: bool) -> None:
         self.tells_tokens = tells_tokens
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         for request in requests:
             words = [option.split() for option in request.options]
             numbers = {word: place for place, word in enumerate(sorted({word for each in words for word in each}))}

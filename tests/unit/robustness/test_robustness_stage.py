@@ -53,7 +53,7 @@ class Reader:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         for request in requests:
             prompt = request.prompt.text or request.prompt.messages[0].content
             before = prompt[: prompt.index(self.text)].rstrip()

@@ -46,12 +46,14 @@ class Speaker:
         self.prompts: list[Prompt] = []
         self.seeds: list[int] = []
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         for _ in requests:
             self.scored += 1
             yield OptionScores(self.logprobs, (1, 1))
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         for request in requests:
             assert settings.temperature == PLAN.temperature
             assert settings.max_new_tokens == 2  # of the 8 that the plan allows
