@@ -135,7 +135,8 @@ class TorchBackend:
             if options and generation.scores is None:
                 (scores,) = self.score([OptionRequest(request.prompt, request.options)])
                 generation = replace(generation, scores=scores)
-            yield generation
+            if index >= skip:
+                yield generation
 
     def forget(self) -> None:
         """Drop the keys and values of the last prompt."""
