@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
+from edgebias.journal.file import Journal
 
 
 @dataclass
 class Stopwatch:
     """Wall-clock seconds and number of answers, by format (or mode).
 
-    Backends answer several requests together, so that the time of a single answer has no meaning.
+    Backends answer several requests together, so that the time of a single answer has no meaning. ``clock`` is that of
+    the journal where there is one: then the seconds are those of the whole work, also of a job that was interrupted.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=dict)
+    clock: Callable[[], float] = time.perf_counter
 
     @contextmanager
     def timing(self, name: str, answers: int = 1) -> Iterator[None]:
         """Add the time of ``answers`` answers of the format ``name``."""
-        start = time.perf_counter()
+        start = self.clock()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + self.clock() - start
         self.answers[name] = self.answers.get(name, 0) + answers
+
+
+def new_stopwatch(journal: Journal | None) -> Stopwatch:
+    """A stopwatch of the whole work: with what earlier processes took, where a journal tells it."""
+    return Stopwatch() if journal is None else Stopwatch(clock=journal.clock)
 
 
 def cost_record(
@@ -39,6 +47,7 @@ def cost_record(
     weights: Path | None,
     skipped: Mapping[str, str],
     peak_memory_mb: float,
+    journal: Journal | None = None,
 ) -> dict[str, Any]:
     """The content of a cost file.
 
@@ -49,6 +58,7 @@ def cost_record(
         weights: the weights that ran; file name and size are recorded, provenance is the report's.
         skipped: what was not asked, with the reason.
         peak_memory_mb: largest resident memory of the process so far, in MB.
+        journal: from which a job that was interrupted went on; how often, and how many answers it gave, is recorded.
 
     Returns:
         Answers, seconds and mean ms per answer by format; tokens and tokens per second over the whole
@@ -74,6 +84,8 @@ def cost_record(
         "peak_memory_mb": peak_memory_mb,
         "weights": None if weights is None else {"name": weights.name, "bytes": _size(weights)},
         "skipped": dict(skipped),
+        "interruptions": 0 if journal is None else journal.interruptions,
+        "answers_from_journal": 0 if journal is None else journal.recalled,
         "notes": dict(usage.notes),
     }
 

@@ -48,7 +48,7 @@ class Responder:
     def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         if not self.scores_options:
             raise InputError("responder: no scores")
-        for request in requests:
+        for request in requests[skip:]:
             self.shown.append(request.prompt)
             wanted = {f" {self.favourite}", self.favourite, self._letter(request.prompt)}
             logprobs = tuple(-0.123456789 if option in wanted else -5.0 for option in request.options)
@@ -57,7 +57,7 @@ class Responder:
     def generate(
         self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
     ) -> Iterator[Generation]:
-        for request in requests:
+        for request in requests[skip:]:
             assert settings.temperature == 0.0
             self.shown.append(request.prompt)
             letter = self._letter(request.prompt)
@@ -69,6 +69,9 @@ class Responder:
         text = prompt.messages[-1].content if prompt.messages else ""
         match = re.search(rf"^([A-Z])\) {re.escape(self.favourite)}$", text, re.MULTILINE)
         return match[1] if match else ""
+
+    def forget(self) -> None:
+        return None
 
     def usage(self) -> Usage:
         return Usage(prompt_tokens=100, generated_tokens=10, scored_tokens=90, seconds=2.0, notes={"library": "none"})
@@ -136,13 +139,13 @@ def test_each_format_is_one_call() -> None:
     class Counting(Responder):
         def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
             calls.append(len(requests))
-            return super().score(requests)
+            return super().score(requests, skip=skip)
 
         def generate(
             self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
         ) -> Iterator[Generation]:
             calls.append(len(requests))
-            return super().generate(requests, settings)
+            return super().generate(requests, settings, skip=skip)
 
     answer_items(Counting("the pilot"), [make_item(n) for n in range(5)], ["likelihood", "letter"], SETTINGS)
     assert calls == [5, 5]
@@ -234,7 +237,7 @@ class Writer(Responder):
         self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
     ) -> Iterator[Generation]:
         self.lengths.append(settings.max_new_tokens)
-        for request in requests:
+        for request in requests[skip:]:
             assert request.options == ()
             yield Generation(self.text, 3)
 

@@ -39,10 +39,13 @@ class Writer:
         self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
     ) -> Iterator[Generation]:
         self.settings.append(settings)
-        for request in requests:
+        for request in requests[skip:]:
             assert not request.prompt.messages
             assert not request.options
             yield Generation(f" {request.prompt.text}|{request.seed}", 5)
+
+    def forget(self) -> None:
+        return None
 
     def usage(self) -> Usage:
         return Usage()

@@ -54,7 +54,7 @@ class Reader:
         self.text = text
 
     def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
-        for request in requests:
+        for request in requests[skip:]:
             prompt = request.prompt.text or request.prompt.messages[0].content
             before = prompt[: prompt.index(self.text)].rstrip()
             mark = before.split()[-1].strip("()").lower()
