@@ -189,3 +189,44 @@ def test_a_job_that_is_killed_again_and_again_writes_the_same_bytes(
     assert record["interruptions"] <= kills
     assert 0 < record["answers_from_journal"] < sum(record["answers"].values())
     assert record["answers"] == whole.record()["answers"]
+
+
+def test_a_full_disk_ends_a_job_that_goes_on_when_there_is_room(
+    runner: Runner, items: Path, tiny: Any, tmp_path: Path
+) -> None:
+    arguments = infer_arguments(items, "llama", tiny.gguf)
+    whole, stopped = (Job(tmp_path / name, "infer", arguments) for name in ("whole", "stopped"))
+    runner.start(whole)
+    assert runner.wait() == 0
+    runner.start(stopped, limit=9000)  # bytes of one file, which is where a write of the journal fails
+    assert runner.wait() != 0
+    assert size(stopped.journal) == 9000
+    runner.start(stopped)
+    assert runner.wait() == 0, stopped.log.read_text()
+    assert stopped.responses.read_bytes() == whole.responses.read_bytes()
+    assert stopped.record()["answers_from_journal"] > 0
+    assert stopped.record()["interruptions"] == 1
+
+
+def test_the_command_line_itself_goes_on_and_refuses_a_second_process(
+    runner: Runner, items: Path, tiny: Any, tmp_path: Path
+) -> None:
+    arguments = infer_arguments(items, "llama", tiny.gguf)
+    whole, killed = (Job(tmp_path / name, "infer", arguments) for name in ("whole", "killed"))
+    runner.start(whole)
+    assert runner.wait() == 0
+    command = [sys.executable, "-m", "edgebias.infer", *killed.arguments]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while size(killed.journal) < 4000 and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGSTOP)
+        runner.start(killed)
+        assert runner.wait() == 2
+        assert killed.log.read_text().count("\n") == 1
+        assert "another process is at this job" in killed.log.read_text()
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "goes on after" in done.stderr
+    assert killed.responses.read_bytes() == whole.responses.read_bytes()
+    assert killed.record()["answers_from_journal"] > 0
