@@ -25,7 +25,9 @@ END_BYTES = 1 << 16
 def identity(
     stage: str, settings: Mapping[str, Any], *, files: Sequence[Path], weights: Path | None, more: Sequence[str] = ()
 ) -> str:
-    """SHA-256 over what decides the answers of a job; takes about a fifth of a second, most of it to find the modules of the stage.
+    """SHA-256 over what decides the answers of a job.
+
+    Takes about a fifth of a second, most of it to find the modules of the stage.
 
     Args:
         stage: the stage's module, whose source is hashed with all that it imports from this package.
