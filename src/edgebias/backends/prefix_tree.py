@@ -142,7 +142,9 @@ class Collector:
         self._tokens: list[tuple[int, ...]] = []
         self._token_logprobs: list[tuple[float, ...]] = []
 
-    def take(self, pack: ScorePack, logprobs: dict[tuple[int, int], float], *, skip: int = 0) -> Iterator[OptionScores]:
+    def take(
+        self, pack: ScorePack, logprobs: dict[tuple[int, int], float], *, skip: int = 0
+    ) -> Iterator[OptionScores]:
         """Yield the scores of every request from number ``skip`` on that ends in ``pack``."""
         for part, sums, wanted in zip(pack.parts, pack.sums(logprobs), pack.wanted, strict=True):
             self._logprobs += sums

@@ -218,9 +218,9 @@ def stage(name: str, settings: dict[str, Any], table: Path, responses: Path, *mo
         "models.m": {"endpoint_model": "m"},
         "environments.e": settings,
     }
+    arguments = [sys.executable, "-m", f"edgebias.{name}", "--settings", json.dumps(sections), "--items", str(table)]
     done = subprocess.run(
-        [sys.executable, "-m", f"edgebias.{name}", "--settings", json.dumps(sections), "--items", str(table)]
-        + ["--responses", str(responses), "--cost", f"{responses}.json", *more],
+        [*arguments, "--responses", str(responses), "--cost", f"{responses}.json", *more],
         capture_output=True,
         text=True,
         check=False,
