@@ -116,7 +116,7 @@ class OpenAIBackend:
     def __init__(self, environment: Mapping[str, Any], weights: Path | None) -> None:
         self._settings = read_endpoint_settings(environment)
         self._stack = ExitStack()
-        self._extra: Mapping[str, Any] = {}
+        self._extra = self._settings.extra
         if self._settings.endpoint == LOOPBACK:
             if weights is None:
                 raise InputError("endpoint: loopback serves a GGUF file; give --weights")
@@ -241,9 +241,7 @@ class OpenAIBackend:
         batch = _Batch()
         pool = ThreadPoolExecutor(self._settings.concurrency, "endpoint")
         try:
-            waiting = deque(
-                pool.submit(self._answer, index, request, settings, batch) for index, request in requests
-            )
+            waiting = deque(pool.submit(self._answer, index, request, settings, batch) for index, request in requests)
             while waiting:
                 yield waiting.popleft().result()
         except _StoppedError:
@@ -258,7 +256,14 @@ class OpenAIBackend:
         self, index: int, request: GenerationRequest, settings: GenerationSettings, batch: _Batch
     ) -> Generation:
         options = self._settings
-        body = request_body(options.model, request, settings, omit=options.omit, logprobs=options.logprobs)
+        body = request_body(
+            options.model,
+            request,
+            settings,
+            max_tokens_field=options.max_tokens_field,
+            omit=options.omit,
+            logprobs=options.logprobs,
+        )
         body |= self._extra
         try:
             if self._store is None:
@@ -316,7 +321,8 @@ class OpenAIBackend:
     def _reserve(self, body: dict[str, Any], key: str) -> int:
         if self._store is None:
             return 0
-        most = most_it_can_cost(body["messages"], body.get("max_tokens", 0), self._settings.price)
+        length = body.get(self._settings.max_tokens_field, 0)
+        most = most_it_can_cost(body["messages"], length, self._settings.price)
         return self._store.reserve(key, self._settings.model, most)
 
     def _give_back(self, ticket: int, *, maybe_charged: bool) -> None:

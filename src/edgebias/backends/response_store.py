@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.budget import Budget, OverBudgetError, Price, Spending
+from edgebias.backends.content_hash import content_hash
 from edgebias.errors import InputError
 
 VERSION = 1
@@ -43,7 +42,7 @@ def content_key(endpoint: str, body: Mapping[str, Any], seed: int) -> str:
     different questions, and must not all be given the first answer.
     """
     content = {"endpoint": endpoint.rstrip("/"), "body": dict(body), "seed": seed}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
+    return content_hash(content)
 
 
 class ResponseStore:

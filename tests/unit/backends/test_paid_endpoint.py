@@ -427,6 +427,25 @@ def test_log_probabilities_are_asked_for_only_where_they_are_wanted_and_options_
     assert not any("logprobs" in body for body in vendor.asked)
 
 
+def test_the_limit_on_length_has_the_name_that_the_endpoint_wants_and_bounds_the_budget(
+    vendor: Vendor, environment: dict[str, Any]
+) -> None:
+    renamed = environment | {"max_tokens_field": "max_completion_tokens", "budget": {"generated_tokens": 11}}
+    ask(renamed, [question("q")])  # 8 reserved, 4 paid
+    assert vendor.asked[0]["max_completion_tokens"] == 8
+    assert "max_tokens" not in vendor.asked[0]
+    with pytest.raises(InputError, match=r"budget\.generated_tokens"):
+        ask(renamed, [question("another")])  # 4 paid and 8 reserved are more than 11
+    assert len(vendor.asked) == 1
+
+
+def test_extra_fields_are_sent_and_make_another_request(vendor: Vendor, environment: dict[str, Any]) -> None:
+    for extra in ({}, {"top_k": 0, "min_p": 0.0}, {"top_k": 0, "min_p": 0.0}):
+        ask(environment | {"extra": extra}, [question("q")])
+    assert [body.get("top_k") for body in vendor.asked] == [None, 0]  # the third is in the store
+    assert vendor.asked[1]["min_p"] == 0.0
+
+
 def test_a_wait_that_the_endpoint_asks_for_is_kept(vendor: Vendor, environment: dict[str, Any]) -> None:
     class Patient(Handler):
         def fail(self, fault: str) -> None:
@@ -480,9 +499,18 @@ def test_an_endpoint_that_repeats_the_key_does_not_bring_it_into_the_store(
         ({"concurrency": 0}, "concurrency: a whole number of at least 1"),
         ({"max_retries": "4"}, "max_retries: a whole number"),
         ({"timeout_s": 0}, "timeout_s: a number of seconds"),
+        (
+            {"budget": {"generated_tokens": 9}, "max_tokens_field": "max_completion_tokens"}
+            | {"omit": ["max_completion_tokens"]},
+            "omit: .* max_completion_tokens",
+        ),
         ({"logprobs": "yes"}, "logprobs: true or false"),
+        ({"max_tokens_field": "length"}, "max_tokens_field: one of max_tokens, max_completion_tokens"),
+        ({"extra": {"n": 2}}, "extra: n is set by the study itself"),
+        ({"extra": ["top_k"]}, "extra: request fields by name"),
         ({"store": "/proc/nowhere/x.sqlite"}, "store: /proc/nowhere/x.sqlite cannot be opened"),
         ({"endpoint": "loopback"}, "store: endpoint loopback"),
+        ({"endpoint": "loopback", "store": None, "extra": {"top_k": 1}}, "extra: endpoint loopback"),
     ],
 )
 def test_a_bad_setting_is_one_line(environment: dict[str, Any], change: dict[str, Any], words: str) -> None:
