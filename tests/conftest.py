@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WORKFLOW_PARTS = (
     "Snakefile", "params.yaml", "dvc.yaml", "claims.yaml", "Makefile",
     "workflow", "profiles", "config", "src", "data/forced_choice", "data/counterfactual", "data/paper",
+    "data/hardware",
 )  # fmt: skip
 
 
