@@ -27,7 +27,7 @@ def projection_table(study: Study) -> Table:
     rows = tuple(
         (
             f"{row['model']} {row['variant']}" if several else str(row["variant"]),
-            str(row["board"]),
+            str(row["board"]).replace("Raspberry ", ""),
             number(float(row["bits_per_weight"])),
             number(float(row["weight_bytes"]) / 1e6),
             _range(row, "generation"),
@@ -41,11 +41,11 @@ def projection_table(study: Study) -> Table:
         "Build",
         "Board",
         "Bits per weight",
-        "Weights read per token (MB)",
-        f"Generated tokens per second, context of {CONTEXT}",
+        "Weights (MB)",
+        f"Generated tokens/s (context {CONTEXT})",
         "Limited by",
-        "Prompt tokens per second",
-        f"Seconds to first token, prompt of {PROMPT}",
+        "Prompt tokens/s",
+        f"Seconds to first token (prompt of {PROMPT})",
     )
     caption = "PROJECTION, not measured: what published figures of the boards allow each build (lowest to highest)"
     return Table(caption, heads, rows, frozenset({2, 3, 4, 6, 7}))

@@ -336,14 +336,14 @@ def cost_table(study: Study) -> Table:
         "Backend",
         "Answers",
         "Seconds",
-        "Answers per second",
+        "Answers/s",
         "ms per likelihood answer",
         "ms per letter answer",
-        "Tokens per second",
+        "Tokens/s",
         "Alone: ms to first token",
-        "Alone: tokens of the prompt",
-        "Alone: prompt tokens per second",
-        "Alone: generated tokens per second",
+        "Alone: prompt tokens",
+        "Alone: prompt tokens/s",
+        "Alone: generated tokens/s",
     )
     caption = (
         "Speed of each cell (means within a suite, averaged over suites; a prompt alone by its median over suites)"
