@@ -358,13 +358,14 @@ def resource_table(study: Study) -> Table:
         answers, _ = _answers_and_seconds(rows)
         environment = study.environments.get(cell.environment, {})
         joules = _sum(rows, "energy.joules")
+        busy = _sum(rows, "processor_seconds") if "processor_seconds" in rows else math.nan
         listed.append(
             (
                 study.label(cell),
                 number(environment.get("threads")),
                 number(_largest(rows, "peak_memory_mb")),
                 _memory_limit(environment),
-                number(1000 * _ratio(_sum(rows, "processor_seconds"), answers)),
+                number(1000 * _ratio(busy, answers)),
                 number(_ratio(joules, answers)) if joules > 0 else _first(rows, "energy.reason") or "not exposed",
             )
         )
