@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
 
     from edgebias.files import write_json
+    from edgebias.infer.alone import speed_alone
     from edgebias.infer.answer import answer_items, possible_formats
     from edgebias.infer.cell import formats_of, open_cell, read_cell
     from edgebias.infer.cost import cost_record, new_stopwatch
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             from edgebias.backends.memory_limit import peak_memory_mb
 
             backend = journaled(loaded, journal)
-            _, skipped = possible_formats(backend, formats)
+            possible, skipped = possible_formats(backend, formats)
             for name, reason in skipped.items():
                 print(f"{options.suite}: {name} is skipped: {reason}", file=sys.stderr)
             responses = answer_items(backend, items, formats, cell.answer, stopwatch=stopwatch)
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 peak_memory_mb=peak_memory_mb(),
                 journal=journal,
             )
+            cost["alone"] = speed_alone(loaded, items, possible, cell.environment)
         write_responses(responses, options.responses)
         write_json(cost, options.cost)
 

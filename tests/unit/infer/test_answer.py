@@ -358,6 +358,9 @@ def test_the_stage_writes_the_same_bytes_twice_and_no_latencies(responder: Respo
     assert record["peak_memory_mb"] == 12.0
     assert record["threads"] == 1
     assert record["skipped"] == {}
+    assert record["processor_seconds"] >= 0
+    assert record["alone"]["first_token_seconds"] > 0
+    assert (record["energy"]["joules"] is None) == bool(record["energy"]["reason"])
 
 
 def test_a_skipped_format_is_said(responder: Responder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
