@@ -22,6 +22,11 @@ WORKFLOW_PARTS = (
 )  # fmt: skip
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long file first: of two test processes, one then runs the pipeline while the other runs the rest."""
+    items.sort(key=lambda item: item.get_closest_marker("pipeline") is None)
+
+
 @pytest.fixture(scope="session")
 def snakemake() -> str:
     """The snakemake of the interpreter that runs the tests."""
