@@ -241,7 +241,9 @@ class OpenAIBackend:
         batch = _Batch()
         pool = ThreadPoolExecutor(self._settings.concurrency, "endpoint")
         try:
-            waiting = deque(pool.submit(self._answer, index, request, settings, batch) for index, request in requests)
+            waiting = deque(
+                pool.submit(self._answer, index, request, settings, batch) for index, request in requests
+            )
             while waiting:
                 yield waiting.popleft().result()
         except _StoppedError:

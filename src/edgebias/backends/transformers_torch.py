@@ -33,7 +33,7 @@ from edgebias.backends.tree_attention import IGNORED_MASK, NAME, Attends, Contin
 from edgebias.errors import InputError
 
 ROWS = 2048
-"""Most tokens that are evaluated together; a longer request goes alone. The more, the more requests share a beginning."""
+"""Most tokens that are evaluated together; a longer request goes alone. The more, the more beginnings are shared."""
 
 OUTPUTS = 1024
 """Most tokens to be scored in one evaluation: each keeps logits of the whole vocabulary."""
@@ -218,8 +218,8 @@ class TorchBackend:
     def _takes_trees(self) -> bool:
         """Whether the model computes the same along two branches of a tree as along two sequences.
 
-        Its attention is replaced for that (`tree_attention`). Where it cannot be, or where not all that a model keeps of
-        what stands to the left are keys and values, the model's own attention stays, and sequences go one by one.
+        Its attention is replaced for that (`tree_attention`). Where it cannot be, or where not all that a model keeps
+        of what stands to the left are keys and values, the model's own attention stays, and sequences go one by one.
         """
         own = self._model.config._attn_implementation
         branches = [[0, 1, 2, 0], [0, 2]]
@@ -434,7 +434,7 @@ def _log_probabilities(logits: torch.Tensor, places: Sequence[int], tokens: Sequ
     Exponentials are 32-bit, their sum and all that follows 64-bit.
     """
     normalisers = []
-    for rows in logits.split(NORMALISED):
+    for rows in torch.split(logits, NORMALISED):
         top = rows.max(dim=-1, keepdim=True).values
         total = (rows - top).exp_().sum(dim=-1, dtype=torch.float64)
         normalisers.append(top[:, 0].double() + total.log())

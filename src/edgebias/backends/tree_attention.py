@@ -84,11 +84,11 @@ class TreeAttention:
         asked = pad(query[0], (0, 0, 0, n_blocks * BLOCK - self._n_rows))
         asked = asked.view(key_heads, group, n_blocks, BLOCK, -1).permute(2, 0, 1, 3, 4).flatten(2, 3)
         places = self._sources.flatten()
-        read = [
+        keys, values = (
             tensor[0].index_select(1, places).view(key_heads, n_blocks, width, -1).transpose(0, 1)
             for tensor in (key, value)
-        ]
-        found = scaled_dot_product_attention(asked, *read, attn_mask=self._mask(group, window), scale=scale)
+        )
+        found = scaled_dot_product_attention(asked, keys, values, attn_mask=self._mask(group, window), scale=scale)
         found = found.view(n_blocks, key_heads, group, BLOCK, -1).permute(0, 3, 1, 2, 4)
         return found.reshape(1, n_blocks * BLOCK, heads, -1)[:, : self._n_rows]
 
@@ -168,13 +168,14 @@ class Continuation:
     ) -> torch.Tensor:
         """See `Attends`; rows are one."""
         size = int(self.lengths.max()) + 1
-        read = []
-        for held, new in zip(self._held[layer], (key, value), strict=True):
-            held[self._entries, :, self.lengths] = new[:, :, 0]
-            read.append(held[:, :, :size])
+        keys, values = self._held[layer]
+        keys[self._entries, :, self.lengths] = key[:, :, 0]
+        values[self._entries, :, self.lengths] = value[:, :, 0]
         n_entries, heads, _, width = query.shape
         asked = query.reshape(n_entries, key.shape[1], -1, width)
-        found = scaled_dot_product_attention(asked, *read, attn_mask=self._mask(size, window), scale=scale)
+        found = scaled_dot_product_attention(
+            asked, keys[:, :, :size], values[:, :, :size], attn_mask=self._mask(size, window), scale=scale
+        )
         return found.reshape(n_entries, 1, heads, -1)
 
     def _mask(self, size: int, window: int | None) -> torch.Tensor:
