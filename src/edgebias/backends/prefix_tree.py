@@ -111,19 +111,23 @@ class ScorePack:
         return [[sum(logprobs[pair] for pair in pairs) for pairs in options] for options in self.wanted]
 
 
-def score_packs(parts: Iterator[Part], *, room: int, sequences: int) -> Iterator[ScorePack]:
+def score_packs(parts: Iterator[Part], *, room: int, sequences: int, outputs: int | None = None) -> Iterator[ScorePack]:
     """Gather consecutive parts into packs of at most ``room`` tokens and ``sequences`` sequences.
 
     Packs follow the order of the parts alone. An option's last token is not part of a tree: nothing is read after it.
+    With ``outputs``, the options of a pack have at most so many tokens together. A part that is larger than a limit
+    makes a pack of its own.
     """
-    pack = ScorePack([], PrefixTree(), [])
+    pack, scored = ScorePack([], PrefixTree(), []), 0
     for part in parts:
         # An upper bound: options that begin alike take fewer rows and sequences.
         rows = pack.tree.missing(part.prompt) + sum(len(option) - 1 for option in part.options)
         full = len(pack.tree) + rows > room or pack.tree.n_sequences + len(part.options) > sequences
-        if pack.parts and full:
+        tokens = sum(map(len, part.options))
+        if pack.parts and (full or (outputs is not None and scored + tokens > outputs)):
             yield pack
-            pack = ScorePack([], PrefixTree(), [])
+            pack, scored = ScorePack([], PrefixTree(), []), 0
+        scored += tokens
         pack.parts.append(part)
         pairs = []
         for option in part.options:
@@ -142,9 +146,7 @@ class Collector:
         self._tokens: list[tuple[int, ...]] = []
         self._token_logprobs: list[tuple[float, ...]] = []
 
-    def take(
-        self, pack: ScorePack, logprobs: dict[tuple[int, int], float], *, skip: int = 0
-    ) -> Iterator[OptionScores]:
+    def take(self, pack: ScorePack, logprobs: dict[tuple[int, int], float], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield the scores of every request from number ``skip`` on that ends in ``pack``."""
         for part, sums, wanted in zip(pack.parts, pack.sums(logprobs), pack.wanted, strict=True):
             self._logprobs += sums
