@@ -7,18 +7,20 @@ model's work) and knows no control vectors; see llama-cpp-python 0.3.36, ``llama
 one go or continued, at any size of the physical batch and any number of threads. llama.cpp does not promise this; two
 things break it, and both are avoided here (found by experiment and in llama.cpp 0c1e57098, ``ggml-cpu/``):
 
-1. *Attention sums in blocks of cells.* Without flash attention, softmax and the product with the values add up blocks of
-   8 cells of the cache (``ggml_vec_soft_max_f32``, ``tinyBLAS``). A masked cell adds an exact zero, but which of a
+1. *Attention sums in blocks of cells.* Without flash attention, softmax and the product with the values add up blocks
+   of 8 cells of the cache (``ggml_vec_soft_max_f32``, ``tinyBLAS``). A masked cell adds an exact zero, but which of a
    sequence's cells share a block depends on where its cells lie. The difference is one rounding of a 32-bit sum; the
-   next matrix product rounds its input to 16 bits (or 8, in blocks of 32, for quantised weights), where it flips whole
-   steps, and thirty blocks of that end as far apart as any two roundings of the same model: F16 0.02 nats of a sum,
-   Q8_0 0.5; a cache of 32 bits changes nothing (0.03). With 32-bit weights and cache, where no such step follows, 2e-5
-   are left. The flash attention kernel visits one cell after the other and leaves masked ones out
+   next matrix product rounds its input to 16 bits (or 8, in blocks of 32, for quantised weights), where it flips
+   whole steps, and thirty blocks of that end as far apart as any two roundings of the same model: F16 0.02 nats of a
+   sum, Q8_0 0.5; a cache of 32 bits changes nothing (0.03). With 32-bit weights and cache, where no such step
+   follows, 2e-5 are left. The flash attention kernel visits one cell after the other and leaves masked ones out
    (``ggml_compute_forward_flash_attn_ext_f16_one_chunk``), so that only the order of a sequence's own cells counts,
    which is that of its tokens. It is used where keys and values are of different types: keys F16, values BF16, summed
    in 32 bits. (Both F16 would take the kernel in blocks of 64 cells, or sums in 16 bits.)
-2. *Products with a single row use another kernel* (``llamafile_sgemm`` returns below two rows; repacked weights take
-   rows by four). So batches are filled up to multiples of `TILE` rows, and so are the rows with logits.
+2. *Products with a single row use another kernel.* F16 and 32-bit weights: ``llamafile_sgemm`` returns below two rows,
+   and logits of a lone row move by 0.016. Q8_0 and Q4_0 were the same at every number of rows; repacked weights take
+   rows by four, which moved Q4_K_M by 4e-6. So batches are filled up to multiples of `TILE` rows, and so are the
+   rows with logits.
 
 BF16 values cost precision: on 16 BBQ items, sums of the F16 build lie 0.013 nats on average (at most 0.041) from those
 of 32-bit weights and cache, 0.009 (0.025) with both F16 and no flash attention.

@@ -31,7 +31,7 @@ LONG = "the quick brown fox asks whether the lazy dog is at home, and at 12 o'cl
 COMPANY = {"llama": 0.0, "torch": 3e-4}
 """Nats by which other requests of a pack may move a sum: none in llama.cpp."""
 
-VALUES = 0.05
+VALUES = 0.1
 """Nats of a sum over up to 35 tokens between the backends: llama.cpp keeps values as BF16, with 8 bits of mantissa."""
 
 REQUESTS = [
