@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from edgebias.backends.base import (
     OptionScores,
     Usage,
 )
+from edgebias.backends.content_hash import content_hash
 from edgebias.errors import InputError
 from edgebias.files import write_text
 
@@ -25,7 +25,7 @@ from edgebias.files import write_text
 def request_key(request: OptionRequest | GenerationRequest, settings: GenerationSettings | None = None) -> str:
     """SHA-256 of everything that an answer depends on, as canonical JSON."""
     content = {"request": asdict(request), "settings": None if settings is None else asdict(settings)}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
+    return content_hash(content)
 
 
 class RecordedBackend:
