@@ -39,7 +39,7 @@ record: $(READY) ## Let DVC take over what Snakemake has made (dvc.lock)
 
 smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ beside the study
 	rm -rf .smoke && mkdir .smoke
-	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper .smoke
+	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware .smoke
 	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 
 data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
@@ -49,7 +49,7 @@ test: data ## All tests: fast ones, real-model ones, the whole pipeline at smoke
 	$(BIN)/pytest $(PYTEST_OPTIONS)
 
 test-fast: $(READY) ## The fast tests (some minutes)
-	$(BIN)/pytest $(PYTEST_OPTIONS) -m "not model and not pipeline"
+	$(BIN)/pytest $(PYTEST_OPTIONS) -m "not model and not pipeline and not fault"
 
 lint: $(READY) ## Formatting, lint, types, workflow lint
 	$(BIN)/ruff format --check src tests benchmarks

@@ -120,7 +120,7 @@ class Backend(Protocol):
     """Whether option log-probabilities can be had; where not, `score` raises `InputError`."""
 
     def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
-        """Yield the scores of each request from number ``skip`` on, in order, with the tokens behind them where the backend knows these.
+        """Yield the scores of each request from number ``skip`` on, in order, with their tokens where these are known.
 
         Raises:
             ContextError: a request does not fit in the context.

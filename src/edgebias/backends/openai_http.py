@@ -271,8 +271,7 @@ class OpenAIBackend:
             else:
                 key = content_key(options.endpoint, body, request.seed)
                 with batch.turn(key):
-                    stored = self._store.find(key)
-                    completion = self._ask(index, body, key, batch) if stored is None else self._replay(stored)
+                    completion = self._stored_or_asked(self._store, index, body, key, batch)
         except _StoppedError:
             raise
         except BaseException as error:
@@ -287,6 +286,17 @@ class OpenAIBackend:
             completion.generated_tokens or 0,
             option_scores(completion, request.options),
         )
+
+    def _stored_or_asked(
+        self, store: ResponseStore, index: int, body: dict[str, Any], key: str, batch: _Batch
+    ) -> Completion:
+        stored = store.find(key)
+        if stored is None:
+            with store.claim(key, batch.check):
+                stored = store.find(key)  # another process may have been answered meanwhile
+                if stored is None:
+                    return self._ask(index, body, key, batch)
+        return self._replay(stored)
 
     def _replay(self, stored: str) -> Completion:
         with self._lock:

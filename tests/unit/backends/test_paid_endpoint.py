@@ -375,6 +375,56 @@ def test_equal_requests_are_paid_once_but_not_draws_with_other_seeds(
     assert "seed" not in vendor.asked[0]
 
 
+def test_two_processes_that_ask_the_same_at_once_pay_once_even_if_one_is_killed(
+    vendor: Vendor, environment: dict[str, Any]
+) -> None:
+    n, program = (
+        12,
+        (
+            "import json, sys; from edgebias.backends.base import *; from edgebias.backends.open import open_backend\n"
+            "environment, n = json.loads(sys.argv[1]), int(sys.argv[2])\n"
+            "ask = [GenerationRequest(Prompt(messages=(Message('user', f'q{i}'),))) for i in range(n)]\n"
+            "with open_backend(environment, {'endpoint_model': 'm-1'}, None) as backend:\n"
+            "    print('ready', flush=True); sys.stdin.readline()\n"
+            "    print([answer.text for answer in backend.generate(ask, GenerationSettings(max_new_tokens=8))])\n"
+        ),
+    )
+
+    def process() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", program, json.dumps(environment), str(n)]
+        started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert started.stdout is not None
+        assert started.stdout.readline() == "ready\n"
+        return started
+
+    def go(started: subprocess.Popen[str]) -> None:
+        assert started.stdin is not None
+        started.stdin.write("\n")
+        started.stdin.flush()
+
+    vendor.delay = 0.2
+    both = [process(), process()]
+    for started in both:
+        go(started)
+    first, second = [started.communicate(timeout=60)[0] for started in both]
+    assert first == second
+    assert Counter(vendor.whole.values()) == {1: n}
+
+    Path(environment["store"]).unlink()
+    vendor.tries.clear()
+    vendor.delay = 1.0
+    killed, other = process(), process()
+    with killed, other:
+        go(killed)
+        while not vendor.tries:
+            time.sleep(0.01)
+        vendor.delay = 0.0
+        go(other)
+        killed.kill()
+        assert other.communicate(timeout=60)[0] == first
+    assert max(vendor.tries.values()) <= 2  # asked by the one that was killed, and again
+
+
 def test_answers_come_in_the_order_of_requests_and_a_consumer_may_leave(
     vendor: Vendor, environment: dict[str, Any]
 ) -> None:
