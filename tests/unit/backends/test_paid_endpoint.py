@@ -69,6 +69,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Vendor
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    counted = False
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -77,6 +78,7 @@ class Handler(BaseHTTPRequestHandler):
             vendor.asked.append(body)
             vendor.tries[content] += 1
             vendor.under_way += 1
+            self.counted = True
             vendor.most_under_way = max(vendor.most_under_way, vendor.under_way)
             fault = vendor.fault(content, vendor.tries[content])
             if fault:
@@ -85,8 +87,13 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(vendor.delay)
             self.fail(fault) if fault else self.answer(content)
         finally:
-            with vendor.lock:
-                vendor.under_way -= 1
+            self.leave()
+
+    def leave(self) -> None:
+        """Count this try as under way no longer: before its client can know that it is over and send the next."""
+        with self.server.lock:
+            self.server.under_way -= self.counted
+            self.counted = False
 
     def answer(self, content: str) -> None:
         with self.server.lock:
@@ -110,12 +117,15 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case "hang" | "drop":
                 if fault == "hang":
-                    self.server.over.wait(20)
+                    self.server.over.wait(1)
+                    self.leave()  # the client gives up soon
+                    self.server.over.wait(19)
                 self.close_connection = True
             case status:
                 self.send(int(status), b'{"error": {"message": "broken"}}')
 
     def send(self, status: int, data: bytes, headers: dict[str, str] | None = None, missing: int = 0) -> None:
+        self.leave()
         self.send_response(status)
         for name, value in {
             "Content-Type": "application/json",
