@@ -11,15 +11,16 @@ things break it, and both are avoided here (found by experiment and in llama.cpp
    of 8 cells of the cache (``ggml_vec_soft_max_f32``, ``tinyBLAS``). A masked cell adds an exact zero, but which of a
    sequence's cells share a block depends on where its cells lie. The difference is one rounding of a 32-bit sum; the
    next matrix product rounds its input to 16 bits (or 8, in blocks of 32, for quantised weights), where it flips
-   whole steps, and thirty blocks of that end as far apart as any two roundings of the same model: F16 0.02 nats of a
-   sum, Q8_0 0.5; a cache of 32 bits changes nothing (0.03). With 32-bit weights and cache, where no such step
-   follows, 2e-5 are left. The flash attention kernel visits one cell after the other and leaves masked ones out
-   (``ggml_compute_forward_flash_attn_ext_f16_one_chunk``), so that only the order of a sequence's own cells counts,
-   which is that of its tokens. It is used where keys and values are of different types: keys F16, values BF16, summed
-   in 32 bits. (Both F16 would take the kernel in blocks of 64 cells, or sums in 16 bits.)
+   whole steps, and thirty blocks of that end as far apart as any two roundings of the same model: at most 0.03 nats
+   of a sum for F16, 0.8 for Q8_0, 1.1 for Q4_0, 0.6 for pruned Q8_0 (100 BBQ items, three options each; the preferred
+   one changed in 0, 1, 3 and 2); a cache of 32 bits does not help (F16 0.03). With 32-bit weights and cache, where no
+   such step follows, 2e-5 are left. The flash attention kernel visits one cell after the other and leaves masked ones
+   out (``ggml_compute_forward_flash_attn_ext_f16_one_chunk``), so that only the order of a sequence's own cells
+   counts, which is that of its tokens. It is used where keys and values are of different types: keys F16, values
+   BF16, summed in 32 bits. (Both F16 would take the kernel in blocks of 64 cells, or sums in 16 bits.)
 2. *Products with a single row use another kernel.* F16 and 32-bit weights: ``llamafile_sgemm`` returns below two rows,
    and logits of a lone row move by 0.016. Q8_0 and Q4_0 were the same at every number of rows; repacked weights take
-   rows by four, which moved Q4_K_M by 4e-6. So batches are filled up to multiples of `TILE` rows, and so are the
+   rows by four, which moved Q4_K_M by 4e-6. So batches are filled up to whole tiles of rows (`TILES`), and so are the
    rows with logits.
 
 BF16 values cost precision: on 16 BBQ items, sums of the F16 build lie 0.013 nats on average (at most 0.041) from those
@@ -73,8 +74,12 @@ FILLING = MAX_SEQUENCES
 BF16 = 30
 """GGML_TYPE_BF16 of ggml.h, which llama-cpp-python does not name."""
 
+TILES = {0: 2, 1: 2, 2: 1, 7: 1}
+"""Rows of a batch, and rows with logits, come in multiples of this: by llama.cpp's number of the file type (F32, F16,
+Q4_0, Q8_0), each measured with the AVX2 build."""
+
 TILE = 4
-"""Rows of a batch, and rows with logits, come in multiples of this."""
+"""The same for other types: what repacked weights take at once. A row that only fills up costs time."""
 
 MAX_WRITERS = 16
 """Most prompts that are continued together."""
@@ -104,9 +109,9 @@ class _Rows:
     logits: Collection[int]
 
 
-def _filled(count: int) -> int:
+def _filled(count: int, tile: int) -> int:
     """``count`` rounded up to whole tiles of rows."""
-    return -(-count // TILE) * TILE
+    return -(-count // tile) * tile
 
 
 @dataclass
@@ -188,9 +193,10 @@ class LlamaBackend:
             )
         self._vocabulary = llama.llama_model_get_vocab(self._model)
         self._n_vocabulary = llama.llama_vocab_n_tokens(self._vocabulary)
+        self._tile = TILES.get(llama.llama_model_ftype(self._model), TILE)
         options = llama.llama_context_default_params()
         options.n_ctx = self._context_size + TILE
-        options.n_batch = _filled(self._context_size)
+        options.n_batch = _filled(self._context_size, TILE)
         options.n_ubatch = UBATCH
         options.n_seq_max = MAX_SEQUENCES + 1
         options.n_threads = options.n_threads_batch = threads
@@ -551,7 +557,7 @@ class LlamaBackend:
     def _decode(self, rows: _Rows) -> None:
         """Evaluate ``rows``, filled up so that every matrix product takes the same kernel (module docstring)."""
         n_rows = len(rows.tokens)
-        n_filled = _filled(n_rows)
+        n_filled = _filled(n_rows, self._tile)
         filling = n_filled - n_rows
         tokens = np.zeros(n_filled, np.int32)
         positions = np.zeros(n_filled, np.int32)
@@ -569,7 +575,7 @@ class LlamaBackend:
         for first in range(0, n_filled, UBATCH):
             part = logits[first : first + UBATCH]
             found = int(part.sum())
-            more = _filled(found) - found
+            more = _filled(found, self._tile) - found
             if more:
                 part[np.flatnonzero(part == 0)[-more:]] = 1
         if self._hidden is not None:
