@@ -9,6 +9,8 @@ READY := $(VENV)/.ready
 PIP_OPTIONS ?=
 # Some categories of BBQ, one of them intersectional: all would take half an hour.
 ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
+# Two test processes, a file each at a time.
+PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 MODEL := data/models/smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
@@ -37,17 +39,17 @@ record: $(READY) ## Let DVC take over what Snakemake has made (dvc.lock)
 
 smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ beside the study
 	rm -rf .smoke && mkdir .smoke
-	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper .smoke
+	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware .smoke
 	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 
 data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- fetch_benchmarks $(MODEL)/full.gguf $(MODEL)/full.transformers/config.json
 
 test: data ## All tests: fast ones, real-model ones, the whole pipeline at smoke size
-	$(BIN)/pytest
+	$(BIN)/pytest $(PYTEST_OPTIONS)
 
 test-fast: $(READY) ## The fast tests (some minutes)
-	$(BIN)/pytest -m "not model and not pipeline"
+	$(BIN)/pytest $(PYTEST_OPTIONS) -m "not model and not pipeline and not fault"
 
 lint: $(READY) ## Formatting, lint, types, workflow lint
 	$(BIN)/ruff format --check src tests benchmarks

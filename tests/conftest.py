@@ -1,5 +1,6 @@
 """Shared fixtures: a copy of the checkout, so that no test touches real results."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -7,11 +8,23 @@ from pathlib import Path
 
 import pytest
 
+# As in a rule of one thread, for which Snakemake exports these: a linear-algebra library that starts a thread for every
+# core beside busy cores made single tests ten times slower. Before numpy is imported, and inherited by started stages.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOW_PARTS = (
     "Snakefile", "params.yaml", "dvc.yaml", "claims.yaml", "Makefile",
     "workflow", "profiles", "config", "src", "data/forced_choice", "data/counterfactual", "data/paper",
+    "data/hardware",
 )  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long file first: of two test processes, one then runs the pipeline while the other runs the rest."""
+    items.sort(key=lambda item: item.get_closest_marker("pipeline") is None)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,27 @@ rule provenance:
         "python -m edgebias.provenance --files {input.params:q} {input.weights:q} --output {output.provenance:q} 2> {log:q}"
 
 
+rule roofline:
+    """What published figures of a Raspberry Pi allow each build: a projection, the same bytes on every machine."""
+    input:
+        hardware="data/hardware/raspberry_pi.csv",
+        weights=expand(
+            "data/models/{pair[0]}/{pair[1]}.gguf", pair=study.local_variants()
+        ),
+        code=code_of("edgebias.roofline"),
+    output:
+        projection="results/roofline/projection.csv",
+    log:
+        "logs/roofline.log",
+    benchmark:
+        "logs/benchmarks/roofline.tsv"
+    message:
+        "project the builds on a Raspberry Pi"
+    shell:
+        "python -m edgebias.roofline --weights {input.weights:q} --hardware {input.hardware:q}"
+        " --output {output.projection:q} 2> {log:q}"
+
+
 rule report:
     """The page that a reader opens: question, answer in three sentences, figures, tables, limits, provenance."""
     input:
@@ -44,6 +65,8 @@ rule report:
         robustness=study.robustness(),
         provenance=rules.provenance.output.provenance,
         paper="data/paper/edge_bias.csv",
+        projection=rules.roofline.output.projection,
+        hardware=rules.roofline.input.hardware,
         code=code_of("edgebias.report"),
     output:
         page=report(
@@ -66,4 +89,5 @@ rule report:
         " --parity-folder results/parity --contrasts {input.contrasts:q} --headline {input.headline:q}"
         " --mitigation-folder results/mitigation --robustness-folder results/robustness"
         " --provenance {input.provenance:q} --paper {input.paper:q}"
+        " --projection {input.projection:q} --hardware {input.hardware:q}"
         " --output {output.page:q} --metrics {output.metrics:q} --figures-folder results/report/figures 2> {log:q}"

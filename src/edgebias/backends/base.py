@@ -108,27 +108,37 @@ class Backend(Protocol):
     """A loaded model. Use it as a context manager; answers come in the order of the requests.
 
     A backend may evaluate several requests of a call together: give it the whole list. An answer is determined by the
-    list, and by it alone where the list has more than one request.
+    list, and by it alone where the list has more than one request. A request that is given alone may be read from
+    where the one before it left off, until `forget` is called.
+
+    ``skip`` leaves out the answers to that many first requests, which are known from before a job was broken off: what
+    is evaluated together stays the same as for the whole list, and so do the answers, bit for bit.
     """
 
     name: str
     scores_options: bool
     """Whether option log-probabilities can be had; where not, `score` raises `InputError`."""
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
-        """Yield the scores of each request in order, with the tokens behind them where the backend knows these.
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
+        """Yield the scores of each request from number ``skip`` on, in order, with their tokens where these are known.
 
         Raises:
             ContextError: a request does not fit in the context.
         """
         ...
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
-        """Yield the text for each request in order.
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
+        """Yield the text for each request from number ``skip`` on, in order.
 
         Raises:
             ContextError: a prompt and its new tokens do not fit in the context.
         """
+        ...
+
+    def forget(self) -> None:
+        """Keep nothing of what was read so far, so that the next answer does not depend on it."""
         ...
 
     def usage(self) -> Usage:

@@ -42,13 +42,19 @@ class Completion:
 
 
 def request_body(
-    model: str, request: GenerationRequest, settings: GenerationSettings, *, omit: Collection[str], logprobs: bool
+    model: str,
+    request: GenerationRequest,
+    settings: GenerationSettings,
+    *,
+    max_tokens_field: str,
+    omit: Collection[str],
+    logprobs: bool,
 ) -> dict[str, Any]:
     """The body of a request; ``logprobs`` asks for those of the first token where options are single letters."""
     body: dict[str, Any] = {
         "model": model,
         "messages": [{"role": turn.role, "content": turn.content} for turn in request.prompt.messages],
-        "max_tokens": settings.max_new_tokens,
+        max_tokens_field: settings.max_new_tokens,
         "temperature": settings.temperature,
         "top_p": 1.0,
         "seed": request.seed,

@@ -20,7 +20,16 @@ STORES = Path("data/paid_answers")
 
 NO_KEY = "no-key-needed"
 
+MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
+"""Names of the limit on an answer's length; OpenAI's reasoning models refuse the first, most other servers know it."""
+
 _PAID = ("store", "budget", "prices")
+
+_OWN_FIELDS = frozenset(
+    {*MAX_TOKENS_FIELDS, "model", "messages", "temperature", "top_p", "seed", "stop", "logprobs", "top_logprobs"}
+    | {"n", "stream", "stream_options"}
+)
+"""Request fields that the study sets itself, or that would change what one answer is."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class EndpointSettings:
         timeout_s: most seconds for one try of a request.
         max_retries: how often a request is tried again.
         omit: request parameters that the endpoint refuses.
+        extra: request parameters beyond those of the OpenAI API, as they are sent.
+        max_tokens_field: the endpoint's name of the limit on an answer's length, one of `MAX_TOKENS_FIELDS`.
         logprobs: whether to ask for log-probabilities of the first token.
         store: the response store, or None.
         budget: the most that may be spent over the life of the store.
@@ -48,6 +59,8 @@ class EndpointSettings:
     timeout_s: float
     max_retries: int
     omit: frozenset[str]
+    extra: Mapping[str, Any]
+    max_tokens_field: str
     logprobs: bool
     store: Path | None
     budget: Budget
@@ -67,7 +80,7 @@ def read_endpoint_settings(environment: Mapping[str, Any]) -> EndpointSettings:
     loopback = endpoint == LOOPBACK
     key = _key(environment)
     if loopback:
-        for name in (*_PAID, "logprobs"):
+        for name in (*_PAID, "logprobs", "extra"):
             if environment.get(name):
                 raise InputError(f"{name}: endpoint loopback costs nothing and has none; leave {name} out")
     elif not endpoint.startswith(("http://", "https://")):
@@ -85,6 +98,8 @@ def read_endpoint_settings(environment: Mapping[str, Any]) -> EndpointSettings:
         timeout_s=_seconds(environment, "timeout_s", 120.0),
         max_retries=_whole(environment, "max_retries", 4, least=0),
         omit=frozenset(environment.get("omit") or ()),
+        extra=_extra(environment),
+        max_tokens_field=_max_tokens_field(environment),
         logprobs=logprobs,
         store=None if loopback else _store(environment, endpoint),
         budget=read_budget(environment),
@@ -102,8 +117,27 @@ def _check_budget(settings: EndpointSettings) -> None:
     if settings.budget.usd is not None and settings.price is None:
         raise InputError(f"budget.usd: the price of {settings.model!r} is missing; add it to prices of the environment")
     limits_length = settings.budget.usd is not None or settings.budget.generated_tokens is not None
-    if limits_length and "max_tokens" in settings.omit:
-        raise InputError("omit: without max_tokens an answer may cost anything; send it or leave budget out")
+    if limits_length and settings.max_tokens_field in settings.omit:
+        raise InputError(
+            f"omit: without {settings.max_tokens_field} an answer may cost anything; send it or leave budget out"
+        )
+
+
+def _extra(environment: Mapping[str, Any]) -> dict[str, Any]:
+    extra = environment.get("extra") or {}
+    if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
+        raise InputError(f"extra: request fields by name are needed, not {extra!r}")
+    taken = sorted(_OWN_FIELDS & set(extra))
+    if taken:
+        raise InputError(f"extra: {taken[0]} is set by the study itself; leave it out")
+    return dict(extra)
+
+
+def _max_tokens_field(environment: Mapping[str, Any]) -> str:
+    field_name = environment.get("max_tokens_field", MAX_TOKENS_FIELDS[0])
+    if field_name not in MAX_TOKENS_FIELDS:
+        raise InputError(f"max_tokens_field: one of {', '.join(MAX_TOKENS_FIELDS)} is needed, not {field_name!r}")
+    return str(field_name)
 
 
 def _store(environment: Mapping[str, Any], endpoint: str) -> Path | None:

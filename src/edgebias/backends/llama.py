@@ -2,6 +2,29 @@
 
 The high-level ``Llama`` class keeps logits of every position (the vocabulary projection is a quarter of a small
 model's work) and knows no control vectors; see llama-cpp-python 0.3.36, ``llama_cpp/llama_cpp.py``.
+
+**Numbers do not depend on company.** A sequence has the same logits, bit for bit, alone and packed with others, read in
+one go or continued, at any size of the physical batch and any number of threads. llama.cpp does not promise this; two
+things break it, and both are avoided here (found by experiment and in llama.cpp 0c1e57098, ``ggml-cpu/``):
+
+1. *Attention sums in blocks of cells.* Without flash attention, softmax and the product with the values add up blocks
+   of 8 cells of the cache (``ggml_vec_soft_max_f32``, ``tinyBLAS``). A masked cell adds an exact zero, but which of a
+   sequence's cells share a block depends on where its cells lie. The difference is one rounding of a 32-bit sum; the
+   next matrix product rounds its input to 16 bits (or 8, in blocks of 32, for quantised weights), where it flips
+   whole steps, and thirty blocks of that end as far apart as any two roundings of the same model: at most 0.03 nats
+   of a sum for F16, 0.8 for Q8_0, 1.1 for Q4_0, 0.6 for pruned Q8_0 (100 BBQ items, three options each; the preferred
+   one changed in 0, 1, 3 and 2); a cache of 32 bits does not help (F16 0.03). With 32-bit weights and cache, where no
+   such step follows, 2e-5 are left. The flash attention kernel visits one cell after the other and leaves masked ones
+   out (``ggml_compute_forward_flash_attn_ext_f16_one_chunk``), so that only the order of a sequence's own cells
+   counts, which is that of its tokens. It is used where keys and values are of different types: keys F16, values
+   BF16, summed in 32 bits. (Both F16 would take the kernel in blocks of 64 cells, or sums in 16 bits.)
+2. *Products with a single row use another kernel.* F16 and 32-bit weights: ``llamafile_sgemm`` returns below two rows,
+   and logits of a lone row move by 0.016. Q8_0 and Q4_0 were the same at every number of rows; repacked weights take
+   rows by four, which moved Q4_K_M by 4e-6. So batches are filled up to whole tiles of rows (`TILES`), and so are the
+   rows with logits.
+
+BF16 values cost precision: on 16 BBQ items, sums of the F16 build lie 0.013 nats on average (at most 0.041) from those
+of 32-bit weights and cache, 0.009 (0.025) with both F16 and no flash attention.
 """
 
 from __future__ import annotations
@@ -9,9 +32,10 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,6 +68,19 @@ UBATCH = 128
 MAX_SEQUENCES = 64
 """Most sequences of a pack; llama.cpp itself allows 256 (LLAMA_MAX_SEQ)."""
 
+FILLING = MAX_SEQUENCES
+"""The sequence of the rows that only fill up a batch."""
+
+BF16 = 30
+"""GGML_TYPE_BF16 of ggml.h, which llama-cpp-python does not name."""
+
+TILES = {0: 2, 1: 2, 2: 1, 7: 1}
+"""Rows of a batch, and rows with logits, come in multiples of this: by llama.cpp's number of the file type (F32, F16,
+Q4_0, Q8_0), each measured with the AVX2 build."""
+
+TILE = 4
+"""The same for other types: what repacked weights take at once. A row that only fills up costs time."""
+
 MAX_WRITERS = 16
 """Most prompts that are continued together."""
 
@@ -63,13 +100,18 @@ _keep_errors = llama.llama_log_callback(_keep_error)
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One token of a batch."""
+class _Rows:
+    """Tokens to be evaluated: where each stands, the sequences it belongs to, and the rows whose logits are needed."""
 
-    token: int
-    position: int
-    sequences: tuple[int, ...] = (0,)
-    logits: bool = False
+    tokens: Sequence[int]
+    positions: Sequence[int]
+    sequences: Sequence[Sequence[int]]
+    logits: Collection[int]
+
+
+def _filled(count: int, tile: int) -> int:
+    """``count`` rounded up to whole tiles of rows."""
+    return -(-count // tile) * tile
 
 
 @dataclass
@@ -151,12 +193,16 @@ class LlamaBackend:
             )
         self._vocabulary = llama.llama_model_get_vocab(self._model)
         self._n_vocabulary = llama.llama_vocab_n_tokens(self._vocabulary)
+        self._tile = TILES.get(llama.llama_model_ftype(self._model), TILE)
         options = llama.llama_context_default_params()
-        options.n_ctx = options.n_batch = self._context_size
+        options.n_ctx = self._context_size + TILE
+        options.n_batch = _filled(self._context_size, TILE)
         options.n_ubatch = UBATCH
-        options.n_seq_max = MAX_SEQUENCES
+        options.n_seq_max = MAX_SEQUENCES + 1
         options.n_threads = options.n_threads_batch = threads
-        options.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        # Attention cell by cell (module docstring): it is left for a blocked kernel where both types are the same.
+        options.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        options.type_k, options.type_v = llama.GGML_TYPE_F16, BF16
         options.kv_unified = True  # options share the cells of their prompt
         options.no_perf = True
         self._hidden = _HiddenCapture(self.n_layer, self.n_embd) if capture_hidden else None
@@ -166,7 +212,6 @@ class LlamaBackend:
         if not self._context:
             raise self._fault(f"no memory for a context of {self._context_size} tokens")
         self._memory = llama.llama_get_memory(self._context)
-        self._batch = llama.llama_batch_init(self._context_size, 0, MAX_SEQUENCES)
         self._start = self._start_tokens()
 
     def _fault(self, what: str) -> InputError:
@@ -188,14 +233,12 @@ class LlamaBackend:
         """Width of the residual stream."""
         return int(llama.llama_model_n_embd(self._model))
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield summed log-probabilities (nats) and token counts of each request's options.
 
         Prompt and options are tokenised apart. Consecutive requests are evaluated together as a tree of at most `PACK`
         tokens: what prompts and options begin with in common is evaluated once, an option's last token not at all.
-        Nothing is kept between packs, so the numbers depend on the list of requests alone. Where its cells lie moves
-        the rounding of a request: summed log-probabilities of SmolLM2-135M-Instruct differed from those of the same
-        requests given one by one by up to 0.03 at F16, and up to 0.4 at Q8_0, whose activations are rounded to 8 bits.
+        Nothing is kept between packs. A request has the same numbers, bit for bit, in any list and alone.
 
         Raises:
             ContextError: a request does not fit in the context.
@@ -203,16 +246,20 @@ class LlamaBackend:
         """
         room, collector = min(PACK, self._context_size), Collector()
         for pack in score_packs(self._parts(requests), room=room, sequences=MAX_SEQUENCES):
+            if pack.last_index < skip:
+                continue
             started = time.perf_counter()
             logprobs = self._evaluate(pack)
             self._seconds += time.perf_counter() - started
-            yield from collector.take(pack, logprobs)
+            yield from collector.take(pack, logprobs, skip=skip)
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         """Yield the continuation of each prompt, up to an end token, a stop string or ``max_new_tokens``.
 
-        Consecutive requests of a list are continued together, as many as `PACK` tokens of prompts hold; `score` says
-        what that does to their logits. A request that is given alone reuses what the prompt before it, if that was
+        Consecutive requests of a list are continued together, as many as `PACK` tokens of prompts hold; each has the
+        logits that it would have alone. A request that is given alone reuses what the prompt before it, if that was
         given alone, began with in common: a conversation costs its new tokens only.
 
         Options of one token are scored from the logits of the first step, longer ones by `score`.
@@ -221,6 +268,8 @@ class LlamaBackend:
             ContextError: prompt and new tokens do not fit in the context.
             InputError: an option is empty.
         """
+        if skip >= len(requests):
+            return
         if len(requests) == 1:
             prompt = self._prompt(0, requests[0].prompt)
             check_room(0, len(prompt) + settings.max_new_tokens, self._context_size)
@@ -234,13 +283,13 @@ class LlamaBackend:
             rows = len(tree) + tree.missing(prompt)
             cells = rows + (len(writers) + 1) * settings.max_new_tokens
             if writers and (rows > room or cells > self._context_size or len(writers) == MAX_WRITERS):
-                yield from self._write(together, self._read(tree, writers), settings)
+                yield from self._write_pack(tree, together, writers, settings, skip - index)
                 tree, together, writers = PrefixTree(), [], []
             row = tree.add(prompt, own_sequence=True)[-1]
             together.append(request)
             writers.append(_Writer(prompt, tree.n_sequences - 1, np.random.default_rng(request.seed), row))
         if writers:
-            yield from self._write(together, self._read(tree, writers), settings)
+            yield from self._write_pack(tree, together, writers, settings, skip - len(requests))
 
     def hidden_states(self, requests: Sequence[OptionRequest]) -> Iterator[FloatArray]:
         """Yield the residual stream after every block at the last token of prompt + option.
@@ -297,7 +346,12 @@ class LlamaBackend:
             )
         if code != 0:
             raise self._fault("llama.cpp refuses the control vector")
-        self._forget()
+        self.forget()
+
+    def forget(self) -> None:
+        """Empty the key-value cache."""
+        llama.llama_memory_clear(self._memory, False)
+        self._held = []
 
     def usage(self) -> Usage:
         """Tokens and seconds so far; ``notes`` name the build, and the instruction sets that make it unportable."""
@@ -314,8 +368,6 @@ class LlamaBackend:
     def close(self) -> None:
         """Free the model; a second call does nothing."""
         if self._context:
-            if hasattr(self, "_batch"):
-                llama.llama_batch_free(self._batch)
             llama.llama_free(self._context)
             self._context = None
         if self._model:
@@ -394,7 +446,7 @@ class LlamaBackend:
             for row, tokens in needed.items()
             for token, value in zip(tokens, log_probability(self._logits(row), tokens), strict=True)
         }
-        self._forget()
+        self.forget()
         evaluated = PrefixTree()
         for part in pack.parts:
             self._reused_tokens += len(part.prompt) - evaluated.missing(part.prompt)
@@ -402,6 +454,22 @@ class LlamaBackend:
             self._prompt_tokens += len(part.prompt)
             self._scored_tokens += sum(map(len, part.options))
         return logprobs
+
+    def _write_pack(
+        self,
+        tree: PrefixTree,
+        together: list[GenerationRequest],
+        writers: list[_Writer],
+        settings: GenerationSettings,
+        beyond: int,
+    ) -> Iterator[Generation]:
+        """Continue the prompts of a tree; leave out the first answers where ``beyond``, the number to be skipped after
+        the pack, is below 0 and its size above that.
+        """
+        unknown = min(len(writers), -beyond)
+        if unknown > 0:
+            answers = self._write(together, self._read(tree, writers), settings)
+            yield from islice(answers, len(writers) - unknown, None)
 
     def _read(self, tree: PrefixTree, writers: list[_Writer]) -> list[_Writer]:
         """Evaluate the prompts of ``writers``, which are the paths of ``tree``."""
@@ -417,9 +485,9 @@ class LlamaBackend:
         rows = self._new_rows(prompt)
         self._decode(rows)
         self._held = prompt
-        self._reused_tokens += len(prompt) - len(rows)
+        self._reused_tokens += len(prompt) - len(rows.tokens)
         self._seconds += time.perf_counter() - started
-        return [_Writer(prompt, 0, np.random.default_rng(seed), len(rows) - 1)]
+        return [_Writer(prompt, 0, np.random.default_rng(seed), len(rows.tokens) - 1)]
 
     def _write(
         self, requests: Sequence[GenerationRequest], writers: list[_Writer], settings: GenerationSettings
@@ -429,17 +497,18 @@ class LlamaBackend:
         scores = [self._first_scores(request, writer) for request, writer in zip(requests, writers, strict=True)]
         live = writers
         while live:
-            rows: list[_Row] = []
+            tokens: list[int] = []
             for writer in live:
                 token = self._next_token(writer, settings)
                 if token is not None:
-                    writer.row = len(rows)
-                    rows.append(_Row(token, len(writer.prompt) + writer.n_tokens - 1, (writer.sequence,), logits=True))
-                    if self._held:
-                        self._held = [*self._held, token]
+                    writer.row = len(tokens)
+                    tokens.append(token)
             live = [writer for writer in live if writer.text is None]
-            if rows:
-                self._decode(rows)
+            if live:
+                if self._held:
+                    self._held = self._held + tokens
+                positions = [len(writer.prompt) + writer.n_tokens - 1 for writer in live]
+                self._decode(_Rows(tokens, positions, [[writer.sequence] for writer in live], range(len(live))))
         self._prompt_tokens += sum(len(writer.prompt) for writer in writers)
         self._generated_tokens += sum(writer.n_tokens for writer in writers)
         self._seconds += time.perf_counter() - started
@@ -472,45 +541,66 @@ class LlamaBackend:
             return None
         return token
 
-    def _new_rows(self, tokens: list[int]) -> list[_Row]:
+    def _new_rows(self, tokens: list[int]) -> _Rows:
         """Drop what is held beyond the common beginning; return rows for the rest, in sequence 0."""
         kept = min(common_length(self._held, tokens), len(tokens) - 1)
         llama.llama_memory_seq_rm(self._memory, -1, kept, -1)
         self._held = tokens[:kept]
-        last = len(tokens) - 1
-        return [_Row(tokens[i], i, logits=i == last) for i in range(kept, last + 1)]
+        new = tokens[kept:]
+        return _Rows(new, list(range(kept, len(tokens))), [[0]] * len(new), {len(new) - 1})
 
-    def _decode_tree(self, tree: PrefixTree, logits: Container[int]) -> None:
+    def _decode_tree(self, tree: PrefixTree, logits: Collection[int]) -> None:
         """Evaluate ``tree`` in an empty cache, with logits after the rows in ``logits``."""
-        self._forget()
-        rows = zip(tree.tokens, tree.positions, tree.members, strict=True)
-        self._decode(
-            [_Row(token, at, tuple(members), index in logits) for index, (token, at, members) in enumerate(rows)]
-        )
+        self.forget()
+        self._decode(_Rows(tree.tokens, tree.positions, tree.members, logits))
 
-    def _decode(self, rows: Sequence[_Row]) -> None:
-        batch = self._batch
-        batch.n_tokens = len(rows)
-        for index, row in enumerate(rows):
-            batch.token[index] = row.token
-            batch.pos[index] = row.position
-            batch.n_seq_id[index] = len(row.sequences)
-            for slot, sequence in enumerate(row.sequences):
-                batch.seq_id[index][slot] = sequence
-            batch.logits[index] = row.logits
+    def _decode(self, rows: _Rows) -> None:
+        """Evaluate ``rows``, filled up so that every matrix product takes the same kernel (module docstring)."""
+        n_rows = len(rows.tokens)
+        n_filled = _filled(n_rows, self._tile)
+        filling = n_filled - n_rows
+        tokens = np.zeros(n_filled, np.int32)
+        positions = np.zeros(n_filled, np.int32)
+        tokens[:n_rows] = rows.tokens
+        positions[:n_rows] = rows.positions
+        positions[n_rows:] = np.arange(filling)
+        counts = np.ones(n_filled, np.int32)
+        counts[:n_rows] = [len(members) for members in rows.sequences]
+        members = np.fromiter(
+            chain(chain.from_iterable(rows.sequences), repeat(FILLING, filling)), np.int32, counts.sum()
+        )
+        addresses = members.ctypes.data + 4 * (np.cumsum(counts, dtype=np.uint64) - counts.astype(np.uint64))
+        logits = np.zeros(n_filled, np.int8)
+        logits[list(rows.logits)] = 1
+        for first in range(0, n_filled, UBATCH):
+            part = logits[first : first + UBATCH]
+            found = int(part.sum())
+            more = _filled(found, self._tile) - found
+            if more:
+                part[np.flatnonzero(part == 0)[-more:]] = 1
+        if self._hidden is not None:
+            self._hidden.rows_after = filling
+            self._hidden.outputs_after = int(logits[n_rows:].sum())
+        batch = llama.llama_batch(
+            n_tokens=n_filled,
+            token=tokens.ctypes.data_as(ctypes.POINTER(llama.llama_token)),
+            embd=None,
+            pos=positions.ctypes.data_as(ctypes.POINTER(llama.llama_pos)),
+            n_seq_id=counts.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            seq_id=addresses.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(llama.llama_seq_id))),
+            logits=logits.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
         _errors.clear()
         code = llama.llama_decode(self._context, batch)
         if code != 0:
-            self._forget()
-            raise self._fault(f"llama.cpp cannot evaluate {len(rows)} tokens, code {code}")
+            self.forget()
+            raise self._fault(f"llama.cpp cannot evaluate {n_rows} tokens, code {code}")
+        if filling:
+            llama.llama_memory_seq_rm(self._memory, FILLING, -1, -1)
 
     def _logits(self, row: int) -> FloatArray:
         pointer = llama.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, (self._n_vocabulary,))
-
-    def _forget(self) -> None:
-        llama.llama_memory_clear(self._memory, False)
-        self._held = []
 
 
 class _HiddenCapture:
@@ -526,7 +616,10 @@ class _HiddenCapture:
         library.ggml_backend_tensor_get.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_size_t] * 2
         self._library = library
         self._names = {b"l_out-%d" % block: block for block in range(n_layer)}
+        self._last = n_layer - 1
         self._n_embd = n_embd
+        self.rows_after = self.outputs_after = 0
+        """Rows, and rows with logits, behind the one that is wanted."""
         self._target: FloatArray | None = None
         self.callback: Callable[..., Any] = llama.ggml_backend_sched_eval_callback(self._visit)
 
@@ -549,10 +642,11 @@ class _HiddenCapture:
             return block is not None
         if block is not None:
             row_bytes = 4 * self._n_embd
-            size = 4 * int(self._library.ggml_nelements(tensor))
-            if size >= row_bytes:
+            after = self.outputs_after if block == self._last else self.rows_after
+            start = 4 * int(self._library.ggml_nelements(tensor)) - row_bytes * (after + 1)
+            if start >= 0:
                 row = self._target[block]
-                self._library.ggml_backend_tensor_get(tensor, row.ctypes.data, size - row_bytes, row_bytes)
+                self._library.ggml_backend_tensor_get(tensor, row.ctypes.data, start, row_bytes)
         return True
 
 

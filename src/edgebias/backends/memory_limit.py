@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.errors import InputError
+from edgebias.processes import peak_of_children_mb
 
 MEBIBYTE = 1024 * 1024
 """What ``memory_mb`` counts in, as /proc and container runtimes do."""
 
 
 def peak_memory_mb() -> float:
-    """Largest resident memory of this process so far, in MiB (``ru_maxrss``, which Linux counts in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Largest resident memory so far in MiB, of this process and of a server that it started and that still runs."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
+    return own + peak_of_children_mb()
 
 
 def check_memory_limit(weights: Path, memory_mb: int) -> None:

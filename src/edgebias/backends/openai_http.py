@@ -116,7 +116,7 @@ class OpenAIBackend:
     def __init__(self, environment: Mapping[str, Any], weights: Path | None) -> None:
         self._settings = read_endpoint_settings(environment)
         self._stack = ExitStack()
-        self._extra: Mapping[str, Any] = {}
+        self._extra = self._settings.extra
         if self._settings.endpoint == LOOPBACK:
             if weights is None:
                 raise InputError("endpoint: loopback serves a GGUF file; give --weights")
@@ -155,7 +155,7 @@ class OpenAIBackend:
         self._answered_by: set[str] = set()
         self._fingerprints: set[str] = set()
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Refuse.
 
         Raises:
@@ -166,7 +166,9 @@ class OpenAIBackend:
             "use format letter, option_text or open, or the llama or torch backend"
         )
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         """Yield the endpoint's answer to each request's messages, in order.
 
         Up to ``concurrency`` requests are under way at once. The first that fails for good stops the others: what is
@@ -182,8 +184,9 @@ class OpenAIBackend:
                 raise InputError(
                     f"request {index}: {self._settings.endpoint} takes messages, not plain text; use a chat format"
                 )
-        alone = min(self._settings.concurrency, len(requests)) <= 1
-        with closing(self._in_turn(requests, settings) if alone else self._together(requests, settings)) as answers:
+        asked = list(enumerate(requests))[skip:]
+        alone = min(self._settings.concurrency, len(asked)) <= 1
+        with closing(self._in_turn(asked, settings) if alone else self._together(asked, settings)) as answers:
             while True:
                 started = time.perf_counter()
                 answer = next(answers, None)
@@ -191,6 +194,9 @@ class OpenAIBackend:
                 if answer is None:
                     return
                 yield answer
+
+    def forget(self) -> None:
+        """Nothing: an endpoint is sent the whole conversation each time."""
 
     def usage(self) -> Usage:
         """Tokens as the endpoint counts them and seconds, both without what came from the store.
@@ -223,21 +229,19 @@ class OpenAIBackend:
         self._stack.close()
 
     def _in_turn(
-        self, requests: Sequence[GenerationRequest], settings: GenerationSettings
+        self, requests: Sequence[tuple[int, GenerationRequest]], settings: GenerationSettings
     ) -> Generator[Generation, None, None]:
         batch = _Batch()
-        for index, request in enumerate(requests):
+        for index, request in requests:
             yield self._answer(index, request, settings, batch)
 
     def _together(
-        self, requests: Sequence[GenerationRequest], settings: GenerationSettings
+        self, requests: Sequence[tuple[int, GenerationRequest]], settings: GenerationSettings
     ) -> Generator[Generation, None, None]:
         batch = _Batch()
         pool = ThreadPoolExecutor(self._settings.concurrency, "endpoint")
         try:
-            waiting = deque(
-                pool.submit(self._answer, index, request, settings, batch) for index, request in enumerate(requests)
-            )
+            waiting = deque(pool.submit(self._answer, index, request, settings, batch) for index, request in requests)
             while waiting:
                 yield waiting.popleft().result()
         except _StoppedError:
@@ -252,7 +256,14 @@ class OpenAIBackend:
         self, index: int, request: GenerationRequest, settings: GenerationSettings, batch: _Batch
     ) -> Generation:
         options = self._settings
-        body = request_body(options.model, request, settings, omit=options.omit, logprobs=options.logprobs)
+        body = request_body(
+            options.model,
+            request,
+            settings,
+            max_tokens_field=options.max_tokens_field,
+            omit=options.omit,
+            logprobs=options.logprobs,
+        )
         body |= self._extra
         try:
             if self._store is None:
@@ -260,8 +271,7 @@ class OpenAIBackend:
             else:
                 key = content_key(options.endpoint, body, request.seed)
                 with batch.turn(key):
-                    stored = self._store.find(key)
-                    completion = self._ask(index, body, key, batch) if stored is None else self._replay(stored)
+                    completion = self._stored_or_asked(self._store, index, body, key, batch)
         except _StoppedError:
             raise
         except BaseException as error:
@@ -276,6 +286,17 @@ class OpenAIBackend:
             completion.generated_tokens or 0,
             option_scores(completion, request.options),
         )
+
+    def _stored_or_asked(
+        self, store: ResponseStore, index: int, body: dict[str, Any], key: str, batch: _Batch
+    ) -> Completion:
+        stored = store.find(key)
+        if stored is None:
+            with store.claim(key, batch.check):
+                stored = store.find(key)  # another process may have been answered meanwhile
+                if stored is None:
+                    return self._ask(index, body, key, batch)
+        return self._replay(stored)
 
     def _replay(self, stored: str) -> Completion:
         with self._lock:
@@ -310,7 +331,8 @@ class OpenAIBackend:
     def _reserve(self, body: dict[str, Any], key: str) -> int:
         if self._store is None:
             return 0
-        most = most_it_can_cost(body["messages"], body.get("max_tokens", 0), self._settings.price)
+        length = body.get(self._settings.max_tokens_field, 0)
+        most = most_it_can_cost(body["messages"], length, self._settings.price)
         return self._store.reserve(key, self._settings.model, most)
 
     def _give_back(self, ticket: int, *, maybe_charged: bool) -> None:

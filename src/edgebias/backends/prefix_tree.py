@@ -92,6 +92,11 @@ class ScorePack:
     tree: PrefixTree
     wanted: list[list[list[tuple[int, int]]]]
 
+    @property
+    def last_index(self) -> int:
+        """Number of the last request that has a part here."""
+        return self.parts[-1].index
+
     def needed(self) -> dict[int, list[int]]:
         """The tokens whose log-probability is needed after each row, by row."""
         found: dict[int, dict[int, None]] = {}
@@ -106,19 +111,23 @@ class ScorePack:
         return [[sum(logprobs[pair] for pair in pairs) for pairs in options] for options in self.wanted]
 
 
-def score_packs(parts: Iterator[Part], *, room: int, sequences: int) -> Iterator[ScorePack]:
+def score_packs(parts: Iterator[Part], *, room: int, sequences: int, outputs: int | None = None) -> Iterator[ScorePack]:
     """Gather consecutive parts into packs of at most ``room`` tokens and ``sequences`` sequences.
 
     Packs follow the order of the parts alone. An option's last token is not part of a tree: nothing is read after it.
+    With ``outputs``, the options of a pack have at most so many tokens together. A part that is larger than a limit
+    makes a pack of its own.
     """
-    pack = ScorePack([], PrefixTree(), [])
+    pack, scored = ScorePack([], PrefixTree(), []), 0
     for part in parts:
         # An upper bound: options that begin alike take fewer rows and sequences.
         rows = pack.tree.missing(part.prompt) + sum(len(option) - 1 for option in part.options)
         full = len(pack.tree) + rows > room or pack.tree.n_sequences + len(part.options) > sequences
-        if pack.parts and full:
+        tokens = sum(map(len, part.options))
+        if pack.parts and (full or (outputs is not None and scored + tokens > outputs)):
             yield pack
-            pack = ScorePack([], PrefixTree(), [])
+            pack, scored = ScorePack([], PrefixTree(), []), 0
+        scored += tokens
         pack.parts.append(part)
         pairs = []
         for option in part.options:
@@ -137,19 +146,20 @@ class Collector:
         self._tokens: list[tuple[int, ...]] = []
         self._token_logprobs: list[tuple[float, ...]] = []
 
-    def take(self, pack: ScorePack, logprobs: dict[tuple[int, int], float]) -> Iterator[OptionScores]:
-        """Yield the scores of every request that ends in ``pack``."""
+    def take(self, pack: ScorePack, logprobs: dict[tuple[int, int], float], *, skip: int = 0) -> Iterator[OptionScores]:
+        """Yield the scores of every request from number ``skip`` on that ends in ``pack``."""
         for part, sums, wanted in zip(pack.parts, pack.sums(logprobs), pack.wanted, strict=True):
             self._logprobs += sums
             self._tokens += map(tuple, part.options)
             self._token_logprobs += (tuple(logprobs[pair] for pair in pairs) for pairs in wanted)
             if part.last:
-                yield OptionScores(
-                    logprobs=tuple(self._logprobs),
-                    n_tokens=tuple(map(len, self._tokens)),
-                    tokens=tuple(self._tokens),
-                    token_logprobs=tuple(self._token_logprobs),
-                )
+                if part.index >= skip:
+                    yield OptionScores(
+                        logprobs=tuple(self._logprobs),
+                        n_tokens=tuple(map(len, self._tokens)),
+                        tokens=tuple(self._tokens),
+                        token_logprobs=tuple(self._token_logprobs),
+                    )
                 self._logprobs, self._tokens, self._token_logprobs = [], [], []
 
 

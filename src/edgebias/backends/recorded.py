@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from edgebias.backends.base import (
     OptionScores,
     Usage,
 )
+from edgebias.backends.content_hash import content_hash
 from edgebias.errors import InputError
 from edgebias.files import write_text
 
@@ -25,7 +25,7 @@ from edgebias.files import write_text
 def request_key(request: OptionRequest | GenerationRequest, settings: GenerationSettings | None = None) -> str:
     """SHA-256 of everything that an answer depends on, as canonical JSON."""
     content = {"request": asdict(request), "settings": None if settings is None else asdict(settings)}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
+    return content_hash(content)
 
 
 class RecordedBackend:
@@ -50,15 +50,17 @@ class RecordedBackend:
         except (ValueError, KeyError, AttributeError) as error:
             raise InputError(f"{store}: line {len(self._answers) + 1} is no recorded answer; record again") from error
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield the stored scores of each request."""
-        for index, request in enumerate(requests):
+        for index, request in enumerate(requests[skip:], skip):
             answer = self._find(index, request_key(request), "logprobs")
             yield _scores(answer)
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         """Yield the stored text for each request."""
-        for index, request in enumerate(requests):
+        for index, request in enumerate(requests[skip:], skip):
             answer = self._find(index, request_key(request, settings), "text")
             scores = answer.get("scores")
             yield Generation(
@@ -66,6 +68,9 @@ class RecordedBackend:
                 answer["n_tokens"],
                 scores and _scores(scores),
             )
+
+    def forget(self) -> None:
+        """Nothing: an answer depends on its request alone."""
 
     def usage(self) -> Usage:
         """Nothing but the store's name: a replay costs no tokens."""
@@ -104,17 +109,23 @@ class RecordingBackend:
         self._store = store
         self._lines: dict[str, str] = {}
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield the scores of ``inner``."""
-        for request, answer in zip(requests, self._inner.score(requests), strict=True):
+        for request, answer in zip(requests[skip:], self._inner.score(requests, skip=skip), strict=True):
             self._keep(request_key(request), answer)
             yield answer
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         """Yield the texts of ``inner``."""
-        for request, answer in zip(requests, self._inner.generate(requests, settings), strict=True):
+        for request, answer in zip(requests[skip:], self._inner.generate(requests, settings, skip=skip), strict=True):
             self._keep(request_key(request, settings), answer)
             yield answer
+
+    def forget(self) -> None:
+        """Let ``inner`` forget."""
+        self._inner.forget()
 
     def usage(self) -> Usage:
         """What ``inner`` cost."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import fcntl
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edgebias.backends.budget import Budget, OverBudgetError, Price, Spending
+from edgebias.backends.content_hash import content_hash
 from edgebias.errors import InputError
 
 VERSION = 1
 BUSY_SECONDS = 60.0
 """How long one process waits for another's transaction; a transaction takes milliseconds."""
+
+CLAIM_SECONDS = 0.05
+"""Between two looks at whether another process still asks the same."""
 
 _TABLES = """
 CREATE TABLE answers (
@@ -43,7 +47,7 @@ def content_key(endpoint: str, body: Mapping[str, Any], seed: int) -> str:
     different questions, and must not all be given the first answer.
     """
     content = {"endpoint": endpoint.rstrip("/"), "body": dict(body), "seed": seed}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
+    return content_hash(content)
 
 
 class ResponseStore:
@@ -55,7 +59,9 @@ class ResponseStore:
     endpoint refused is taken out. Every commit outlasts a killed process. That of an answer also outlasts a loss of
     power (WAL with ``synchronous=FULL``, https://www.sqlite.org/pragma.html#pragma_synchronous); the others are on the
     disk with the next answer, as waiting for it twice for each request would double the cost of the store.
-    Threads may share an object, processes a file. The endpoint's key never comes here.
+    Threads may share an object, processes a file. Two processes that would ask the same at the same time take turns: a
+    byte of the file beside it (``.lock``) is locked for each request under way, and the kernel frees it when a process
+    ends, however that happens. The endpoint's key never comes here.
 
     Args:
         path: the file; it and its folder are made where they are absent.
@@ -78,8 +84,14 @@ class ResponseStore:
             self._database = sqlite3.connect(path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise InputError(f"store: {path} cannot be opened ({error}); choose a writable file") from error
+        self._claims: IO[bytes] | None = None
         try:
             self._prepare(prices)
+            # Never the database itself: closing it here would drop the locks that SQLite holds.
+            self._claims = path.with_name(path.name + ".lock").open("ab")
+        except OSError as error:
+            self.close()
+            raise InputError(f"store: {path}.lock cannot be opened ({error}); choose a writable folder") from error
         except sqlite3.Error as error:
             self.close()
             raise InputError(f"store: {path} is no response store ({error}); choose another file") from error
@@ -92,6 +104,35 @@ class ResponseStore:
         with self._settled:
             row = self._database.execute("SELECT response FROM answers WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
+
+    @contextmanager
+    def claim(self, key: str, check: Callable[[], None]) -> Iterator[None]:
+        """Ask the request ``key`` alone among all processes: wait while another one asks it.
+
+        Threads of one process take turns before they come here.
+
+        Args:
+            key: of `content_key`.
+            check: called between two looks; what it raises ends the wait.
+
+        Raises:
+            InputError: the file system has no locks.
+        """
+        assert self._claims is not None
+        byte = int(key[:15], 16)  # should two requests share one of 2**60 bytes, one only waits
+        while True:
+            try:
+                fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+                break
+            except (BlockingIOError, PermissionError):  # POSIX allows either where another process holds it
+                check()
+                time.sleep(CLAIM_SECONDS)
+            except OSError as error:
+                raise InputError(f"store: {self._path}.lock cannot be locked ({error}); use a local disk") from error
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, byte)
 
     def reserve(self, key: str, model: str, most: Spending) -> int:
         """Enter a request that is about to be sent, at the most that it can cost, and return its ticket.
@@ -156,6 +197,8 @@ class ResponseStore:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+        if self._claims is not None:
+            self._claims.close()
 
     def _prepare(self, prices: Mapping[str, Price]) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from tqdm import tqdm
 
 from edgebias.backends.base import (
     Backend,
@@ -21,6 +20,7 @@ from edgebias.errors import InputError
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.items import FORMATS, Item
 from edgebias.infer.outcome import preferred, read_continuation, read_text
+from edgebias.infer.progress import watched
 from edgebias.infer.responses import response, response_table
 from edgebias.infer.shared_tokens import SUITES, shared_logprobs
 from edgebias.infer.wording import (
@@ -128,7 +128,7 @@ def answer_items(
         n_answers = len(asked) * (_continuation_settings(settings).draws if name == CONTINUATION else 1)
         with watch.timing(name, n_answers):
             answers = _ask(backend, asked, settings, name)
-            rows += tqdm(answers, name, n_answers, unit="answer", mininterval=5, disable=None)
+            rows += watched(answers, name, n_answers, watch.clock)
     return response_table(rows)
 
 

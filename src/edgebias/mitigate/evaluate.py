@@ -16,9 +16,10 @@ from edgebias.errors import InputError
 from edgebias.files import read_table, write_json
 from edgebias.infer.answer import answer_items
 from edgebias.infer.cell import formats_of, open_cell, read_cell
-from edgebias.infer.cost import Stopwatch, cost_record
+from edgebias.infer.cost import cost_record, new_stopwatch
 from edgebias.infer.items import items_from_table
 from edgebias.infer.responses import write_responses
+from edgebias.journal.job import journaled, open_journal
 from edgebias.metrics import families
 from edgebias.metrics.answers import Answers, FloatArray
 from edgebias.metrics.metric import Metric
@@ -116,9 +117,18 @@ def evaluate(
 
     from edgebias.backends.memory_limit import peak_memory_mb
 
-    with open_cell(cell, weights) as backend:
-        n_bytes = 0 if control_vector is None else steer(backend, control_vector)
-        watch = Stopwatch()
+    journal_of = open_journal(
+        "edgebias.mitigate",
+        settings,
+        cell.environment,
+        files=[*(items_folder / f"{suite}.parquet" for suite in tables), texts, *filter(None, [control_vector])],
+        weights=weights,
+        outputs=[responses, scores, cost],
+        more=[method],
+    )
+    with journal_of as journal, open_cell(cell, weights) as loaded:
+        n_bytes = 0 if control_vector is None else steer(loaded, control_vector)
+        backend, watch = journaled(loaded, journal), new_stopwatch(journal)
         answered = {
             suite: answer_items(
                 backend,
@@ -131,21 +141,27 @@ def evaluate(
             for suite, table in tables.items()
         }
         record = cost_record(
-            backend, watch, environment=cell.environment, weights=weights, skipped={}, peak_memory_mb=peak_memory_mb()
+            backend,
+            watch,
+            environment=cell.environment,
+            weights=weights,
+            skipped={},
+            peak_memory_mb=peak_memory_mb(),
+            journal=journal,
         )
         rows = [_perplexity_row(backend, sentences, instruction, seed, resamples, confidence)]
         record |= {"method": method, "control_vector_bytes": n_bytes, **_speed(backend, sentences)}
-    parts = [pd.DataFrame(rows, columns=list(SCORE.names))]
-    for suite, table in tables.items():
-        joined = join(table, answered[suite], suite=suite, items_name=suite, responses_name=method)
-        parts.append(score_table(joined, suite=suite, seed=seed, resamples=resamples, confidence=confidence))
-        if before is not None:
-            reference = before[before["item_id"].isin(table["item_id"])]
-            matched = join(table, reference, suite=suite, items_name=suite, responses_name=str(baseline))
-            parts.append(reductions(matched, joined, suite, seed=seed, resamples=resamples, confidence=confidence))
-    write_responses(pd.concat(answered.values()).sort_values(["item_id", "format"], ignore_index=True), responses)
-    MITIGATION.write(with_families(pd.concat(parts, ignore_index=True), method), scores)
-    write_json(record, cost)
+        parts = [pd.DataFrame(rows, columns=list(SCORE.names))]
+        for suite, table in tables.items():
+            joined = join(table, answered[suite], suite=suite, items_name=suite, responses_name=method)
+            parts.append(score_table(joined, suite=suite, seed=seed, resamples=resamples, confidence=confidence))
+            if before is not None:
+                reference = before[before["item_id"].isin(table["item_id"])]
+                matched = join(table, reference, suite=suite, items_name=suite, responses_name=str(baseline))
+                parts.append(reductions(matched, joined, suite, seed=seed, resamples=resamples, confidence=confidence))
+        write_responses(pd.concat(answered.values()).sort_values(["item_id", "format"], ignore_index=True), responses)
+        MITIGATION.write(with_families(pd.concat(parts, ignore_index=True), method), scores)
+        write_json(record, cost)
 
 
 def steer(backend: Backend, control_vector: Path) -> int:

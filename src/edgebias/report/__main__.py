@@ -16,7 +16,8 @@ EXAMPLE = """example:
     --parity-folder results/parity --contrasts results/compare/contrasts.csv \\
     --headline results/compare/headline.json --mitigation-folder results/mitigation \\
     --robustness-folder results/robustness --provenance results/provenance.json \\
-    --paper data/paper/edge_bias.csv --output results/report/index.html \\
+    --paper data/paper/edge_bias.csv --projection results/roofline/projection.csv \\
+    --hardware data/hardware/raspberry_pi.csv --output results/report/index.html \\
     --metrics results/report/metrics.json --figures-folder results/report/figures
 """
 
@@ -46,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             robustness=arguments.robustness_folder,
             provenance=arguments.provenance,
             paper=arguments.paper,
+            projection=arguments.projection,
+            hardware=arguments.hardware,
         ),
     )
     figures = draw_all(study)
@@ -79,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         ("robustness-folder", "format robustness: variance_shares, position_bias, flip_rates and by_level (CSV)"),
         ("provenance", "versions and machine (JSON)"),
         ("paper", "numbers printed in the paper (CSV)"),
+        ("projection", "builds projected on a Raspberry Pi (CSV)"),
+        ("hardware", "published figures that the projection rests on (CSV)"),
         ("output", "the page to write"),
         ("metrics", "the headline numbers to write (JSON)"),
         ("figures-folder", "where the figures go (SVG)"),

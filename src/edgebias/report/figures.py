@@ -1,4 +1,4 @@
-"""The seven figures, as deterministic SVG: fixed hash salt, no date, text as paths."""
+"""The eight figures, as deterministic SVG: fixed hash salt, no date, text as paths."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from edgebias.report.canvas import COLOURS, MARKERS, STYLE, error_bars, name_row
 from edgebias.report.format_robustness import draw as _robustness
 from edgebias.report.numbers import MINUS, p_value
 from edgebias.report.primary import PANELS, ideal_of, primary_contrasts, primary_metric
+from edgebias.report.roofline import draw as _roofline
 from edgebias.report.study import Study
 from edgebias.report.tables import perplexity_of
 
@@ -402,5 +403,15 @@ PLANS = (
         "One point a build, in the edge environment. Bits per weight are those found in the file. Dashed line: ideal.",
         "Scatter plots of bits per weight and perplexity against bias; the same numbers are in the tables of builds.",
         _variants,
+    ),
+    _Plan(
+        "roofline",
+        "Projected roofline of a Raspberry Pi 4 and 5",
+        "A projection from published figures, not a measurement. Bands: what memory (sloped) and arithmetic (flat) "
+        "allow, from the lowest to the highest published figure; grey, dashed: 16-bit weights; blue: products of 8-bit "
+        "numbers. Filled: one prompt is continued; open: a prompt of 128 tokens is read. Builds of one size share a "
+        "marker: pruning sets weights to zero, but llama.cpp reads and multiplies zeros like any other weight.",
+        "Roofline plots of two boards with each size of build; the same numbers are in the projection table.",
+        _roofline,
     ),
 )

@@ -12,6 +12,7 @@ from edgebias.report import tables
 from edgebias.report.answer import answer
 from edgebias.report.figures import Figure
 from edgebias.report.format_robustness import format_sentence, robustness_tables
+from edgebias.report.roofline import check_table, projection_table, source_table
 from edgebias.report.samples import pick_samples
 from edgebias.report.study import OUTCOMES, Study
 
@@ -28,6 +29,7 @@ CONTENTS = (
     ("samples", "What the model wrote"),
     ("parity", "Parity gate"),
     ("cost", "Cost"),
+    ("roofline", "Projection on a Raspberry Pi"),
     ("paper", "Beside the paper's numbers"),
     ("limits", "Limits"),
     ("provenance", "Provenance"),
@@ -76,6 +78,10 @@ def render(study: Study, figures: Sequence[Figure]) -> str:
         samples=pick_samples(study),
         parity=tables.parity_table(study),
         costs=tables.cost_table(study),
+        resources=tables.resource_table(study),
+        projection=projection_table(study),
+        projection_check=check_table(study),
+        projection_sources=source_table(study),
         not_asked=tables.not_asked(study),
         computed=tables.headline_table(study),
         paper=tables.paper_table(study),

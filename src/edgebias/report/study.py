@@ -13,6 +13,7 @@ import pandas as pd
 from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.files import read_json, read_table
+from edgebias.roofline.hardware import read_hardware
 from edgebias.settings import require
 
 OUTCOMES = ("stereotype", "anti_stereotype", "unknown", "refusal", "unparsed", "blank", "written")
@@ -48,6 +49,13 @@ CONTRAST_COLUMNS = (
 )
 RESPONSE_COLUMNS = ("item_id", "format", "text", "outcome")
 ITEM_COLUMNS = ("item_id", "suite", "category", "context", "question", "options", "permutation")
+PROJECTION_COLUMNS = (
+    *("board", "model", "variant", "weights", "parameters", "bits_per_weight", "weight_bytes", "kv_bytes_per_token"),
+    *("bandwidth_low", "bandwidth_high", "arithmetic_low", "arithmetic_high", "generation_intensity"),
+    *("prompt_intensity", "generation_low", "generation_high", "bound_by", "prompt_low", "prompt_high"),
+    *("first_token_low", "first_token_high"),
+)
+"""What the stage ``roofline`` writes."""
 PAPER_COLUMNS = ("id", "value", "unit", "what", "source", "section", "note")
 ROBUSTNESS_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "variance_shares": (
@@ -98,6 +106,8 @@ class Sources:
     robustness: Path
     provenance: Path
     paper: Path
+    projection: Path
+    hardware: Path
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,10 @@ class Study:
     """The tables of format robustness by name; empty where no cell was asked in every format."""
     provenance: Mapping[str, Any]
     paper: pd.DataFrame
+    projection: pd.DataFrame
+    """What published figures of a Raspberry Pi allow each build."""
+    hardware: pd.DataFrame
+    """Those figures, each with its source."""
 
     @property
     def several_models(self) -> bool:
@@ -234,6 +248,8 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
         },
         provenance=read_json(sources.provenance),
         paper=read_table(sources.paper, PAPER_COLUMNS),
+        projection=read_table(sources.projection, PROJECTION_COLUMNS),
+        hardware=read_hardware(sources.hardware),
     )
 
 

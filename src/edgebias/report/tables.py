@@ -309,27 +309,26 @@ def reduction_table(study: Study) -> Table | None:
 
 
 def cost_table(study: Study) -> Table:
-    """Cost of each cell: sums over suites of times and counts, means averaged, the largest peak of memory."""
+    """Speed of each cell: sums over suites of times and counts, means averaged; prompts alone by their median."""
     listed = []
-    for cell in study.cells:
-        table = study.costs
-        rows = table[
-            (table["environment"] == cell.environment)
-            & (table["model"] == cell.model)
-            & (table["variant"] == cell.variant)
-        ]
+    for cell, rows in _costs(study):
+        answers, seconds = _answers_and_seconds(rows)
         tokens = _sum(rows, "prompt_tokens") + _sum(rows, "scored_tokens") + _sum(rows, "generated_tokens")
         busy = _sum(rows, "backend_seconds")
         listed.append(
             (
                 study.label(cell),
                 str(rows["backend"].iloc[0]) if "backend" in rows else ABSENT,
-                number(sum(_sum(rows, column) for column in rows.columns if column.startswith("answers."))),
-                number(sum(_sum(rows, column) for column in rows.columns if column.startswith("seconds."))),
+                number(answers),
+                number(seconds),
+                number(_ratio(answers, seconds)),
                 number(_mean(rows, "ms_per_answer.likelihood.mean")),
                 number(_mean(rows, "ms_per_answer.letter.mean")),
-                number(tokens / busy if busy > 0 else math.nan),
-                number(float(rows["peak_memory_mb"].max()) if "peak_memory_mb" in rows else math.nan),
+                number(_ratio(tokens, busy)),
+                number(1000 * _median(rows, "alone.first_token_seconds")),
+                number(_median(rows, "alone.prompt_tokens")),
+                number(_median(rows, "alone.prompt_tokens_per_second")),
+                number(_median(rows, "alone.generated_tokens_per_second")),
             )
         )
     heads = (
@@ -337,13 +336,81 @@ def cost_table(study: Study) -> Table:
         "Backend",
         "Answers",
         "Seconds",
+        "Answers/s",
         "ms per likelihood answer",
         "ms per letter answer",
-        "Tokens per second",
-        "Peak memory (MB)",
+        "Tokens/s",
+        "Alone: ms to first token",
+        "Alone: prompt tokens",
+        "Alone: prompt tokens/s",
+        "Alone: generated tokens/s",
     )
-    caption = "Cost of each cell (means within a suite, averaged over suites)"
+    caption = (
+        "Speed of each cell (means within a suite, averaged over suites; a prompt alone by its median over suites)"
+    )
     return Table(caption, heads, tuple(listed), frozenset(range(2, len(heads))))
+
+
+def resource_table(study: Study) -> Table:
+    """Memory, processor time and energy of each cell beside its limits; the largest peak over suites."""
+    listed = []
+    for cell, rows in _costs(study):
+        answers, _ = _answers_and_seconds(rows)
+        environment = study.environments.get(cell.environment, {})
+        joules = _sum(rows, "energy.joules")
+        busy = _sum(rows, "processor_seconds") if "processor_seconds" in rows else math.nan
+        listed.append(
+            (
+                study.label(cell),
+                number(environment.get("threads")),
+                number(_largest(rows, "peak_memory_mb")),
+                _memory_limit(environment),
+                number(1000 * _ratio(busy, answers)),
+                number(_ratio(joules, answers)) if joules > 0 else _first(rows, "energy.reason") or "not exposed",
+            )
+        )
+    heads = (
+        "Cell",
+        "Threads",
+        "Peak memory (MB)",
+        "Memory limit (MB)",
+        "Processor ms per answer",
+        "Energy per answer (J)",
+    )
+    caption = "Memory, processor time and energy of each cell; a server that a cell started is counted in"
+    return Table(caption, heads, tuple(listed), frozenset({1, 2, 4}))
+
+
+def _costs(study: Study) -> list[tuple[Cell, pd.DataFrame]]:
+    """The cost rows of each cell, one a suite."""
+    table = study.costs
+    return [
+        (
+            cell,
+            table[
+                (table["environment"] == cell.environment)
+                & (table["model"] == cell.model)
+                & (table["variant"] == cell.variant)
+            ],
+        )
+        for cell in study.cells
+    ]
+
+
+def _answers_and_seconds(rows: pd.DataFrame) -> tuple[float, float]:
+    answers, seconds = (
+        sum(_sum(rows, column) for column in rows.columns if column.startswith(prefix))
+        for prefix in ("answers.", "seconds.")
+    )
+    return answers, seconds
+
+
+def _memory_limit(environment: Mapping[str, Any]) -> str:
+    """The limit with whether the operating system enforces it, which it does for llama.cpp's process alone."""
+    limit = environment.get("memory_mb")
+    if limit is None:
+        return "none"
+    return f"{number(limit)}, {'enforced' if environment.get('backend') == 'llama' else 'not enforced'}"
 
 
 def not_asked(study: Study) -> tuple[str, ...]:
@@ -362,6 +429,24 @@ def _sum(rows: pd.DataFrame, column: str) -> float:
 
 def _mean(rows: pd.DataFrame, column: str) -> float:
     return float(pd.to_numeric(rows[column]).mean()) if column in rows.columns else math.nan
+
+
+def _median(rows: pd.DataFrame, column: str) -> float:
+    return float(pd.to_numeric(rows[column]).median()) if column in rows.columns else math.nan
+
+
+def _largest(rows: pd.DataFrame, column: str) -> float:
+    return float(pd.to_numeric(rows[column]).max()) if column in rows.columns else math.nan
+
+
+def _first(rows: pd.DataFrame, column: str) -> str:
+    """The first text of a column, or none."""
+    texts = [str(value) for value in rows[column].dropna() if str(value)] if column in rows.columns else []
+    return texts[0] if texts else ""
+
+
+def _ratio(amount: float, whole: float) -> float:
+    return amount / whole if whole > 0 else math.nan
 
 
 def mitigation_cost_table(study: Study) -> Table | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tqdm import tqdm
-
 from edgebias.backends.base import Backend, OptionRequest
 from edgebias.errors import InputError
 from edgebias.infer.answer import letters_in_item_order
@@ -52,8 +50,7 @@ def ask(backend: Backend, design: Sequence[Asked], seed: int) -> Iterator[dict[s
         key=lambda pair: (pair[0].template, pair[0].item.item_id, pair[0].unknown_wording, pair[0].item.permutation)
     )
     requests = [OptionRequest(wording.prompt, wording.continuations) for _, wording in worded]
-    scored = tqdm(backend.score(requests), FORMAT, len(requests), unit="answer", mininterval=5, disable=None)
-    for (entry, wording), scores in zip(worded, scored, strict=True):
+    for (entry, wording), scores in zip(worded, backend.score(requests), strict=True):
         logprobs, n_tokens = letters_in_item_order(entry.item, scores)
         best = max(range(len(logprobs)), key=lambda place: (logprobs[place], -place))
         row = response(

@@ -39,9 +39,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from edgebias.files import write_json
     from edgebias.infer.cell import open_cell, read_cell
-    from edgebias.infer.cost import Stopwatch, cost_record
+    from edgebias.infer.cost import cost_record, new_stopwatch
     from edgebias.infer.items import read_items
     from edgebias.infer.responses import ROUND, response_table, write_responses
+    from edgebias.journal.job import journaled, open_journal
     from edgebias.rounds import conversation, independent
     from edgebias.rounds.settings import read_round_settings
     from edgebias.settings import parse_settings
@@ -60,32 +61,43 @@ def main(argv: Sequence[str] | None = None) -> None:
         max_new_tokens=cell.answer.max_new_tokens,
         seed=cell.answer.seed,
     )
-    stopwatch = Stopwatch()
     skipped: dict[str, str] = {}
     drawn: list[dict[str, object]] = []
     letter_mass = None
-    with open_cell(cell, options.weights) as backend:
-        from edgebias.backends.memory_limit import peak_memory_mb
+    journal_of = open_journal(
+        "edgebias.rounds",
+        settings,
+        cell.environment,
+        files=[options.items],
+        weights=options.weights,
+        outputs=[options.responses, options.cost],
+    )
+    with journal_of as journal:
+        stopwatch = new_stopwatch(journal)
+        with open_cell(cell, options.weights) as loaded:
+            from edgebias.backends.memory_limit import peak_memory_mb
 
-        if backend.scores_options:
-            drawn, letter_mass = independent.independent_rounds(
-                backend, items, rounds.independent, rounds.temperature, cell.answer.seed, stopwatch
+            backend = journaled(loaded, journal)
+            if backend.scores_options:
+                drawn, letter_mass = independent.independent_rounds(
+                    backend, items, rounds.independent, rounds.temperature, cell.answer.seed, stopwatch
+                )
+            else:
+                skipped[independent.MODE] = f"backend {backend.name!r} gives no log-probabilities to draw from"
+                print(f"rounds: {independent.MODE} is skipped: {skipped[independent.MODE]}", file=sys.stderr)
+            held, dropped = conversation.conversation_rounds(backend, items, plan, stopwatch, journal)
+            cost = cost_record(
+                backend,
+                stopwatch,
+                environment=cell.environment,
+                weights=options.weights,
+                skipped=skipped,
+                peak_memory_mb=peak_memory_mb(),
+                journal=journal,
             )
-        else:
-            skipped[independent.MODE] = f"backend {backend.name!r} gives no log-probabilities to draw from"
-            print(f"rounds: {independent.MODE} is skipped: {skipped[independent.MODE]}", file=sys.stderr)
-        held, dropped = conversation.conversation_rounds(backend, items, plan, stopwatch)
-        cost = cost_record(
-            backend,
-            stopwatch,
-            environment=cell.environment,
-            weights=options.weights,
-            skipped=skipped,
-            peak_memory_mb=peak_memory_mb(),
-        )
-    cost |= {"letter_mass": letter_mass, "exchanges_dropped_for_context": dropped}
-    write_responses(response_table([*drawn, *held], ROUND), options.responses)
-    write_json(cost, options.cost)
+        cost |= {"letter_mass": letter_mass, "exchanges_dropped_for_context": dropped}
+        write_responses(response_table([*drawn, *held], ROUND), options.responses)
+        write_json(cost, options.cost)
 
 
 if __name__ == "__main__":

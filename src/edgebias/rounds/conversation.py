@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from edgebias.backends.base import Backend, ContextError, GenerationRequest, GenerationSettings, Message, Prompt
 from edgebias.infer.answer import LETTER
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.items import Item
 from edgebias.infer.outcome import read_text
+from edgebias.infer.progress import Progress
 from edgebias.infer.responses import response
 from edgebias.infer.wording import letter_rule, lettered_question
+from edgebias.journal.file import Journal
 
 MODE = "conversation"
 
@@ -79,30 +81,32 @@ def conversation_prompt(history: Sequence[Exchange], question: str, n_options: i
 
 
 def conversation_rounds(
-    backend: Backend, items: Sequence[Item], plan: ConversationPlan, stopwatch: Stopwatch
+    backend: Backend,
+    items: Sequence[Item],
+    plan: ConversationPlan,
+    stopwatch: Stopwatch,
+    journal: Journal | None = None,
 ) -> tuple[list[dict[str, object]], int]:
     """Hold all conversations of ``plan``; replies are sampled and stay in the history as the model wrote them.
 
     A round sees the last ``plan.window`` exchanges, fewer where they do not fit in the context. A reply has at most
     `MOST_REPLY_TOKENS` tokens. Conversations are held one after another: a local backend keeps what it has read, so
-    that a round costs its new tokens only.
+    that a round costs its new tokens only. It forgets between conversations, so that one that is in ``journal`` can be
+    taken from there whole; one that was broken off is held again.
 
     Returns:
         The rows, and how many times an exchange within the window had to be dropped for lack of context.
     """
     rows: list[dict[str, object]] = []
     dropped = 0
-    most = min(plan.max_new_tokens, MOST_REPLY_TOKENS)
-    settings = GenerationSettings(max_new_tokens=most, temperature=plan.temperature)
-    with tqdm(total=plan.conversations * plan.rounds, desc="rounds", unit="round", mininterval=5, disable=None) as bar:
+    total = plan.conversations * plan.rounds
+    with Progress("rounds", total, "rounds", stopwatch.clock) as progress:
         for conversation in range(plan.conversations):
-            history: deque[Exchange] = deque(maxlen=plan.window)
-            for number, item in enumerate(asked_items(items, plan, conversation), start=1):
-                seed = sampling_seed(plan.seed, conversation, number)
-                with stopwatch.timing(MODE):
-                    text, lost = _reply(backend, history, item, seed, settings)
+            asked = asked_items(items, plan, conversation)
+            with stopwatch.timing(MODE, len(asked)):
+                replies = _replies(backend, asked, plan, conversation, progress, journal)
+            for number, (item, (text, lost)) in enumerate(zip(asked, replies, strict=True), start=1):
                 dropped += lost
-                history.append(Exchange(lettered_question(item), text.strip()))
                 reading = read_text(text, item.options, item.roles, item.permutation)
                 row = response(
                     item_id=item.item_id,
@@ -110,14 +114,40 @@ def conversation_rounds(
                     permutation=item.permutation,
                     template=TEMPLATE,
                     round_number=number,
-                    seed=seed,
+                    seed=sampling_seed(plan.seed, conversation, number),
                     text=text,
                     choice=reading.choice,
                     outcome=reading.outcome,
                 )
                 rows.append({**row, "mode": MODE, "conversation": conversation})
-                bar.update()
     return rows, dropped
+
+
+def _replies(
+    backend: Backend,
+    asked: Sequence[Item],
+    plan: ConversationPlan,
+    conversation: int,
+    progress: Progress,
+    journal: Journal | None,
+) -> list[tuple[str, int]]:
+    """The reply of each round of one conversation, and how many exchanges were dropped for it."""
+    key = f"{MODE}-{conversation}"
+    for kept in journal.recall(key) if journal is not None else ():
+        progress.advance(len(kept))
+        return [(text, lost) for text, lost in kept]
+    started = time.perf_counter()
+    settings = GenerationSettings(min(plan.max_new_tokens, MOST_REPLY_TOKENS), plan.temperature)
+    history: deque[Exchange] = deque(maxlen=plan.window)
+    replies: list[tuple[str, int]] = []
+    backend.forget()
+    for number, item in enumerate(asked, start=1):
+        replies.append(_reply(backend, history, item, sampling_seed(plan.seed, conversation, number), settings))
+        history.append(Exchange(lettered_question(item), replies[-1][0].strip()))
+        progress.advance()
+    if journal is not None:
+        journal.keep(key, time.perf_counter() - started, replies, count=len(replies))
+    return replies
 
 
 def _reply(

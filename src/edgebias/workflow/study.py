@@ -39,6 +39,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "fit_feedback_loop": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
     "mitigate": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
     "provenance": (),
+    "roofline": (),
     "report": ("study", "models", "environments"),
 }
 """Dotted keys of ``params.yaml`` that each rule depends on; nothing else reaches the rule's command."""

@@ -28,8 +28,11 @@ from edgebias.infer.shared_tokens import shared_logprobs
 
 START = "<|endoftext|>"
 LONG = "the quick brown fox asks whether the lazy dog is at home, and at 12 o'clock it is. "
-PACKING = 3e-4
-"""Nats of a sum over up to 35 tokens: weights are 32-bit, but llama.cpp keeps keys and values in 16."""
+COMPANY = {"llama": 0.0, "torch": 3e-4}
+"""Nats by which other requests of a pack may move a sum: none in llama.cpp."""
+
+VALUES = 0.1
+"""Nats of a sum over up to 35 tokens between the backends: llama.cpp keeps values as BF16, with 8 bits of mantissa."""
 
 REQUESTS = [
     OptionRequest(Prompt(text=LONG * 2 + "Who?"), (" the fox", " the dog", " a man that nobody named", " x")),
@@ -68,7 +71,7 @@ def test_a_score_is_the_sum_of_its_tokens(llama: LlamaBackend) -> None:
     request = OptionRequest(Prompt(text="Who? "), ("John", "Joe", "Xy"))
     together = next(llama.score([request]))
     assert together.n_tokens == (4, 3, 2)
-    np.testing.assert_allclose(together.logprobs, _one_token_at_a_time(llama, request), atol=1e-3)
+    assert list(together.logprobs) == _one_token_at_a_time(llama, request)
 
 
 def test_first_tokens_are_a_distribution(llama: LlamaBackend) -> None:
@@ -82,7 +85,7 @@ def test_first_tokens_are_a_distribution(llama: LlamaBackend) -> None:
 def test_both_backends_agree_on_tokens_and_scores(llama: LlamaBackend, torch: TorchBackend) -> None:
     for request, ours, theirs in zip(REQUESTS, llama.score(REQUESTS), torch.score(REQUESTS), strict=True):
         assert ours.n_tokens == theirs.n_tokens, request
-        np.testing.assert_allclose(ours.logprobs, theirs.logprobs, atol=0.02)
+        np.testing.assert_allclose(ours.logprobs, theirs.logprobs, atol=VALUES)
 
 
 def test_both_backends_tell_the_tokens_behind_a_sum(llama: LlamaBackend, torch: TorchBackend) -> None:
@@ -94,7 +97,7 @@ def test_both_backends_tell_the_tokens_behind_a_sum(llama: LlamaBackend, torch: 
             assert tuple(map(len, scores.token_logprobs)) == scores.n_tokens
             assert tuple(sum(values) for values in scores.token_logprobs) == scores.logprobs
         for left, right in zip(ours.token_logprobs, theirs.token_logprobs, strict=True):
-            np.testing.assert_allclose(left, right, atol=0.02)
+            np.testing.assert_allclose(left, right, atol=VALUES)
 
 
 def test_a_token_is_scored_given_what_stands_to_its_left(llama: LlamaBackend) -> None:
@@ -119,7 +122,7 @@ def test_company_in_a_pack_does_not_matter(name: str, request: pytest.FixtureReq
         for place, scores in enumerate(packed):
             expected = alone[order[place % 4]]
             assert scores.n_tokens == expected.n_tokens
-            np.testing.assert_allclose(scores.logprobs, expected.logprobs, atol=1e-4 if name == "torch" else PACKING)
+            np.testing.assert_allclose(scores.logprobs, expected.logprobs, atol=COMPANY[name])
 
 
 @pytest.mark.parametrize("name", ["llama", "torch"])
@@ -151,7 +154,7 @@ def test_options_scored_while_writing_are_those_of_score(name: str, request: pyt
     for generation, scores in zip(written, expected, strict=True):
         assert generation.scores is not None
         assert generation.scores.n_tokens == scores.n_tokens
-        np.testing.assert_allclose(generation.scores.logprobs, scores.logprobs, atol=PACKING)
+        np.testing.assert_allclose(generation.scores.logprobs, scores.logprobs, atol=COMPANY[name])
     assert next(backend.generate([GenerationRequest(Prompt(text="Who?"))], settings)).scores is None
 
 
@@ -169,19 +172,6 @@ def test_a_conversation_costs_its_new_tokens(name: str, tiny: Any, request: pyte
         for turn in turns:
             next(backend.generate([GenerationRequest(turn)], settings))
         assert int(backend.usage().notes["reused_prompt_tokens"]) - reused > len(LONG) * 2
-
-
-@pytest.mark.model
-def test_company_in_a_pack_hardly_moves_a_real_score(real_gguf: Path) -> None:
-    requests = [
-        OptionRequest(Prompt(text=f"{LONG}The {name} is"), (" late.", " a friend of mine.", " not at home"))
-        for name in ("fox", "dog", "man", "woman", "nurse", "pilot")
-    ]
-    with LlamaBackend(real_gguf, threads=1, context=1024, start_token=START) as backend:
-        packed = list(backend.score(requests))
-        assert packed == list(backend.score(requests))
-        for together, each in zip(packed, requests, strict=True):
-            np.testing.assert_allclose(together.logprobs, next(backend.score([each])).logprobs, atol=0.1)
 
 
 @pytest.mark.model

@@ -69,6 +69,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Vendor
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    counted = False
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -77,6 +78,7 @@ class Handler(BaseHTTPRequestHandler):
             vendor.asked.append(body)
             vendor.tries[content] += 1
             vendor.under_way += 1
+            self.counted = True
             vendor.most_under_way = max(vendor.most_under_way, vendor.under_way)
             fault = vendor.fault(content, vendor.tries[content])
             if fault:
@@ -85,8 +87,13 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(vendor.delay)
             self.fail(fault) if fault else self.answer(content)
         finally:
-            with vendor.lock:
-                vendor.under_way -= 1
+            self.leave()
+
+    def leave(self) -> None:
+        """Count this try as under way no longer: before its client can know that it is over and send the next."""
+        with self.server.lock:
+            self.server.under_way -= self.counted
+            self.counted = False
 
     def answer(self, content: str) -> None:
         with self.server.lock:
@@ -110,12 +117,15 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case "hang" | "drop":
                 if fault == "hang":
-                    self.server.over.wait(20)
+                    self.server.over.wait(1)
+                    self.leave()  # the client gives up soon
+                    self.server.over.wait(19)
                 self.close_connection = True
             case status:
                 self.send(int(status), b'{"error": {"message": "broken"}}')
 
     def send(self, status: int, data: bytes, headers: dict[str, str] | None = None, missing: int = 0) -> None:
+        self.leave()
         self.send_response(status)
         for name, value in {
             "Content-Type": "application/json",
@@ -375,6 +385,56 @@ def test_equal_requests_are_paid_once_but_not_draws_with_other_seeds(
     assert "seed" not in vendor.asked[0]
 
 
+def test_two_processes_that_ask_the_same_at_once_pay_once_even_if_one_is_killed(
+    vendor: Vendor, environment: dict[str, Any]
+) -> None:
+    n, program = (
+        12,
+        (
+            "import json, sys; from edgebias.backends.base import *; from edgebias.backends.open import open_backend\n"
+            "environment, n = json.loads(sys.argv[1]), int(sys.argv[2])\n"
+            "ask = [GenerationRequest(Prompt(messages=(Message('user', f'q{i}'),))) for i in range(n)]\n"
+            "with open_backend(environment, {'endpoint_model': 'm-1'}, None) as backend:\n"
+            "    print('ready', flush=True); sys.stdin.readline()\n"
+            "    print([answer.text for answer in backend.generate(ask, GenerationSettings(max_new_tokens=8))])\n"
+        ),
+    )
+
+    def process() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", program, json.dumps(environment), str(n)]
+        started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert started.stdout is not None
+        assert started.stdout.readline() == "ready\n"
+        return started
+
+    def go(started: subprocess.Popen[str]) -> None:
+        assert started.stdin is not None
+        started.stdin.write("\n")
+        started.stdin.flush()
+
+    vendor.delay = 0.2
+    both = [process(), process()]
+    for started in both:
+        go(started)
+    first, second = [started.communicate(timeout=60)[0] for started in both]
+    assert first == second
+    assert Counter(vendor.whole.values()) == {1: n}
+
+    Path(environment["store"]).unlink()
+    vendor.tries.clear()
+    vendor.delay = 1.0
+    killed, other = process(), process()
+    with killed, other:
+        go(killed)
+        while not vendor.tries:
+            time.sleep(0.01)
+        vendor.delay = 0.0
+        go(other)
+        killed.kill()
+        assert other.communicate(timeout=60)[0] == first
+    assert max(vendor.tries.values()) <= 2  # asked by the one that was killed, and again
+
+
 def test_answers_come_in_the_order_of_requests_and_a_consumer_may_leave(
     vendor: Vendor, environment: dict[str, Any]
 ) -> None:
@@ -425,6 +485,25 @@ def test_log_probabilities_are_asked_for_only_where_they_are_wanted_and_options_
     ask(environment, [question("q", options=("A", "B"))])
     ask(environment | {"logprobs": True}, [question("q"), question("q", options=("yes", "no"))])
     assert not any("logprobs" in body for body in vendor.asked)
+
+
+def test_the_limit_on_length_has_the_name_that_the_endpoint_wants_and_bounds_the_budget(
+    vendor: Vendor, environment: dict[str, Any]
+) -> None:
+    renamed = environment | {"max_tokens_field": "max_completion_tokens", "budget": {"generated_tokens": 11}}
+    ask(renamed, [question("q")])  # 8 reserved, 4 paid
+    assert vendor.asked[0]["max_completion_tokens"] == 8
+    assert "max_tokens" not in vendor.asked[0]
+    with pytest.raises(InputError, match=r"budget\.generated_tokens"):
+        ask(renamed, [question("another")])  # 4 paid and 8 reserved are more than 11
+    assert len(vendor.asked) == 1
+
+
+def test_extra_fields_are_sent_and_make_another_request(vendor: Vendor, environment: dict[str, Any]) -> None:
+    for extra in ({}, {"top_k": 0, "min_p": 0.0}, {"top_k": 0, "min_p": 0.0}):
+        ask(environment | {"extra": extra}, [question("q")])
+    assert [body.get("top_k") for body in vendor.asked] == [None, 0]  # the third is in the store
+    assert vendor.asked[1]["min_p"] == 0.0
 
 
 def test_a_wait_that_the_endpoint_asks_for_is_kept(vendor: Vendor, environment: dict[str, Any]) -> None:
@@ -480,9 +559,18 @@ def test_an_endpoint_that_repeats_the_key_does_not_bring_it_into_the_store(
         ({"concurrency": 0}, "concurrency: a whole number of at least 1"),
         ({"max_retries": "4"}, "max_retries: a whole number"),
         ({"timeout_s": 0}, "timeout_s: a number of seconds"),
+        (
+            {"budget": {"generated_tokens": 9}, "max_tokens_field": "max_completion_tokens"}
+            | {"omit": ["max_completion_tokens"]},
+            "omit: .* max_completion_tokens",
+        ),
         ({"logprobs": "yes"}, "logprobs: true or false"),
+        ({"max_tokens_field": "length"}, "max_tokens_field: one of max_tokens, max_completion_tokens"),
+        ({"extra": {"n": 2}}, "extra: n is set by the study itself"),
+        ({"extra": ["top_k"]}, "extra: request fields by name"),
         ({"store": "/proc/nowhere/x.sqlite"}, "store: /proc/nowhere/x.sqlite cannot be opened"),
         ({"endpoint": "loopback"}, "store: endpoint loopback"),
+        ({"endpoint": "loopback", "store": None, "extra": {"top_k": 1}}, "extra: endpoint loopback"),
     ],
 )
 def test_a_bad_setting_is_one_line(environment: dict[str, Any], change: dict[str, Any], words: str) -> None:

@@ -45,17 +45,19 @@ class Responder:
         self.favourite = favourite
         self.shown: list[Prompt] = []
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         if not self.scores_options:
             raise InputError("responder: no scores")
-        for request in requests:
+        for request in requests[skip:]:
             self.shown.append(request.prompt)
             wanted = {f" {self.favourite}", self.favourite, self._letter(request.prompt)}
             logprobs = tuple(-0.123456789 if option in wanted else -5.0 for option in request.options)
             yield OptionScores(logprobs, tuple(1 for _ in request.options))
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
-        for request in requests:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
+        for request in requests[skip:]:
             assert settings.temperature == 0.0
             self.shown.append(request.prompt)
             letter = self._letter(request.prompt)
@@ -67,6 +69,9 @@ class Responder:
         text = prompt.messages[-1].content if prompt.messages else ""
         match = re.search(rf"^([A-Z])\) {re.escape(self.favourite)}$", text, re.MULTILINE)
         return match[1] if match else ""
+
+    def forget(self) -> None:
+        return None
 
     def usage(self) -> Usage:
         return Usage(prompt_tokens=100, generated_tokens=10, scored_tokens=90, seconds=2.0, notes={"library": "none"})
@@ -132,13 +137,15 @@ def test_each_format_is_one_call() -> None:
     calls: list[int] = []
 
     class Counting(Responder):
-        def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+        def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
             calls.append(len(requests))
-            return super().score(requests)
+            return super().score(requests, skip=skip)
 
-        def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+        def generate(
+            self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+        ) -> Iterator[Generation]:
             calls.append(len(requests))
-            return super().generate(requests, settings)
+            return super().generate(requests, settings, skip=skip)
 
     answer_items(Counting("the pilot"), [make_item(n) for n in range(5)], ["likelihood", "letter"], SETTINGS)
     assert calls == [5, 5]
@@ -226,9 +233,11 @@ class Writer(Responder):
         self.text = text
         self.lengths: list[int] = []
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         self.lengths.append(settings.max_new_tokens)
-        for request in requests:
+        for request in requests[skip:]:
             assert request.options == ()
             yield Generation(self.text, 3)
 
@@ -349,6 +358,9 @@ def test_the_stage_writes_the_same_bytes_twice_and_no_latencies(responder: Respo
     assert record["peak_memory_mb"] == 12.0
     assert record["threads"] == 1
     assert record["skipped"] == {}
+    assert record["processor_seconds"] >= 0
+    assert record["alone"]["first_token_seconds"] > 0
+    assert (record["energy"]["joules"] is None) == bool(record["energy"]["reason"])
 
 
 def test_a_skipped_format_is_said(responder: Responder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,15 +32,20 @@ class Writer:
         self.scores_options = scores_options
         self.settings: list[GenerationSettings] = []
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         raise AssertionError("an open suite has no options to score")
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
         self.settings.append(settings)
-        for request in requests:
+        for request in requests[skip:]:
             assert not request.prompt.messages
             assert not request.options
             yield Generation(f" {request.prompt.text}|{request.seed}", 5)
+
+    def forget(self) -> None:
+        return None
 
     def usage(self) -> Usage:
         return Usage()

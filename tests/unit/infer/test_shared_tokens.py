@@ -87,8 +87,8 @@ class Scorer:
     def __init__(self, *, tells_tokens: bool) -> None:
         self.tells_tokens = tells_tokens
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
-        for request in requests:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
+        for request in requests[skip:]:
             words = [option.split() for option in request.options]
             numbers = {word: place for place, word in enumerate(sorted({word for each in words for word in each}))}
             values = tuple(tuple(-1.0 - place for place in range(len(each))) for each in words)

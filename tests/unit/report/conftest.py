@@ -12,9 +12,13 @@ import pandas as pd
 import pytest
 
 from edgebias.cell import Cell
+from edgebias.roofline.build import Build
+from edgebias.roofline.hardware import boards, read_hardware
+from edgebias.roofline.project import projection
 from edgebias.score_robustness import tables
 from edgebias.score_robustness.crossed import Crossed
 
+HARDWARE = Path(__file__).parents[3] / "data/hardware/raspberry_pi.csv"
 MODEL = "tiny"
 SUITES = ["bbq", "stereoset", "crows_pairs", "winobias", "forced_choice"]
 EDGE_VARIANTS = ["full", "q8_0", "q4_0", "magnitude50", "wanda50", "wanda50_q8_0"]
@@ -198,7 +202,19 @@ def write_study(root: Path) -> list[str]:
                     "generated_tokens": 192,
                     "backend_seconds": 60.5,
                     "tokens_per_second": 216.4,
+                    "processor_seconds": 48.0,
+                    "energy": {"joules": None, "source": "", "reason": "this machine exposes no energy counter"}
+                    if environment == "edge"
+                    else {"joules": 96.0, "source": "powercap/intel-rapl:0/energy_uj", "reason": ""},
                     "peak_memory_mb": 431.2 + position,
+                    "alone": {
+                        "prompts": 3,
+                        "prompt_tokens": 131,
+                        "first_token_seconds": 0.7,
+                        "prompt_tokens_per_second": 187.1,
+                        "generated_tokens_per_second": 41.3,
+                        "reason": "",
+                    },
                     "skipped": {"likelihood": "a chat endpoint returns no log-probabilities"}
                     if environment == "cloud"
                     else {},
@@ -356,6 +372,11 @@ def write_study(root: Path) -> list[str]:
         ],
         root / "paper.csv",
     )
+    builds = [
+        Build(MODEL, variant, "f16" if bits == 16 else "int8", 134_000_000, 106_000_000, int(134e6 * bits / 8), 23040)
+        for variant, bits in zip(EDGE_VARIANTS, [16.0, 8.5, 4.52, 16.0, 16.0, 8.5], strict=True)
+    ]
+    _csv(projection(builds, boards(read_hardware(HARDWARE))).to_dict("records"), root / "roofline/projection.csv")
     settings = {
         "study": {
             "title": "An invented study",
@@ -403,6 +424,8 @@ def write_study(root: Path) -> list[str]:
         "--robustness-folder", str(root / "robustness"),
         "--provenance", str(root / "provenance.json"),
         "--paper", str(root / "paper.csv"),
+        "--projection", str(root / "roofline/projection.csv"),
+        "--hardware", str(HARDWARE),
         "--output", str(root / "report/index.html"),
         "--metrics", str(root / "report/metrics.json"),
         "--figures-folder", str(root / "report/figures"),

@@ -53,8 +53,8 @@ class Reader:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
-        for request in requests:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
+        for request in requests[skip:]:
             prompt = request.prompt.text or request.prompt.messages[0].content
             before = prompt[: prompt.index(self.text)].rstrip()
             mark = before.split()[-1].strip("()").lower()

@@ -46,13 +46,15 @@ class Speaker:
         self.prompts: list[Prompt] = []
         self.seeds: list[int] = []
 
-    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
-        for _ in requests:
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
+        for _ in requests[skip:]:
             self.scored += 1
             yield OptionScores(self.logprobs, (1, 1))
 
-    def generate(self, requests: Sequence[GenerationRequest], settings: GenerationSettings) -> Iterator[Generation]:
-        for request in requests:
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
+        for request in requests[skip:]:
             assert settings.temperature == PLAN.temperature
             assert settings.max_new_tokens == 2  # of the 8 that the plan allows
             if len(request.prompt.messages) > self.room:
@@ -60,6 +62,9 @@ class Speaker:
             self.prompts.append(request.prompt)
             self.seeds.append(request.seed)
             yield Generation(f" A) number {len(self.prompts)}\n", 3)
+
+    def forget(self) -> None:
+        return None
 
     def usage(self) -> Usage:
         return Usage()

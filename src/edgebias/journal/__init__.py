@@ -1,0 +1,1 @@
+"""Answers on disk as they come, so that a job that was killed goes on where it stopped."""

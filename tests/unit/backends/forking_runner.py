@@ -1,0 +1,45 @@
+"""Runs stages in forks of itself, so that a process that is killed costs no seconds of importing.
+
+A line on standard input is ``[module, arguments]``; the answers are the process id, then how it ended.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import sys
+
+import transformers.models.llama.modeling_llama  # noqa: F401
+
+import edgebias.backends.llama
+import edgebias.backends.transformers_torch
+import edgebias.infer.answer
+import edgebias.infer.responses
+import edgebias.journal.job
+import edgebias.robustness.ask
+import edgebias.rounds.conversation  # noqa: F401
+from edgebias.errors import run_stage
+from edgebias.workflow.closure import code_of
+
+for module in ("infer", "rounds"):
+    code_of(f"edgebias.{module}")  # remembers what it has parsed
+
+for line in sys.stdin:
+    module, arguments, log, limit = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        if limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        try:
+            run_stage(importlib.import_module(f"edgebias.{module}.__main__").main, arguments)
+        except SystemExit as error:
+            os._exit(int(error.code or 0))
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

@@ -1,0 +1,232 @@
+"""Jobs that are killed again and again: what they write in the end is what they would have written undisturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.fault
+
+N_ITEMS = 60
+CONTEXT = 512
+
+
+class Runner:
+    """Starts jobs in forks of one process that has imported everything."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("forking_runner.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, job: Job, limit: int = 0) -> int:
+        """The process id of a job that runs from now on; ``limit`` is the largest file that it may write (bytes)."""
+        self._input.write(json.dumps([job.module, job.arguments, str(job.log), limit]) + "\n")
+        self._input.flush()
+        return int(self._output.readline())
+
+    def wait(self) -> int:
+        """How the job ended: its exit status, or minus the signal that killed it."""
+        return int(self._output.readline())
+
+    def close(self) -> None:
+        self._input.close()
+        self._process.wait(30)
+
+    @property
+    def _input(self) -> IO[str]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    @property
+    def _output(self) -> IO[str]:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+
+class Job:
+    """A stage with its arguments and files."""
+
+    def __init__(self, folder: Path, module: str, arguments: list[str]) -> None:
+        folder.mkdir()
+        self.module = module
+        self.responses, self.cost, self.log = folder / "table.parquet", folder / "cost.json", folder / "log"
+        self.journal = folder / "table.parquet.journal"
+        self.arguments = [*arguments, "--responses", str(self.responses), "--cost", str(self.cost)]
+
+    def record(self) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(self.cost.read_text())
+        return record
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Runner]:
+    found = Runner()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [
+        {
+            "item_id": f"i{number:03}",
+            "suite": "forced_choice",
+            "category": "c",
+            "cluster": f"{number}",
+            "condition": "binary" if number % 2 else "ambiguous",
+            "context": f"Story {number}.",
+            "question": "Who?",
+            "options": ["The man", "The woman"] if number % 2 else ["The man", "The woman", "Unknown"],
+            "roles": ["stereotype", "anti_stereotype", "unknown"][: 2 if number % 2 else 3],
+            "permutation": [1, 0] if number % 2 else [0, 2, 1],
+            "label": 2,
+        }
+        for number in range(N_ITEMS)
+    ]
+    path = tmp_path_factory.mktemp("items") / "items.parquet"
+    pd.DataFrame(rows).to_parquet(path)
+    return path
+
+
+def infer_arguments(items: Path, backend: str, weights: Path) -> list[str]:
+    settings = {
+        "seed": 1,
+        "infer": {
+            "formats": {"forced_choice": ["likelihood", "letter", "option_text"]},
+            "max_new_tokens": 8,
+            "max_new_tokens_text": 12,
+        },
+        "models.m": {},
+        "environments.e": {"backend": backend, "threads": 1, "context": CONTEXT},
+    }
+    arguments = ["--settings", json.dumps(settings), "--suite", "forced_choice", "--items", str(items)]
+    return [*arguments, "--weights", str(weights)]
+
+
+def rounds_arguments(items: Path, backend: str, weights: Path) -> list[str]:
+    settings = {
+        "seed": 1,
+        "infer": {"formats": {}, "max_new_tokens": 8},
+        "rounds": {"independent": 60, "conversation": 12, "conversations": 12, "window": 4, "temperature": 1.0},
+        "models.m": {},
+        "environments.e": {"backend": backend, "threads": 1, "context": CONTEXT},
+    }
+    return ["--settings", json.dumps(settings), "--items", str(items), "--weights", str(weights)]
+
+
+def size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def kill_until_done(runner: Runner, job: Job, n_kills: int, seconds: float, chance: random.Random) -> int:
+    """Kill ``job`` up to ``n_kills`` times, each a random time of up to ``seconds`` after it opened its journal.
+
+    Then let it finish. Return the number of kills.
+    """
+    for kill in range(n_kills):
+        before = size(job.journal)
+        process = runner.start(job)
+        deadline = time.monotonic() + 60
+        while size(job.journal) <= before and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, seconds))
+        os.kill(process, signal.SIGKILL)
+        status = runner.wait()
+        if status == 0:
+            return kill
+        assert status == -signal.SIGKILL, job.log.read_text()
+        if chance.random() < 0.5:  # as a loss of power does, which the operating system did not outlast
+            tear(job.journal, chance)
+    runner.start(job)
+    assert runner.wait() == 0, job.log.read_text()
+    return n_kills
+
+
+def tear(journal: Path, chance: random.Random) -> None:
+    """Cut off up to a hundred bytes at the end, and put zeros in their place half of the time."""
+    whole = journal.read_bytes()
+    kept = whole[: len(whole) - chance.randrange(min(100, len(whole)))]
+    journal.write_bytes(kept + bytes(chance.choice((0, len(whole) - len(kept)))))
+
+
+@pytest.mark.parametrize(
+    ("stage", "backend", "n_kills"),
+    [("infer", "llama", 20), ("infer", "torch", 10), ("rounds", "llama", 5), ("rounds", "torch", 5)],
+)
+def test_a_job_that_is_killed_again_and_again_writes_the_same_bytes(
+    stage: str, backend: str, n_kills: int, runner: Runner, items: Path, tiny: Any, tmp_path: Path
+) -> None:
+    weights = tiny.gguf if backend == "llama" else tiny.folder
+    arguments = (infer_arguments if stage == "infer" else rounds_arguments)(items, backend, weights)
+    whole, killed = (Job(tmp_path / name, stage, arguments) for name in ("whole", "killed"))
+    runner.start(whole)
+    assert runner.wait() == 0, whole.log.read_text()
+    seconds = sum(whole.record()["seconds"].values())
+    kills = kill_until_done(runner, killed, n_kills, 1.5 * seconds / n_kills, random.Random(20250301))
+    record = killed.record()
+    assert killed.responses.read_bytes() == whole.responses.read_bytes()
+    assert not killed.journal.exists()
+    assert not whole.journal.exists()
+    assert kills >= n_kills // 2
+    assert record["interruptions"] <= kills
+    assert 0 < record["answers_from_journal"] < sum(record["answers"].values())
+    assert record["answers"] == whole.record()["answers"]
+
+
+def test_a_full_disk_ends_a_job_that_goes_on_when_there_is_room(
+    runner: Runner, items: Path, tiny: Any, tmp_path: Path
+) -> None:
+    arguments = infer_arguments(items, "llama", tiny.gguf)
+    whole, stopped = (Job(tmp_path / name, "infer", arguments) for name in ("whole", "stopped"))
+    runner.start(whole)
+    assert runner.wait() == 0
+    runner.start(stopped, limit=9000)  # bytes of one file, which is where a write of the journal fails
+    assert runner.wait() != 0
+    assert size(stopped.journal) == 9000
+    runner.start(stopped)
+    assert runner.wait() == 0, stopped.log.read_text()
+    assert stopped.responses.read_bytes() == whole.responses.read_bytes()
+    assert stopped.record()["answers_from_journal"] > 0
+    assert stopped.record()["interruptions"] == 1
+
+
+def test_the_command_line_itself_goes_on_and_refuses_a_second_process(
+    runner: Runner, items: Path, tiny: Any, tmp_path: Path
+) -> None:
+    arguments = infer_arguments(items, "llama", tiny.gguf)
+    whole, killed = (Job(tmp_path / name, "infer", arguments) for name in ("whole", "killed"))
+    runner.start(whole)
+    assert runner.wait() == 0
+    command = [sys.executable, "-m", "edgebias.infer", *killed.arguments]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while size(killed.journal) < 4000 and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGSTOP)
+        runner.start(killed)
+        assert runner.wait() == 2
+        assert killed.log.read_text().count("\n") == 1
+        assert "another process is at this job" in killed.log.read_text()
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "goes on after" in done.stderr
+    assert killed.responses.read_bytes() == whole.responses.read_bytes()
+    assert killed.record()["answers_from_journal"] > 0

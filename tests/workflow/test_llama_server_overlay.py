@@ -1,0 +1,22 @@
+"""The example overlay for a llama-server of one's own."""
+
+from pathlib import Path
+
+from edgebias.backends.endpoint_settings import read_endpoint_settings
+from edgebias.workflow import params
+from edgebias.workflow.study import Study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_overlay_asks_one_build_in_process_and_through_the_server() -> None:
+    config = params.load(ROOT / "params.yaml", ROOT / "config" / "llama_server.yaml")
+    study = Study(config)
+    local, served = study.cells
+    assert (local.model, local.variant) == (served.model, served.variant)
+    assert study.suites_of(served) == ["bbq", "forced_choice"]
+    assert study.weights(served) == []
+    environment = config["environments"][served.environment] | {"model": "m"}
+    settings = read_endpoint_settings(environment)
+    assert settings.extra == {"cache_prompt": False, "top_k": 0, "min_p": 0.0}
+    assert (settings.concurrency, settings.store, settings.logprobs) == (1, None, True)
