@@ -11,10 +11,12 @@ PIP_OPTIONS ?=
 ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 # Two test processes, a file each at a time.
 PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
+# Scripts of `make benchmark`, commas for spaces.
+BENCHMARKS ?= likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000
 MODEL := data/models/smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce smoke test test-fast oracle oracle-peers lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce smoke test test-fast benchmark oracle oracle-peers lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +67,14 @@ oracle: data oracle-peers ## Check our BBQ scorer and two harnesses with respond
 	# Status 1 says that a harness differs from what must come out, which is what the tables show.
 	$(BIN)/python -m edgebias.oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
 	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/oracle_tables.md || [ $$? -eq 1 ]
+
+benchmark: data oracle-peers ## Inference beside its peers, nothing else running; writes docs/performance_tables.md
+	{ echo "# Inference beside its peers"; echo; \
+	  echo "Made by \`make benchmark\`: $$(nproc) cores, $$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), 2 threads. What it means: [performance.md](performance.md)."; \
+	  for script in $(BENCHMARKS); do \
+	    echo; echo "## benchmarks/$${script%%.py*}.py"; echo; echo '```'; $(BIN)/python benchmarks/$$(echo $$script | tr , ' ') || exit 1; echo '```'; \
+	  done; } > docs/performance_tables.md.part
+	mv docs/performance_tables.md.part docs/performance_tables.md
 
 format: $(READY) ## Format everything
 	$(BIN)/ruff format src tests benchmarks
