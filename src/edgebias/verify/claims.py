@@ -175,10 +175,23 @@ def _holds(claim: Claim, root: Path) -> tuple[bool, str]:
     if claim.expectation == "defined":
         missing = sum(not _finite(value) for value in values)
         return (missing == 0) == bool(claim.expected), f"{missing} of {len(values)} values undefined"
-    worst = [value for value in values if not _meets(claim, value)]
-    shown = worst[0] if worst else values[0]
+    failed = [value for value in values if not _meets(claim, value)]
+    shown = failed[0] if failed else max(values, key=lambda value: _strain(claim, value))
     text = f"{shown:g}" if _finite(shown) and not isinstance(shown, bool) else str(shown)
-    return not worst, f"{text} ({claim.expectation} {claim.expected}; {len(values) - len(worst)} of {len(values)} hold)"
+    return not failed, f"{text} ({claim.expectation} {claim.expected}; {len(values) - len(failed)} of {len(values)} hold)"
+
+
+def _strain(claim: Claim, value: Any) -> float:
+    """How near a value comes to breaking its claim: the larger, the nearer."""
+    match claim.expectation:
+        case "within":
+            return abs(float(value) - float(claim.expected["value"]))
+        case "at_most" | "below":
+            return float(value)
+        case "at_least" | "above":
+            return -float(value)
+        case _:
+            return 0.0
 
 
 def _meets(claim: Claim, value: Any) -> bool:
