@@ -53,7 +53,7 @@ def paired_difference(
     The interval is the paired cluster bootstrap: both cells get the same draw of clusters. ``branches`` are those of
     the metric, if any: the interval then comes from the differences of the branches, see `difference_pieces`. The
     p-value swaps the two cells in randomly chosen clusters, which is exact where the cells are exchangeable within a
-    cluster. The minimum detectable effect is 2.8 bootstrap standard errors; where nothing varied, `unseen_effect`.
+    cluster; without an interval there is no p-value. The minimum detectable effect is 2.8 bootstrap standard errors; where nothing varied, `unseen_effect`.
     Cells that are equal in every cluster differ by exactly 0 on these items, with p = 1.
     """
     k = a.sums.shape[1]
@@ -78,6 +78,10 @@ def paired_difference(
         pieces=difference_pieces(branches, branches, k),
     )
     p = sign_flip_p(both.sums[:, :k], both.sums[:, k:], formula, resamples=resamples, rng=rng)
+    if not math.isfinite(interval.low):
+        # One cell has next to no usable answer. Swapping it with one that has many finds that they are not
+        # exchangeable, which is true of their coverage and says nothing of their scores.
+        p = math.nan
     return Difference(
         estimate_a,
         estimate_b,

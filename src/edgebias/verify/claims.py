@@ -178,7 +178,10 @@ def _holds(claim: Claim, root: Path) -> tuple[bool, str]:
     failed = [value for value in values if not _meets(claim, value)]
     shown = failed[0] if failed else max(values, key=lambda value: _strain(claim, value))
     text = f"{shown:g}" if _finite(shown) and not isinstance(shown, bool) else str(shown)
-    return not failed, f"{text} ({claim.expectation} {claim.expected}; {len(values) - len(failed)} of {len(values)} hold)"
+    return (
+        not failed,
+        f"{text} ({claim.expectation} {claim.expected}; {len(values) - len(failed)} of {len(values)} hold)",
+    )
 
 
 def _strain(claim: Claim, value: Any) -> float:

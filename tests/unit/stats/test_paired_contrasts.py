@@ -108,6 +108,26 @@ def test_an_undefined_contrast_says_why() -> None:
         assert math.isnan(found.minimum_detectable_effect)
 
 
+def test_a_cell_with_one_answer_left_has_no_p_value() -> None:
+    """Found in a report: 1 stereotyped answer of 144 beside 102 half stereotyped ones, "p = 0.0005"."""
+    names, strata = np.array([f"k{i:03d}" for i in range(60)]), np.full(60, "")
+    nearly_silent = np.zeros((60, 2))
+    nearly_silent[7] = [1.0, 1.0]
+    talkative = np.column_stack([np.arange(60) % 2, np.ones(60)]).astype(np.float64)
+    found = paired_difference(
+        Clusters(names, strata, nearly_silent),
+        Clusters(names, strata, talkative),
+        percent,
+        bounds=(0.0, 100.0),
+        resamples=2000,
+        confidence=0.95,
+        rng=generator(1),
+    )
+    assert found.difference == 50.0
+    assert math.isnan(found.low)
+    assert math.isnan(found.p)
+
+
 def test_holm_by_hand_leaves_nan_alone() -> None:
     assert corrected([0.01, math.nan, 0.04, 0.03], "holm") == pytest.approx([0.03, math.nan, 0.06, 0.06], nan_ok=True)
 
