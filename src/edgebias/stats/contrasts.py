@@ -53,7 +53,8 @@ def paired_difference(
     The interval is the paired cluster bootstrap: both cells get the same draw of clusters. ``branches`` are those of
     the metric, if any: the interval then comes from the differences of the branches, see `difference_pieces`. The
     p-value swaps the two cells in randomly chosen clusters, which is exact where the cells are exchangeable within a
-    cluster; without an interval there is no p-value. The minimum detectable effect is 2.8 bootstrap standard errors; where nothing varied, `unseen_effect`.
+    cluster; without an interval there is no p-value. The minimum detectable effect is 2.8 bootstrap standard errors;
+    where nothing varied, `unseen_effect`.
     Cells that are equal in every cluster differ by exactly 0 on these items, with p = 1.
     """
     k = a.sums.shape[1]
