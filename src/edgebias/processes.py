@@ -10,14 +10,7 @@ PROC = Path("/proc")
 
 def live_children(proc: Path = PROC) -> list[int]:
     """Identifiers of the running processes that this one started, directly or not; none where there is no ``/proc``."""
-    parents = {pid: int(fields[1]) for pid, fields in _stats(proc).items()}
-    found, waiting = list[int](), [os.getpid()]
-    while waiting:
-        parent = waiting.pop()
-        children = sorted(pid for pid, its_parent in parents.items() if its_parent == parent)
-        found += children
-        waiting += children
-    return found
+    return _descendants(_stats(proc))
 
 
 def processor_seconds(proc: Path = PROC) -> float:
@@ -25,13 +18,24 @@ def processor_seconds(proc: Path = PROC) -> float:
     own = os.times()
     ticks = os.sysconf("SC_CLK_TCK")
     stats = _stats(proc)
-    started = sum(sum(map(int, stats[pid][11:15])) for pid in live_children(proc) if pid in stats)
+    started = sum(sum(map(int, stats[pid][11:15])) for pid in _descendants(stats))
     return own.user + own.system + own.children_user + own.children_system + started / ticks
 
 
 def peak_of_children_mb(proc: Path = PROC) -> float:
     """Sum of the largest resident memory, in MiB, of each process that this one started and that still runs."""
     return sum(_peak_kb(proc / str(pid) / "status") for pid in live_children(proc)) / 1024
+
+
+def _descendants(stats: dict[int, list[str]]) -> list[int]:
+    parents = {pid: int(fields[1]) for pid, fields in stats.items()}
+    found, waiting = list[int](), [os.getpid()]
+    while waiting:
+        parent = waiting.pop()
+        children = sorted(pid for pid, its_parent in parents.items() if its_parent == parent)
+        found += children
+        waiting += children
+    return found
 
 
 def _stats(proc: Path) -> dict[int, list[str]]:
