@@ -31,7 +31,8 @@ wildcard_constraints:
     model="|".join(sorted(study.config["models"])),
     variant="|".join(sorted(study.config["variants"])),
     suite="|".join(study.suites),
-    method="none|instruction|feedback_loop",
+    method="|".join(study.methods),
+    source="learned|gradient|difference_of_means|single_layer",
 
 
 def settings_of(rule):
@@ -95,10 +96,21 @@ def baseline_option_of(wildcards):
     return f"--baseline {path}" if path else ""
 
 
+def directions_of(wildcards):
+    source = study.config["mitigate"]["directions"]
+    return f"results/mitigation/{cell_of(wildcards).path}/directions/{source}/control_vector.gguf"
+
+
 def control_vector_of(wildcards):
-    if wildcards.method != "feedback_loop":
-        return []
-    return f"results/mitigation/{cell_of(wildcards).path}/feedback_loop/control_vector.gguf"
+    folder = f"results/mitigation/{cell_of(wildcards).path}"
+    match wildcards.method:
+        case "feedback_loop":
+            return f"{folder}/feedback_loop/control_vector.gguf"
+        case "open_loop":
+            return directions_of(wildcards)
+        case "single_layer":
+            return f"{folder}/directions/single_layer/control_vector.gguf"
+    return []
 
 
 def control_vector_option_of(wildcards):

@@ -2,12 +2,42 @@
 # REQUIRED INPUTS: items, weights of the edge build. OUTPUTS: results/mitigation/{environment}/{model}/{variant}/{method}/...
 
 
+rule directions:
+    """Found once on calibration clusters: the loop scales them, and a method shows them without the loop."""
+    input:
+        prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
+        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        weights=weights_of,
+        code=code_of("edgebias.mitigate"),
+    output:
+        control_vector="results/mitigation/{environment}/{model}/{variant}/directions/{source}/control_vector.gguf",
+        training="results/mitigation/{environment}/{model}/{variant}/directions/{source}/training.csv",
+    log:
+        "logs/directions/{environment}/{model}/{variant}/{source}.log",
+    benchmark:
+        "logs/benchmarks/directions/{environment}/{model}/{variant}/{source}.tsv"
+    priority: 10  # the longest chain of jobs: build, build, directions, fit, mitigate
+    threads: threads_of
+    resources:
+        mem_mb=memory_of,
+    params:
+        settings=settings_of("directions"),
+        weights=weights_option_of,
+    message:
+        "{wildcards.environment} {wildcards.variant}: {wildcards.source} directions"
+    shell:
+        "python -m edgebias.mitigate directions --settings {params.settings:q} --source {wildcards.source:q}"
+        " --items-folder data/prompts --texts {input.texts:q} {params.weights}"
+        " --control-vector {output.control_vector:q} --training {output.training:q} 2> {log:q}"
+
+
 rule fit_feedback_loop:
     """The loop is unrolled inside one job and leaves its whole trajectory; it sees calibration clusters only."""
     input:
         prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
         weights=weights_of,
+        directions=directions_of,
         code=code_of("edgebias.mitigate"),
     output:
         control_vector="results/mitigation/{environment}/{model}/{variant}/feedback_loop/control_vector.gguf",
@@ -21,7 +51,7 @@ rule fit_feedback_loop:
         "logs/fit_feedback_loop/{environment}/{model}/{variant}.log",
     benchmark:
         "logs/benchmarks/fit_feedback_loop/{environment}/{model}/{variant}.tsv"
-    priority: 10  # the longest chain of jobs: build, build, fit, mitigate
+    priority: 10  # the longest chain of jobs: build, build, directions, fit, mitigate
     threads: threads_of
     resources:
         mem_mb=memory_of,
@@ -32,7 +62,7 @@ rule fit_feedback_loop:
         "{wildcards.environment} {wildcards.variant}: fit the feedback loop"
     shell:
         "python -m edgebias.mitigate fit --settings {params.settings:q} --items-folder data/prompts --texts {input.texts:q}"
-        " {params.weights} --control-vector {output.control_vector:q} --trajectory {output.trajectory:q}"
+        " {params.weights} --directions {input.directions:q} --control-vector {output.control_vector:q} --trajectory {output.trajectory:q}"
         " --state {output.state:q} 2> {log:q}"
 
 
@@ -53,7 +83,7 @@ rule mitigate:
         "logs/mitigate/{environment}/{model}/{variant}/{method}.log",
     benchmark:
         "logs/benchmarks/mitigate/{environment}/{model}/{variant}/{method}.tsv"
-    priority: 10  # the longest chain of jobs: build, build, fit, mitigate
+    priority: 10  # the longest chain of jobs: build, build, directions, fit, mitigate
     threads: threads_of
     resources:
         mem_mb=memory_of,

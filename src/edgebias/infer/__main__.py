@@ -34,46 +34,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     from edgebias.files import write_json
     from edgebias.infer.alone import speed_alone
     from edgebias.infer.answer import answer_items, possible_formats
-    from edgebias.infer.cell import formats_of, open_cell, read_cell
-    from edgebias.infer.cost import cost_record, new_stopwatch
+    from edgebias.infer.cell import formats_of, read_cell
     from edgebias.infer.items import read_items
     from edgebias.infer.responses import write_responses
-    from edgebias.journal.job import journaled, open_journal
+    from edgebias.journal.job import open_job
     from edgebias.settings import parse_settings
 
     settings = parse_settings(options.settings)
     cell = read_cell(settings)
     formats = formats_of(cell, options.suite)
     items = read_items(options.items, options.suite)
-    journal_of = open_journal(
+    job_of = open_job(
         "edgebias.infer",
         settings,
-        cell.environment,
+        cell,
         files=[options.items],
         weights=options.weights,
         outputs=[options.responses, options.cost],
         more=[options.suite],
     )
-    with journal_of as journal:
-        stopwatch = new_stopwatch(journal)
-        with open_cell(cell, options.weights) as loaded:
-            from edgebias.backends.memory_limit import peak_memory_mb
-
-            backend = journaled(loaded, journal)
+    with job_of as job:
+        with job.model() as backend:
             possible, skipped = possible_formats(backend, formats)
             for name, reason in skipped.items():
                 print(f"{options.suite}: {name} is skipped: {reason}", file=sys.stderr)
-            responses = answer_items(backend, items, formats, cell.answer, stopwatch=stopwatch)
-            cost = cost_record(
-                backend,
-                stopwatch,
-                environment=cell.environment,
-                weights=options.weights,
-                skipped=skipped,
-                peak_memory_mb=peak_memory_mb(),
-                journal=journal,
-            )
-            cost["alone"] = speed_alone(loaded, items, possible, cell.environment)
+            responses = answer_items(backend, items, formats, cell.answer, stopwatch=job.stopwatch)
+            cost = job.cost(backend, skipped)
+            cost["alone"] = speed_alone(backend, items, possible, cell.environment)
         write_responses(responses, options.responses)
         write_json(cost, options.cost)
 

@@ -10,44 +10,57 @@ from edgebias.errors import run_stage
 from edgebias.settings import parse_settings
 
 EXAMPLE = """example:
+  python -m edgebias.mitigate directions --settings SETTINGS --source learned --items-folder data/prompts \\
+    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
+    --control-vector directions.gguf --training training.csv
   python -m edgebias.mitigate fit --settings SETTINGS --items-folder data/prompts \\
-    --texts data/raw/benchmarks/BOLD/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
-    --control-vector control_vector.gguf --trajectory trajectory.csv --state state.json
+    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
+    --directions directions.gguf --control-vector control_vector.gguf --trajectory trajectory.csv --state state.json
   python -m edgebias.mitigate evaluate --settings SETTINGS --method feedback_loop --items-folder data/prompts \\
-    --texts data/raw/benchmarks/BOLD/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
+    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
     --control-vector control_vector.gguf --baseline none/responses.parquet \\
     --responses responses.parquet --scores scores.csv --cost cost.json
 """
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Fit the feedback loop, or evaluate a method; see ``--help``."""
+    """Find directions, run the feedback loop, or evaluate a method; see ``--help``."""
     parser = argparse.ArgumentParser(
         prog="python -m edgebias.mitigate",
-        description="Fit the per-layer feedback loop on calibration items, or evaluate a method on held-out items.",
+        description="Find directions and run the per-layer feedback loop on calibration items, or evaluate a method on "
+        "held-out items.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    finding = commands.add_parser("directions", help="find the directions to steer along, on calibration items")
     fitting = commands.add_parser("fit", help="run the loop on calibration items and export a control vector")
     evaluating = commands.add_parser("evaluate", help="bias, utility and cost of one method on held-out items")
-    for command in (fitting, evaluating):
+    for command in (finding, fitting, evaluating):
         command.add_argument("--settings", required=True, help="inline JSON or FILE[#key] with the stage's sections")
         command.add_argument("--items-folder", required=True, type=Path, help="folder of item tables")
         command.add_argument("--texts", required=True, type=Path, help="BOLD profession_wiki.json, the neutral text")
         command.add_argument("--weights", required=True, type=Path, help="GGUF of the build that is steered")
+    finding.add_argument("--source", required=True, help="learned, gradient, difference_of_means or single_layer")
+    finding.add_argument("--control-vector", required=True, type=Path, help="directions at a gain of 1 to write (GGUF)")
+    finding.add_argument("--training", required=True, type=Path, help="table of the steps of learning to write (CSV)")
+    fitting.add_argument("--directions", required=True, type=Path, help="control vector that `directions` wrote")
     fitting.add_argument("--control-vector", required=True, type=Path, help="control vector to write (GGUF)")
     fitting.add_argument("--trajectory", required=True, type=Path, help="table of the rounds to write (CSV)")
     fitting.add_argument("--state", required=True, type=Path, help="gains and convergence to write (JSON)")
-    evaluating.add_argument("--method", required=True, help="none, instruction or feedback_loop")
-    evaluating.add_argument("--control-vector", type=Path, help="what fit wrote; for feedback_loop only")
+    evaluating.add_argument("--method", required=True, help="a name of `study.methods`")
+    evaluating.add_argument("--control-vector", type=Path, help="what fit or directions wrote; for methods that steer")
     evaluating.add_argument("--baseline", type=Path, help="responses of the method none, for the relative reduction")
     evaluating.add_argument("--responses", required=True, type=Path, help="responses to write (parquet)")
     evaluating.add_argument("--scores", required=True, type=Path, help="score table to write (CSV)")
     evaluating.add_argument("--cost", required=True, type=Path, help="cost record to write (JSON)")
     arguments = vars(parser.parse_args(argv))
     command, settings = arguments.pop("command"), parse_settings(arguments.pop("settings"))
-    if command == "fit":
+    if command == "directions":
+        from edgebias.mitigate.find import find
+
+        find(settings, **arguments)
+    elif command == "fit":
         from edgebias.mitigate.fit import fit
 
         fit(settings, **arguments)

@@ -1,4 +1,4 @@
-"""Fit the feedback loop on calibration items, and export what it found."""
+"""Run the feedback loop on calibration items, and export the gains at which it came to rest."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
 from edgebias.infer.cell import read_cell
 from edgebias.infer.items import Item, items_from_table
 from edgebias.metrics.metric import stereotype_rate
+from edgebias.mitigate.calibration import drivers, read_calibration
 from edgebias.mitigate.controller import ControllerSettings, Vector
-from edgebias.mitigate.directions import GRADIENT, SOURCES, Directions, contrasts, difference_of_means, gradient
-from edgebias.mitigate.held_out import CALIBRATION, read_split
+from edgebias.mitigate.directions import LEARNED, SOURCES, Directions, from_vector
 from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Plant, run_loop
-from edgebias.mitigate.vector_file import model_hint, write_control_vector
+from edgebias.mitigate.vector_file import model_hint, read_control_vector, write_control_vector
 from edgebias.score.table import cell_answers, join, measure
 from edgebias.settings import require
 from edgebias.stats.seeds import generator
 from edgebias.variants.perplexity import mean_negative_log_likelihood, neutral_sentences, sentence_scorer
-
-DRIVERS = ("forced_choice", "stereoset")
-"""Suites that may drive the loop (`mitigate.suites`): those whose bias is a stereotype rate. BBQ is never fitted."""
 
 METRIC = stereotype_rate("stereotype_rate")
 """Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the drivers."""
@@ -39,12 +36,15 @@ RESAMPLES, CONFIDENCE = 1000, 0.95
 """The interval of a calibration pass; it decides when the loop stops, and is not a reported score."""
 
 
-def constraint_weights(n_layers: int) -> Vector:
-    """The predefined constraint weight of each layer, 0 to 1: a squared sine with its peak in the middle.
+def constraint_weights(n_layers: int, source: str) -> Vector:
+    """The predefined constraint weight of each layer, 0 to 1; that of layer 0 is 0, since llama.cpp cannot steer it.
 
-    The first layers carry spelling and the last ones the choice of the next word; what a text says about a group is
-    held between. Layer 0 has weight 0, since llama.cpp cannot steer it.
+    Learned vectors have a length of their own in every layer, which is their weight: the loop moves all layers alike.
+    Directions without a length get a squared sine with its peak in the middle. The first layers carry spelling and the
+    last ones the choice of the next word; what a text says about a group is held between.
     """
+    if source == LEARNED:
+        return np.array([0.0] + [1.0] * (n_layers - 1))
     return np.sin(np.pi * np.arange(n_layers) / n_layers) ** 2
 
 
@@ -54,35 +54,30 @@ def fit(
     items_folder: Path,
     texts: Path,
     weights: Path,
+    directions: Path,
     control_vector: Path,
     trajectory: Path,
     state: Path,
 ) -> None:
-    """Find directions, run the loop, write the vector, the trajectory and the state.
+    """Run the loop along the directions that `edgebias.mitigate.find` wrote; write vector, trajectory and state.
 
     Raises:
-        InputError: settings, items or weights are unusable.
+        InputError: settings, items, directions or weights are unusable.
     """
     cell = read_cell(settings)
     loop_settings, source = _read_loop(settings)
     tables = read_calibration(items_folder, drivers(settings))
     items = [item for suite, table in tables.items() for item in items_from_table(table, suite, suite)]
     sentences = neutral_sentences(texts, "fit")
-    pairs = contrasts(items)
-    if not pairs:
-        raise InputError(f"{items_folder}: no calibration item has a stereotype and an anti_stereotype option")
-    start_token = cell.model.get("start_token")
-    directions = gradient(weights, pairs, start_token) if source == GRADIENT else None
     with LlamaBackend(
         weights,
         threads=int(cell.environment["threads"]),
         context=int(cell.environment["context"]),
-        start_token=start_token,
-        capture_hidden=directions is None,
+        start_token=cell.model.get("start_token"),
     ) as backend:
-        found = directions or difference_of_means(backend, pairs)
+        found = from_vector(read_control_vector(directions, backend.n_layer, backend.n_embd), source)
         plant = _plant(backend, found, tables, items, sentences, cell.answer)
-        result = run_loop(plant, constraint_weights(backend.n_layer), loop_settings)
+        result = run_loop(plant, constraint_weights(backend.n_layer, source), loop_settings)
     write_control_vector(found.vector(result.gains), control_vector, model_hint(weights))
     write_csv(result.trajectory, trajectory, ["round"])
     write_json(_state(result, found, loop_settings, len(items)), state)
@@ -140,35 +135,6 @@ def _plant(
     return Plant(apply, judge, full_pass, perplexity)
 
 
-def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The suites that drive the loop, from ``mitigate.suites``.
-
-    Raises:
-        InputError: none is named, or one that has no stereotype rate.
-    """
-    require(dict(settings), "mitigate")
-    require(settings["mitigate"], "suites")
-    suites = tuple(settings["mitigate"]["suites"])
-    wrong = [suite for suite in suites if suite not in DRIVERS]
-    if wrong or not suites:
-        raise InputError(f"mitigate.suites: {list(suites)!r} cannot drive the loop; choose among {list(DRIVERS)}")
-    return suites
-
-
-def read_calibration(items_folder: Path, suites: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """The calibration items of each of ``suites`` that the study has.
-
-    Raises:
-        InputError: it has none of them.
-    """
-    tables = {
-        suite: read_split(path, CALIBRATION) for suite in suites if (path := items_folder / f"{suite}.parquet").exists()
-    }
-    if not tables:
-        raise InputError(f"{items_folder}: has no item table of {list(suites)}; add one of them to study.suites")
-    return tables
-
-
 def _stream(items: Sequence[Item], seed: int) -> Iterator[Item]:
     """Items for ever: each pass over them is in a new seeded order in which the categories take turns."""
     number = 0
@@ -218,5 +184,5 @@ def _state(result: LoopResult, directions: Directions, settings: LoopSettings, n
         "perplexity_before": result.perplexity_before,
         "perplexity_after": result.perplexity_after,
         "gains": [float(gain) for gain in result.gains],
-        "residual_norms": [float(norm) for norm in directions.residual_norm],
+        "scales": [float(length) for length in directions.scale],
     }

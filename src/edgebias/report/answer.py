@@ -258,11 +258,16 @@ def _span(values: Sequence[float]) -> str:
 
 
 def mitigation_sentence(found: Sequence[Reduction]) -> str:
-    """The third sentence: every method on held-out items."""
+    """The third sentence: the loop and what it competes with; controls and ablations are for the table."""
+    found = [reduction for reduction in found if reduction.method in TOLD]
     if not found:
         return "No mitigation method was evaluated."
     text = "; ".join(describe_reduction(reduction) for reduction in found)
     return f"Mitigation, on items that no method was fitted to: {text}."
+
+
+TOLD = ("instruction", "feedback loop")
+"""Methods that the answer tells of."""
 
 
 def select(study: Study, suite: str) -> Mapping[str, list[Difference]]:

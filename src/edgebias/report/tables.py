@@ -239,6 +239,54 @@ def parity_table(study: Study) -> Table:
     return Table("Parity of the backends", heads, tuple(listed), frozenset({2, 3, 4, 5}))
 
 
+METHOD_COLUMNS = (
+    ("stereoset", "likelihood", "ss"),
+    ("forced_choice", "likelihood", "stereotype_rate"),
+    ("bbq", "likelihood", "sAMB"),
+    ("stereoset", "likelihood", "lms"),
+    ("bbq", "likelihood", "accuracy_ambiguous"),
+    ("bbq", "likelihood", "accuracy_disambiguated"),
+    ("bbq", "likelihood", "false_abstention"),
+    ("neutral_text", "likelihood", "perplexity"),
+)
+"""(suite, format, metric) of the table of methods: bias first, then what a method must not spoil."""
+
+
+def method_table(study: Study) -> Table:
+    """A row for each method: bias, what it must not spoil, coverage and cost, on the same held-out items."""
+    rows = held_out(study.mitigation)
+    rows = rows[rows["category"] == "all"]
+    scores = {tuple(row[["method", "suite", "format", "metric"]]): row for _, row in rows.iterrows()}
+    columns = [column for column in METHOD_COLUMNS if any(key[1:] == column for key in scores)]
+    costs = {} if study.mitigation_costs.empty else study.mitigation_costs.set_index("method").to_dict("index")
+    listed = []
+    for method in study.methods:
+        found = [scores.get((method, *column)) for column in columns]
+        covered = [_float(row["coverage"]) for row in found if row is not None]
+        cost = costs.get(method, {})
+        listed.append(
+            (
+                title_of(method),
+                *(ABSENT if row is None else _estimate(row) for row in found),
+                percent(min(covered)) if covered else ABSENT,
+                number(_float(cost.get("generation_ms_per_token"))),
+                number(_float(cost.get("control_vector_bytes"))),
+            )
+        )
+    ideals = {key[1:]: _float(row["ideal"]) for key, row in scores.items()}
+    titles = [
+        f"{title_of(suite)} {metric.replace('_', ' ')}"
+        + (f" (ideal {number(ideals[suite, form, metric])})" if math.isfinite(ideals[suite, form, metric]) else "")
+        for suite, form, metric in columns
+    ]
+    heads = ("Method", *titles, "Coverage (smallest)", "ms per written token", "Bytes of vectors")
+    caption = (
+        f"Methods of mitigation on the same held-out items, likelihood format, on {study.label(study.builds['edge'])}. "
+        "Always unknown and always refuse are controls: no model is asked"
+    )
+    return Table(caption, heads, tuple(listed), frozenset(range(len(heads) - 3, len(heads))))
+
+
 def mitigation_table(study: Study) -> Table:
     """Held-out scores: a row for each metric, a column for each method."""
     rows = held_out(study.mitigation)

@@ -32,12 +32,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     ).parse_args(argv)
 
     from edgebias.files import read_table, write_json
-    from edgebias.infer.cell import open_cell, read_cell
-    from edgebias.infer.cost import cost_record, new_stopwatch
+    from edgebias.infer.cell import read_cell
     from edgebias.infer.items import COLUMNS as ITEM_COLUMNS
     from edgebias.infer.progress import watched
     from edgebias.infer.responses import response_table
-    from edgebias.journal.job import journaled, open_journal
+    from edgebias.journal.job import open_job
     from edgebias.robustness.ask import FORMAT, ROBUSTNESS, ask
     from edgebias.robustness.design import COLUMNS, choose_items, cross
     from edgebias.robustness.settings import read_robustness_settings
@@ -48,31 +47,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = read_robustness_settings(settings)
     table = read_table(options.items, tuple(dict.fromkeys((*ITEM_COLUMNS, *COLUMNS))))
     design = cross(choose_items(table, wanted, options.items), wanted)
-    journal_of = open_journal(
+    job_of = open_job(
         "edgebias.robustness",
         settings,
-        cell.environment,
+        cell,
         files=[options.items],
         weights=options.weights,
         outputs=[options.responses, options.cost],
     )
-    with journal_of as journal:
-        stopwatch = new_stopwatch(journal)
-        with open_cell(cell, options.weights) as loaded:
-            from edgebias.backends.memory_limit import peak_memory_mb
-
-            backend = journaled(loaded, journal)
-            with stopwatch.timing(FORMAT, len(design)):
-                rows = list(watched(ask(backend, design, cell.answer.seed), FORMAT, len(design), stopwatch.clock))
-            cost = cost_record(
-                backend,
-                stopwatch,
-                environment=cell.environment,
-                weights=options.weights,
-                skipped={},
-                peak_memory_mb=peak_memory_mb(),
-                journal=journal,
-            )
+    with job_of as job:
+        with job.model() as backend:
+            with job.stopwatch.timing(FORMAT, len(design)):
+                answers = ask(backend, design, cell.answer.seed)
+                rows = list(watched(answers, FORMAT, len(design), job.stopwatch.clock))
+            cost = job.cost(backend, skipped={})
         ROBUSTNESS.write(response_table(rows, ROBUSTNESS), options.responses)
         write_json(cost, options.cost)
 

@@ -38,11 +38,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     ).parse_args(argv)
 
     from edgebias.files import write_json
-    from edgebias.infer.cell import open_cell, read_cell
-    from edgebias.infer.cost import cost_record, new_stopwatch
+    from edgebias.infer.cell import read_cell
     from edgebias.infer.items import read_items
     from edgebias.infer.responses import ROUND, response_table, write_responses
-    from edgebias.journal.job import journaled, open_journal
+    from edgebias.journal.job import open_job
     from edgebias.rounds import conversation, independent
     from edgebias.rounds.settings import read_round_settings
     from edgebias.settings import parse_settings
@@ -64,37 +63,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     skipped: dict[str, str] = {}
     drawn: list[dict[str, object]] = []
     letter_mass = None
-    journal_of = open_journal(
+    job_of = open_job(
         "edgebias.rounds",
         settings,
-        cell.environment,
+        cell,
         files=[options.items],
         weights=options.weights,
         outputs=[options.responses, options.cost],
     )
-    with journal_of as journal:
-        stopwatch = new_stopwatch(journal)
-        with open_cell(cell, options.weights) as loaded:
-            from edgebias.backends.memory_limit import peak_memory_mb
-
-            backend = journaled(loaded, journal)
+    with job_of as job:
+        with job.model() as backend:
             if backend.scores_options:
                 drawn, letter_mass = independent.independent_rounds(
-                    backend, items, rounds.independent, rounds.temperature, cell.answer.seed, stopwatch
+                    backend, items, rounds.independent, rounds.temperature, cell.answer.seed, job.stopwatch
                 )
             else:
                 skipped[independent.MODE] = f"backend {backend.name!r} gives no log-probabilities to draw from"
                 print(f"rounds: {independent.MODE} is skipped: {skipped[independent.MODE]}", file=sys.stderr)
-            held, dropped = conversation.conversation_rounds(backend, items, plan, stopwatch, journal)
-            cost = cost_record(
-                backend,
-                stopwatch,
-                environment=cell.environment,
-                weights=options.weights,
-                skipped=skipped,
-                peak_memory_mb=peak_memory_mb(),
-                journal=journal,
-            )
+            held, dropped = conversation.conversation_rounds(backend, items, plan, job.stopwatch, job.journal)
+            cost = job.cost(backend, skipped)
         cost |= {"letter_mass": letter_mass, "exchanges_dropped_for_context": dropped}
         write_responses(response_table([*drawn, *held], ROUND), options.responses)
         write_json(cost, options.cost)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgebias.compare.contrast_table import CONTRAST
 from edgebias.infer.responses import RESPONSE, ROUND
-from edgebias.mitigate.evaluate import MITIGATION
+from edgebias.mitigate.reductions import MITIGATION
 from edgebias.prompts.item import ITEM
 from edgebias.robustness.ask import ROBUSTNESS
 from edgebias.score.table import SCORE

@@ -36,6 +36,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "score": ("seed", "score"),
     "score_rounds": ("seed", "score", "rounds"),
     "compare": ("seed", "study", "compare"),
+    "directions": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
     "fit_feedback_loop": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
     "mitigate": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
     "provenance": (),
@@ -79,6 +80,11 @@ class Study:
     def suites(self) -> list[str]:
         """The suites of the study."""
         return list(self.config["study"]["suites"])
+
+    @property
+    def methods(self) -> list[str]:
+        """The mitigation methods of the study."""
+        return list(self.config["study"]["methods"])
 
     def backend(self, environment: str) -> str:
         """Name of the backend of ``environment``."""
@@ -188,7 +194,7 @@ class Study:
 
     def mitigation(self, name: str) -> list[str]:
         """The file ``name`` of every mitigation method."""
-        methods = self.config["study"]["methods"] if self.weights(self.edge_build) else []
+        methods = self.methods if self.weights(self.edge_build) else []
         return [f"results/mitigation/{self.edge_build.path}/{method}/{name}" for method in methods]
 
     def trajectories(self) -> list[str]:

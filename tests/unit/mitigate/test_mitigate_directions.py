@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from edgebias.backends.base import OptionRequest
+from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.infer.items import Item
-from edgebias.mitigate.directions import Contrast, contrasts, difference_of_means
+from edgebias.mitigate.directions import Contrast, contrasts, difference_of_means, from_vector, single_layer
 
 
 def item(condition: str, options: tuple[str, ...], roles: tuple[str, ...]) -> Item:
@@ -55,7 +55,24 @@ def test_difference_of_means_points_away_from_the_stereotype_in_every_layer_but_
     np.testing.assert_allclose(found.unit, [[0, 0, 0, 0], [0, -1, 0, 0], [0, 1, 0, 0]], atol=1e-6)
 
 
-def test_a_gain_is_thousandths_of_the_residual_norm() -> None:
-    found = difference_of_means(Planted(np.ones((3, 4))), [Contrast("p", " a", " b")])
+def test_a_gain_of_one_is_a_thousandth_of_the_residual_norm() -> None:
+    planted, pairs = Planted(np.ones((3, 4))), [Contrast("p", " a", " b")]
+    found = difference_of_means(planted, pairs)
+    (states,) = planted.hidden_states([OptionRequest(Prompt(text="p"), (" a", " b"))])
+    np.testing.assert_allclose(found.scale, np.linalg.norm(states, axis=2).mean(axis=0) / 1000, rtol=1e-6)
     norms = np.linalg.norm(found.vector(np.array([0.0, 1.0, 2.0])), axis=1)
-    np.testing.assert_allclose(norms, [0.0, found.residual_norm[1] / 1000, found.residual_norm[2] / 500], rtol=1e-6)
+    np.testing.assert_allclose(norms, [0.0, found.scale[1], 2 * found.scale[2]], rtol=1e-6)
+
+
+def test_one_layer_of_fixed_strength_is_the_difference_itself_in_the_middle_block() -> None:
+    shift = np.arange(12.0).reshape(3, 4)
+    found = single_layer(Planted(shift), [Contrast(str(n), " a", " b") for n in range(5)])
+    np.testing.assert_allclose(found.vector(np.ones(3)), [[0] * 4, -shift[1], [0] * 4], atol=1e-5)
+
+
+def test_directions_read_from_a_vector_give_it_back_at_a_gain_of_one() -> None:
+    vector = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    vector[0] = 0.0
+    found = from_vector(vector, "learned")
+    np.testing.assert_allclose(found.vector(np.ones(4)), vector, rtol=1e-6)
+    np.testing.assert_allclose(found.vector(np.full(4, -0.5)), -0.5 * vector, rtol=1e-6)

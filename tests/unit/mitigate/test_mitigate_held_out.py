@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from edgebias.errors import InputError
-from edgebias.mitigate.evaluate import headroom, reductions, with_families
 from edgebias.mitigate.held_out import COLUMNS, read_split
+from edgebias.mitigate.reductions import headroom, reductions, with_families
 from edgebias.stats.bootstrap import Interval
 
 

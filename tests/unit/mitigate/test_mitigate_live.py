@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
 from edgebias.mitigate.directions import Contrast, Directions, difference_of_means, gradient
 from edgebias.mitigate.evaluate import steer
+from edgebias.mitigate.steered_model import SteeredModel
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
 
 START = "<|endoftext|>"
@@ -57,7 +59,7 @@ def test_the_model_names_its_architecture(tiny: Path) -> None:
 
 def test_the_gradient_is_the_slope_that_llama_cpp_shows(backend: LlamaBackend, tiny: Path) -> None:
     """Central differences through llama.cpp are the oracle: no direction lowers the mean gap faster."""
-    found = gradient(tiny, PAIRS, START)
+    found = gradient(SteeredModel(tiny, START, ""), PAIRS)
     random = np.random.default_rng(0).normal(size=found.unit.shape).astype(np.float32)
     other = random / np.linalg.norm(random, axis=1, keepdims=True)
     other[0] = 0.0
@@ -67,7 +69,7 @@ def test_the_gradient_is_the_slope_that_llama_cpp_shows(backend: LlamaBackend, t
         ends = []
         for gain in (5.0, -5.0):
             gains[layer] = gain
-            backend.set_control_vector(Directions(unit, found.residual_norm, "test").vector(gains))
+            backend.set_control_vector(Directions(unit, found.scale, "test").vector(gains))
             ends.append(float(np.mean(gaps(backend))))
         return (ends[0] - ends[1]) / 10.0
 
@@ -76,3 +78,19 @@ def test_the_gradient_is_the_slope_that_llama_cpp_shows(backend: LlamaBackend, t
         assert steepest < 0
         cosine = float(found.unit[layer] @ other[layer])
         assert sideways == pytest.approx(steepest * cosine, abs=0.05 * abs(steepest))
+
+
+def test_transformers_and_llama_cpp_steer_alike(backend: LlamaBackend, tiny: Path) -> None:
+    """The same vectors move every gap by the same amount: what is learned in one holds in the other."""
+    vector = np.random.default_rng(3).normal(scale=0.3, size=(backend.n_layer, backend.n_embd)).astype(np.float32)
+    vector[0] = 0.0
+    model = SteeredModel(tiny, START, "")
+    with torch.no_grad():
+        model.vector.copy_(torch.from_numpy(vector))
+        means, _ = model.score([model.ask(pair.prompt, (pair.stereotype, pair.anti_stereotype)) for pair in PAIRS])
+    before = gaps(backend)
+    backend.set_control_vector(vector)
+    after = gaps(backend)
+    steered = [float(mean[0] - mean[1]) for mean in means]
+    assert all(abs(new - old) > 0.01 for new, old in zip(after, before, strict=True))
+    assert steered == pytest.approx(after, abs=0.01)  # llama.cpp's cache holds keys and values in 16 bits

@@ -1,0 +1,45 @@
+"""The calibration items that a mitigation may learn from: those of the suites that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgebias.errors import InputError
+from edgebias.mitigate.held_out import CALIBRATION, read_split
+from edgebias.settings import require
+
+DRIVERS = ("forced_choice", "stereoset")
+"""Suites that may drive the loop (`mitigate.suites`): those whose bias is a stereotype rate."""
+
+
+def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The suites that drive the loop, from ``mitigate.suites``.
+
+    Raises:
+        InputError: none is named, or one that has no stereotype rate.
+    """
+    require(dict(settings), "mitigate")
+    require(settings["mitigate"], "suites")
+    suites = tuple(settings["mitigate"]["suites"])
+    wrong = [suite for suite in suites if suite not in DRIVERS]
+    if wrong or not suites:
+        raise InputError(f"mitigate.suites: {list(suites)!r} cannot drive the loop; choose among {list(DRIVERS)}")
+    return suites
+
+
+def read_calibration(items_folder: Path, suites: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The calibration items of each of ``suites`` that the study has.
+
+    Raises:
+        InputError: it has none of them.
+    """
+    tables = {
+        suite: read_split(path, CALIBRATION) for suite in suites if (path := items_folder / f"{suite}.parquet").exists()
+    }
+    if not tables:
+        raise InputError(f"{items_folder}: has no item table of {list(suites)}; add one of them to study.suites")
+    return tables

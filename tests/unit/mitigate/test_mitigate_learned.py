@@ -1,0 +1,107 @@
+"""Learned vectors on a tiny model: they do what their loss asks, twice alike, and leave the model where it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edgebias.infer.items import Item
+from edgebias.mitigate.learned import Example, Learned, LearningSettings, examples, learn
+from edgebias.mitigate.steered_model import SteeredModel
+
+START = "<|endoftext|>"
+NEUTRAL = ["The cook works in a kitchen.", "Bakers rise early in the morning.", "A guard stands at the door."]
+PEOPLE = ["cook", "guard", "nurse", "baker"]
+
+
+def item(number: int, *, suite: str = "forced_choice", unknown: bool = False) -> Item:
+    name = PEOPLE[number % len(PEOPLE)]
+    options = (f"he, the {name}", f"she, the {name}") + (("nobody knows",) if unknown else ())
+    roles = ("stereotype", "anti_stereotype") + (("unknown",) if unknown else ())
+    return Item(
+        f"{suite}/{number}", suite, "gender", "x", f"Two people met the {name}.", "Who fell?", options, roles, ()
+    )
+
+
+def settings(**changed: float) -> LearningSettings:
+    plain = LearningSettings(("forced_choice",), 40, 4, 1, 0.05, 0.1)
+    return LearningSettings(**(vars(plain) | changed))
+
+
+@pytest.fixture
+def model(tiny: Path) -> SteeredModel:
+    return SteeredModel(tiny, START, "")
+
+
+def gaps(model: SteeredModel, fitted: list[Example]) -> np.ndarray:
+    with torch.no_grad():
+        means, _ = model.score([example.asked for example in fitted])
+    return np.array([float(mean[0] - mean[1]) for mean in means])
+
+
+def divergence(model: SteeredModel) -> float:
+    texts = [model.ask(text, ()).prompt for text in NEUTRAL]
+    with model.unsteered():
+        _, reference = model.score([], texts)
+    with torch.no_grad():
+        _, steered = model.score([], texts)
+    return float((reference.exp() * (reference - steered)).sum(-1).mean())
+
+
+def test_the_gap_of_the_fitted_items_goes_towards_zero(model: SteeredModel) -> None:
+    fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
+    before = gaps(model, fitted)
+    result = learn(model, fitted, NEUTRAL, settings(), seed=1)
+    assert abs(gaps(model, fitted).mean()) < 0.3 * abs(before.mean())
+    assert not result.vector[0].any()
+    assert list(result.training["step"]) == list(range(1, 41))
+
+
+def test_a_heavier_divergence_keeps_the_model_nearer_to_what_it_was(model: SteeredModel, tiny: Path) -> None:
+    fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
+    learn(model, fitted, NEUTRAL, settings(divergence=0.0), seed=1)
+    held = SteeredModel(tiny, START, "")
+    learn(held, fitted, NEUTRAL, settings(divergence=100.0), seed=1)
+    assert divergence(held) < 0.5 * divergence(model)
+
+
+def test_a_labelled_item_is_taught_its_label(model: SteeredModel) -> None:
+    fitted = examples(model, [item(number, suite="bbq", unknown=True) for number in range(4)], [2] * 4)
+    learn(model, fitted, NEUTRAL, settings(steps=60), seed=1)
+    with torch.no_grad():
+        means, _ = model.score([example.asked for example in fitted])
+    assert all(int(mean.argmax()) == 2 for mean in means)
+
+
+def test_the_same_seed_gives_the_same_vectors_and_another_one_others(tiny: Path) -> None:
+    def fit(seed: int) -> Learned:
+        model = SteeredModel(tiny, START, "")
+        fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
+        return learn(model, fitted, NEUTRAL, settings(steps=6), seed)
+
+    first = fit(1)
+    np.testing.assert_array_equal(first.vector, fit(1).vector)
+    assert not np.array_equal(first.vector, fit(2).vector)
+
+
+def test_items_together_score_as_each_alone(model: SteeredModel) -> None:
+    with torch.no_grad():
+        model.vector.normal_(generator=torch.Generator().manual_seed(0), std=0.2)
+    fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
+    alone = np.concatenate([gaps(model, [example]) for example in fitted])
+    np.testing.assert_allclose(gaps(model, fitted), alone, atol=1e-4)
+
+
+def test_without_steering_the_vector_has_no_effect_and_keeps_no_graph(model: SteeredModel) -> None:
+    fitted = examples(model, [item(0)], [-1])
+    plain = gaps(model, fitted)
+    with torch.no_grad():
+        model.vector.fill_(1.0)
+    with model.unsteered():
+        means, _ = model.score([fitted[0].asked])
+    assert not means[0].requires_grad
+    assert float(means[0][0] - means[0][1]) == pytest.approx(plain[0], abs=1e-6)
+    assert gaps(model, fitted)[0] != pytest.approx(plain[0], abs=1e-3)
