@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
-from edgebias.backends.memory_limit import peak_memory_mb
 from edgebias.infer.cell import Cell, open_cell
 from edgebias.infer.cost import Stopwatch, cost_record, new_stopwatch
 from edgebias.journal.backend import JournaledBackend
@@ -38,6 +37,8 @@ class Job:
 
     def cost(self, backend: Backend, skipped: Mapping[str, str]) -> dict[str, Any]:
         """The content of the cost file, of the whole work so far; ``skipped`` says what was not asked, and why."""
+        from edgebias.backends.memory_limit import peak_memory_mb
+
         return cost_record(
             backend,
             self.stopwatch,
