@@ -32,7 +32,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice, repeat
@@ -57,6 +57,8 @@ from edgebias.backends.base import (
     Usage,
 )
 from edgebias.backends.chat_template import render_chat
+from edgebias.backends.hidden_states import HiddenCapture
+from edgebias.backends.out_of_memory import exit_plainly_without_memory
 from edgebias.backends.prefix_tree import PACK, Collector, Part, PrefixTree, ScorePack, score_packs, split_options
 from edgebias.backends.prompt_tokens import check_prompt, check_room, check_start, option_tokens
 from edgebias.backends.sampling import choose_token, common_length, cut_at_stop, log_probability
@@ -170,7 +172,7 @@ class LlamaBackend:
         llama.llama_log_set(_keep_errors, ctypes.c_void_p(0))
         llama.llama_backend_init()
         if memory_mb is not None:
-            _exit_plainly_without_memory(weights, memory_mb)
+            exit_plainly_without_memory(_ggml(), weights, memory_mb)
         _errors.clear()
         try:
             self._load(threads, capture_hidden)
@@ -205,7 +207,7 @@ class LlamaBackend:
         options.type_k, options.type_v = llama.GGML_TYPE_F16, BF16
         options.kv_unified = True  # options share the cells of their prompt
         options.no_perf = True
-        self._hidden = _HiddenCapture(self.n_layer, self.n_embd) if capture_hidden else None
+        self._hidden = HiddenCapture(_ggml(), self.n_layer, self.n_embd) if capture_hidden else None
         if self._hidden is not None:
             options.cb_eval = self._hidden.callback
         self._context = llama.llama_init_from_model(self._model, options)
@@ -603,88 +605,9 @@ class LlamaBackend:
         return np.ctypeslib.as_array(pointer, (self._n_vocabulary,))
 
 
-class _HiddenCapture:
-    """The evaluation callback: keeps the last row of every ``l_out-<block>`` of a decode."""
-
-    def __init__(self, n_layer: int, n_embd: int) -> None:
-        library = _ggml()
-        library.ggml_get_name.restype = ctypes.c_char_p
-        library.ggml_get_name.argtypes = [ctypes.c_void_p]
-        library.ggml_nelements.restype = ctypes.c_int64
-        library.ggml_nelements.argtypes = [ctypes.c_void_p]
-        library.ggml_backend_tensor_get.restype = None
-        library.ggml_backend_tensor_get.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_size_t] * 2
-        self._library = library
-        self._names = {b"l_out-%d" % block: block for block in range(n_layer)}
-        self._last = n_layer - 1
-        self._n_embd = n_embd
-        self.rows_after = self.outputs_after = 0
-        """Rows, and rows with logits, behind the one that is wanted."""
-        self._target: FloatArray | None = None
-        self.callback: Callable[..., Any] = llama.ggml_backend_sched_eval_callback(self._visit)
-
-    def into(self, target: FloatArray) -> _HiddenCapture:
-        """Capture into ``target`` (n_layer, n_embd) within a ``with`` block."""
-        self._target = target
-        return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._target = None
-
-    def _visit(self, tensor: int, ask: bool, _: Any) -> bool:
-        if self._target is None:
-            return not ask
-        block = self._names.get(self._library.ggml_get_name(tensor))
-        if ask:
-            return block is not None
-        if block is not None:
-            row_bytes = 4 * self._n_embd
-            after = self.outputs_after if block == self._last else self.rows_after
-            start = 4 * int(self._library.ggml_nelements(tensor)) - row_bytes * (after + 1)
-            if start >= 0:
-                row = self._target[block]
-                self._library.ggml_backend_tensor_get(tensor, row.ctypes.data, start, row_bytes)
-        return True
-
-
 def _ggml() -> ctypes.CDLL:
     """The loaded ggml. A wheel holds a copy of the file for each of its names; to load by name may load another one."""
     return ctypes.CDLL(llama._lib._name)  # a lookup in libllama also searches the libraries that it was loaded with
-
-
-_last_words: list[object] = []
-"""Keeps the callbacks below alive, and a reserve of memory that lets them run when there is none left."""
-
-
-def _exit_plainly_without_memory(weights: Path, memory_mb: int) -> None:
-    """Turn an uncaught C++ exception or an abort inside llama.cpp into one line and exit status 2.
-
-    Under a memory limit that is std::bad_alloc in a place from which llama.cpp cannot return an error. Without this the
-    process would leave a native stack trace and SIGABRT. Python gets no chance to clean up: a ``.part`` file that is
-    being written at that moment stays (stages write after the model has answered, so there is none as a rule).
-    """
-    line = (
-        f"error: {weights}: out of memory; the memory limit is {memory_mb} MB: raise the environment's memory_mb or "
-        "lower context\n"
-    ).encode()
-
-    def leave(*_: object) -> None:
-        del _last_words[0]  # the reserve, not the callback that runs
-        os.write(2, line)
-        os._exit(2)
-
-    terminate = ctypes.CFUNCTYPE(None)(leave)
-    abort = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(leave)
-    _last_words[:] = [bytearray(1 << 20), terminate, abort]
-    set_terminate = ctypes.CDLL("libstdc++.so.6")._ZSt13set_terminatePFvvE
-    set_terminate.restype = ctypes.c_void_p
-    set_terminate(terminate)
-    set_abort = _ggml().ggml_set_abort_callback
-    set_abort.restype = ctypes.c_void_p
-    set_abort(abort)
 
 
 def _check_file(weights: Path) -> None:
