@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from edgebias.backends.base import Message
 from edgebias.errors import InputError
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def render_chat(template: str | None, messages: Sequence[Message], *, bos_token: str, eos_token: str) -> str:
@@ -30,15 +34,9 @@ def render_chat(template: str | None, messages: Sequence[Message], *, bos_token:
     if not template:
         raise InputError("the model has no chat template; use a plain text prompt or an instruction-tuned model")
     import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _raise_exception
     try:
-        return environment.from_string(template).render(
+        return _compiled(template).render(
             messages=[{"role": message.role, "content": message.content} for message in messages],
             add_generation_prompt=True,
             bos_token=bos_token,
@@ -48,6 +46,19 @@ def render_chat(template: str | None, messages: Sequence[Message], *, bos_token:
         raise InputError(
             f"the model's chat template refuses these messages ({error}); roles: {[m.role for m in messages]}"
         ) from error
+
+
+@lru_cache(maxsize=4)
+def _compiled(template: str) -> Template:
+    """Compiling takes longer than rendering, and a model has one template for all of its prompts."""
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _raise_exception
+    return environment.from_string(template)
 
 
 def _to_json(value: Any, indent: int | None = None) -> str:

@@ -102,6 +102,7 @@ def _settings(weights: Path, threads: int, context: int, port: int, key: str) ->
                     "n_threads": threads,
                     "n_threads_batch": threads,
                     "n_gpu_layers": 0,
+                    # The server's own default is on. Only log-probabilities need it, and nobody asks loopback for them.
                     "logits_all": False,
                     "cache": False,
                     "verbose": False,
