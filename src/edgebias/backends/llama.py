@@ -83,8 +83,8 @@ Q4_0, Q8_0), each measured with the AVX2 build."""
 TILE = 4
 """The same for other types: what repacked weights take at once. A row that only fills up costs time."""
 
-MAX_WRITERS = 16
-"""Most prompts that are continued together."""
+MAX_WRITERS = 32
+"""Most prompts that are continued together; their cells are those of the context, so that more of them take no more."""
 
 FloatArray = npt.NDArray[np.float32]
 

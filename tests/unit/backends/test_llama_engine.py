@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, OptionRequest, Prompt
-from edgebias.backends.llama import LlamaBackend
+from edgebias.backends.llama import MAX_WRITERS, LlamaBackend
 
 START = "<|endoftext|>"
 STORY = "the quick brown fox asks whether the lazy dog is at home, and at 12 o'clock it is. "
@@ -27,6 +28,13 @@ PROMPTS = [
     GenerationRequest(request.prompt, seed, request.options if seed % 2 else ())
     for seed, request in enumerate(REQUESTS)
 ]
+MANY = [
+    GenerationRequest(Prompt(text=f"The {name} {verb}"), seed)
+    for seed, (verb, name) in enumerate(
+        product(("is", "was", "says", "has"), ("fox", "dog", "man", "nurse", "pilot") * 2)
+    )
+]
+"""Short prompts, more than are continued together."""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +79,13 @@ def test_a_text_is_the_same_alone_together_and_continued(llama: LlamaBackend) ->
     assert anew[::-1] == together
 
 
+def test_a_text_is_the_same_in_the_largest_pack(llama: LlamaBackend) -> None:
+    assert len(MANY) > MAX_WRITERS
+    together = list(llama.generate(MANY, WRITE))
+    assert together == [next(llama.generate([prompt], WRITE)) for prompt in MANY]
+    assert together[:7] == list(llama.generate(MANY[:7], WRITE))
+
+
 def test_the_context_is_used_to_its_last_token(tiny: Any) -> None:
     with LlamaBackend(tiny.gguf, threads=1, context=96, start_token=None) as backend:
         room = 96 - 5
@@ -110,3 +125,6 @@ def test_a_real_build_has_the_same_numbers_in_company(real_gguf: Path, build: st
         assert list(backend.score(requests)) == [next(backend.score([request])) for request in requests]
         together = list(backend.generate(prompts, short))
         assert together == [next(backend.generate([prompt], short)) for prompt in prompts]
+        short = GenerationSettings(max_new_tokens=4, temperature=1.0)
+        together = list(backend.generate(MANY, short))
+        assert together == [next(backend.generate([prompt], short)) for prompt in MANY]
