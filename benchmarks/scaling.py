@@ -1,11 +1,16 @@
-"""Time and memory as items grow: BBQ by option log-likelihood in the transformers backend.
+"""Time and memory as items grow: BBQ by option log-likelihood, in the transformers backend unless told otherwise.
 
     python benchmarks/scaling.py                              100, 1,000 and 4,000 items, 2 threads (some minutes)
-    python benchmarks/scaling.py --items 100 1000 58492       all of BBQ as well (half an hour)
+    python benchmarks/scaling.py --items 100 1000 58492       all of BBQ as well (more than an hour)
     python benchmarks/scaling.py --backend llama --items 100 400
 
-Items are BBQ's families of four, spread evenly over all files. Each size runs in a process of its own; loading is
-not counted. Time should grow as the items do, and memory should not.
+Items are a few stretches of neighbours, spread evenly over all of BBQ in its own order: neighbours share beginnings, as
+they do in a full run. How much they share shows in the rows an item, the tokens that are evaluated for it; a full run
+takes about as long as its rows say. Each size runs in a process of its own; loading is not counted. Time should grow
+as the items do, and memory should not.
+
+For transformers, also the seconds that an item's matrix products would take alone: the rows that each linear layer of
+the model was given, at the speed that a product of its shape reaches with a full tree of rows.
 """
 
 from __future__ import annotations
@@ -17,45 +22,88 @@ import resource
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pandas as pd
-from likelihood_throughput import CONTEXT, FAMILY, MODEL, START_TOKEN
+from likelihood_throughput import CONTEXT, MODEL, START_TOKEN
 
 from edgebias.backends.base import OptionRequest
 from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import likelihood_wording
 from edgebias.oracle.items import suite_items
 
+STRETCHES = 6
+SHORTEST = 16
+"""Items of a stretch: a few are taken in fewer stretches, as the first of each shares nothing with what was before."""
+
+PRODUCTS = 5
+"""Products of each shape that are timed."""
+
 
 def requests_of(n_items: int, raw: Path) -> list[OptionRequest]:
-    """The likelihood requests of ``n_items`` items of all files: families of four, evenly spaced; all if fewer."""
+    """The likelihood requests of ``n_items`` items of all files: stretches, evenly spread; all if there are fewer."""
     items = items_from_table(pd.DataFrame(suite_items("bbq", raw)), "BBQ", "bbq")
-    families = len(items) // FAMILY
-    wanted = min(families, -(-n_items // FAMILY))
-    starts = [index * families // wanted * FAMILY for index in range(wanted)]
-    chosen = [item for start in starts for item in items[start : start + FAMILY]]
-    wordings = [likelihood_wording(item) for item in chosen[:n_items]]
+    wanted = min(n_items, len(items))
+    stretches = max(1, min(STRETCHES, wanted // SHORTEST))
+    chosen = []
+    for number in range(stretches):
+        start = number * len(items) // stretches
+        length = (number + 1) * wanted // stretches - number * wanted // stretches
+        chosen += items[start : start + length]
+    wordings = [likelihood_wording(item) for item in chosen]
     return [OptionRequest(wording.prompt, wording.continuations) for wording in wordings]
 
 
 def measure(backend: str, n_items: int, threads: int, raw: Path) -> dict[str, float]:
-    """Items, seconds, and resident memory (MB) before the first answer and at most."""
-    from edgebias.backends.open import open_backend
+    """Items, seconds and rows, resident memory (MB) before the first answer and at most; see `products` for more."""
+    from edgebias.backends.llama import LlamaBackend
+    from edgebias.backends.transformers_torch import TorchBackend
 
     requests = requests_of(n_items, raw)
-    weights = MODEL / ("full.transformers" if backend == "torch" else "full.gguf")
-    environment = {"backend": backend, "threads": threads, "context": CONTEXT}
-    with open_backend(environment, {"start_token": START_TOKEN}, weights) as model:
+    kind, weights = (TorchBackend, "full.transformers") if backend == "torch" else (LlamaBackend, "full.gguf")
+    with kind(MODEL / weights, threads=threads, context=CONTEXT, start_token=START_TOKEN) as model:
         loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         started = time.perf_counter()
         answered = sum(1 for _ in model.score(requests))
         seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"items": answered, "seconds": seconds, "loaded_mb": loaded, "peak_mb": peak}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        shapes = [(len(pack.tree), len(pack.needed())) for pack in model.packs(requests)]
+    rows, outputs = (sum(counts) for counts in zip(*shapes, strict=True))
+    found = {"items": answered, "seconds": seconds, "rows": rows, "loaded_mb": loaded, "peak_mb": peak}
+    return found | products(rows, outputs) if backend == "torch" else found
+
+
+def products(rows: int, outputs: int) -> dict[str, float]:
+    """GFLOP of the linear layers for ``rows`` tokens, of which ``outputs`` have logits, and their seconds alone."""
+    import torch
+    import transformers
+
+    from edgebias.backends.transformers_torch import OUTPUTS, ROWS
+
+    with torch.device("meta"):  # shapes alone: the layers of the backend's own model have the same
+        config = transformers.AutoConfig.from_pretrained(MODEL / "full.transformers", local_files_only=True)
+        model = transformers.AutoModelForCausalLM.from_config(config)
+    head = model.get_output_embeddings()
+    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear) and module is not head]
+    gflop = seconds = 0.0
+    layers = Counter((layer.in_features, layer.out_features, ROWS, rows) for layer in linear)
+    layers[head.in_features, head.out_features, OUTPUTS, outputs] += 1
+    for (width, height, at_once, needed), count in layers.items():
+        left, right = torch.randn(at_once, width), torch.randn(height, width)
+        taken = []
+        with torch.inference_mode():
+            for _ in range(PRODUCTS + 1):  # the first finds its memory and its kernel
+                started = time.perf_counter()
+                torch.nn.functional.linear(left, right)
+                taken.append(time.perf_counter() - started)
+        gflop += count * 2e-9 * needed * width * height
+        seconds += count * needed / at_once * median(taken[1:])
+    return {"products_gflop": gflop, "products_seconds": seconds}
 
 
 def in_own_process(options: argparse.Namespace, n_items: int) -> dict[str, float]:
@@ -84,15 +132,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(measure(options.backend, options.measure, options.threads, options.raw_folder)))
         return
     print(f"{options.backend}, {options.threads} threads")
-    print(f"{'items':>8} {'seconds':>9} {'items/s':>8} {'MB loaded':>10} {'MB at most':>11}")
+    alone = f"{'products alone: GFLOP/item':>27} {'GFLOP/s':>8} {'s/item':>7}" if options.backend == "torch" else ""
+    print(f"{'items':>8} {'seconds':>9} {'items/s':>8} {'rows/item':>9} {'MB loaded':>10} {'MB at most':>11}{alone}")
     for size in options.items:
         found = in_own_process(options, size)
-        rate = found["items"] / found["seconds"]
-        print(
-            f"{found['items']:8.0f} {found['seconds']:9.1f} {rate:8.1f} {found['loaded_mb']:10.0f} "
-            f"{found['peak_mb']:11.0f}",
-            flush=True,
-        )
+        items = found["items"]
+        row = f"{items:8.0f} {found['seconds']:9.1f} {items / found['seconds']:8.1f} {found['rows'] / items:9.1f} "
+        row += f"{found['loaded_mb']:10.0f} {found['peak_mb']:11.0f}"
+        if options.backend == "torch":
+            gflop, seconds = found["products_gflop"], found["products_seconds"]
+            row += f"{gflop / items:27.2f} {gflop / seconds:8.0f} {seconds / items:7.4f}"
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -98,3 +98,10 @@ rule mitigate:
         "python -m edgebias.mitigate evaluate --settings {params.settings:q} --method {wildcards.method:q}"
         " --items-folder data/prompts --texts {input.texts:q} {params.weights} {params.baseline} {params.control_vector}"
         " --responses {output.responses:q} --scores {output.scores:q} --cost {output.cost:q} 2> {log:q}"
+
+
+rule mitigation:
+    """Mitigation alone: what a study of methods needs of the default target."""
+    input:
+        study.mitigation("scores.csv"),
+        study.trajectories(),

@@ -246,14 +246,19 @@ class LlamaBackend:
             ContextError: a request does not fit in the context.
             InputError: an option is empty.
         """
-        room, collector = min(PACK, self._context_size), Collector()
-        for pack in score_packs(self._parts(requests), room=room, sequences=MAX_SEQUENCES):
+        collector = Collector()
+        for pack in self.packs(requests):
             if pack.last_index < skip:
                 continue
             started = time.perf_counter()
             logprobs = self._evaluate(pack)
             self._seconds += time.perf_counter() - started
             yield from collector.take(pack, logprobs, skip=skip)
+
+    def packs(self, requests: Sequence[OptionRequest]) -> Iterator[ScorePack]:
+        """What `score` evaluates together, pack by pack."""
+        room = min(PACK, self._context_size)
+        return score_packs(self._parts(requests), room=room, sequences=MAX_SEQUENCES)
 
     def generate(
         self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0

@@ -135,7 +135,7 @@ class TorchBackend:
             InputError: an option is empty.
         """
         collector = Collector()
-        for pack in score_packs(self._parts(requests), room=ROWS, sequences=ROWS, outputs=OUTPUTS):
+        for pack in self.packs(requests):
             if pack.last_index < skip:
                 continue
             started = time.perf_counter()
@@ -145,6 +145,10 @@ class TorchBackend:
             self._scored_tokens += sum(len(option) for part in pack.parts for option in part.options)
             self._seconds += time.perf_counter() - started
             yield from collector.take(pack, logprobs, skip=skip)
+
+    def packs(self, requests: Sequence[OptionRequest]) -> Iterator[ScorePack]:
+        """What `score` evaluates together, pack by pack."""
+        return score_packs(self._parts(requests), room=ROWS, sequences=ROWS, outputs=OUTPUTS)
 
     def generate(
         self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0

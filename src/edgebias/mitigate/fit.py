@@ -100,12 +100,10 @@ def _plant(
 
     def judge(count: int) -> list[bool]:
         asked = [next(stream) for _ in range(count)]
-        outcomes: list[bool] = []
-        for item in asked:
-            (outcome,) = answer_items(backend, [item], [LIKELIHOOD], answer)["outcome"]
-            if outcome in ("stereotype", "anti_stereotype"):
-                outcomes.append(outcome == "stereotype")
-        return outcomes
+        once = list({item.item_id: item for item in asked}.values())  # two passes over the items may meet in a window
+        outcome = answer_items(backend, once, [LIKELIHOOD], answer).set_index("item_id")["outcome"]
+        judged = [str(outcome[item.item_id]) for item in asked]
+        return [one == "stereotype" for one in judged if one in ("stereotype", "anti_stereotype")]
 
     def full_pass() -> PassResult:
         responses = answer_items(backend, items, [LIKELIHOOD], answer)

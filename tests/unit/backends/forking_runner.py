@@ -18,12 +18,14 @@ import edgebias.backends.transformers_torch
 import edgebias.infer.answer
 import edgebias.infer.responses
 import edgebias.journal.job
+import edgebias.mitigate.evaluate
 import edgebias.robustness.ask
+import edgebias.robustness.design
 import edgebias.rounds.conversation  # noqa: F401
 from edgebias.errors import run_stage
 from edgebias.workflow.closure import code_of
 
-for module in ("infer", "rounds"):
+for module in ("infer", "rounds", "robustness", "mitigate"):
     code_of(f"edgebias.{module}")  # remembers what it has parsed
 
 for line in sys.stdin:

@@ -67,6 +67,10 @@ class Job:
         self.responses, self.cost, self.log = folder / "table.parquet", folder / "cost.json", folder / "log"
         self.journal = folder / "table.parquet.journal"
         self.arguments = [*arguments, "--responses", str(self.responses), "--cost", str(self.cost)]
+        self.tables = [self.responses]
+        if module == "mitigate":
+            self.tables.append(folder / "scores.csv")
+            self.arguments += ["--scores", str(self.tables[-1])]
 
     def record(self) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(self.cost.read_text())
@@ -94,11 +98,12 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "options": ["The man", "The woman"] if number % 2 else ["The man", "The woman", "Unknown"],
             "roles": ["stereotype", "anti_stereotype", "unknown"][: 2 if number % 2 else 3],
             "permutation": [1, 0] if number % 2 else [0, 2, 1],
-            "label": 2,
+            "label": -1 if number % 2 else 2,
+            "split": "held_out",
         }
         for number in range(N_ITEMS)
     ]
-    path = tmp_path_factory.mktemp("items") / "items.parquet"
+    path = tmp_path_factory.mktemp("items") / "forced_choice.parquet"
     pd.DataFrame(rows).to_parquet(path)
     return path
 
@@ -127,6 +132,50 @@ def rounds_arguments(items: Path, backend: str, weights: Path) -> list[str]:
         "environments.e": {"backend": backend, "threads": 1, "context": CONTEXT},
     }
     return ["--settings", json.dumps(settings), "--items", str(items), "--weights", str(weights)]
+
+
+def robustness_arguments(items: Path, backend: str, weights: Path) -> list[str]:
+    settings = {
+        "seed": 1,
+        "infer": {"formats": {}, "max_new_tokens": 8},
+        "robustness": {
+            "suite": "forced_choice",
+            "clusters_per_category": 20,
+            "templates": ["letter_chat_v1", "letter_plain_v1"],
+            "unknown_wordings": ["Unknown", "Not known"],
+        },
+        "models.m": {},
+        "environments.e": {"backend": backend, "threads": 1, "context": CONTEXT},
+    }
+    return ["--settings", json.dumps(settings), "--items", str(items), "--weights", str(weights)]
+
+
+def mitigate_arguments(items: Path, backend: str, weights: Path) -> list[str]:
+    """Of the method that changes nothing, which needs no control vector."""
+    texts = items.with_name("neutral.json")
+    sentences = [f"The {number}th of these sentences says nothing about anyone." for number in range(120)]
+    texts.write_text(json.dumps({"work": {"page": sentences}}))
+    settings = {
+        "seed": 1,
+        "infer": {
+            "formats": {"forced_choice": ["likelihood", "letter", "option_text"]},
+            "max_new_tokens": 8,
+            "max_new_tokens_text": 12,
+        },
+        "mitigate": {"perplexity_sentences": 24, "resamples": 200, "confidence": 0.95},
+        "models.m": {},
+        "environments.e": {"backend": backend, "threads": 1, "context": CONTEXT},
+    }
+    arguments = ["evaluate", "--settings", json.dumps(settings), "--method", "none", "--weights", str(weights)]
+    return [*arguments, "--items-folder", str(items.parent), "--texts", str(texts)]
+
+
+STAGES = {
+    "infer": infer_arguments,
+    "rounds": rounds_arguments,
+    "robustness": robustness_arguments,
+    "mitigate": mitigate_arguments,
+}
 
 
 def size(path: Path) -> int:
@@ -169,20 +218,29 @@ def tear(journal: Path, chance: random.Random) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "backend", "n_kills"),
-    [("infer", "llama", 20), ("infer", "torch", 10), ("rounds", "llama", 5), ("rounds", "torch", 5)],
+    [
+        ("infer", "llama", 20),
+        ("infer", "torch", 10),
+        ("rounds", "llama", 5),
+        ("rounds", "torch", 5),
+        ("robustness", "llama", 10),
+        ("robustness", "torch", 5),
+        ("mitigate", "llama", 10),
+    ],
 )
 def test_a_job_that_is_killed_again_and_again_writes_the_same_bytes(
     stage: str, backend: str, n_kills: int, runner: Runner, items: Path, tiny: Any, tmp_path: Path
 ) -> None:
     weights = tiny.gguf if backend == "llama" else tiny.folder
-    arguments = (infer_arguments if stage == "infer" else rounds_arguments)(items, backend, weights)
+    arguments = STAGES[stage](items, backend, weights)
     whole, killed = (Job(tmp_path / name, stage, arguments) for name in ("whole", "killed"))
     runner.start(whole)
     assert runner.wait() == 0, whole.log.read_text()
     seconds = sum(whole.record()["seconds"].values())
     kills = kill_until_done(runner, killed, n_kills, 1.5 * seconds / n_kills, random.Random(20250301))
     record = killed.record()
-    assert killed.responses.read_bytes() == whole.responses.read_bytes()
+    for written, expected in zip(killed.tables, whole.tables, strict=True):
+        assert written.read_bytes() == expected.read_bytes()
     assert not killed.journal.exists()
     assert not whole.journal.exists()
     assert kills >= n_kills // 2
