@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -36,6 +37,10 @@ from edgebias.backends.base import OptionRequest
 from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import likelihood_wording
 from edgebias.oracle.items import suite_items
+
+if TYPE_CHECKING:
+    from edgebias.backends.llama import LlamaBackend
+    from edgebias.backends.transformers_torch import TorchBackend
 
 STRETCHES = 6
 SHORTEST = 16
@@ -59,14 +64,21 @@ def requests_of(n_items: int, raw: Path) -> list[OptionRequest]:
     return [OptionRequest(wording.prompt, wording.continuations) for wording in wordings]
 
 
+def opened(backend: str, threads: int) -> TorchBackend | LlamaBackend:
+    """The backend of that name; the other one is not imported, since that takes memory."""
+    if backend == "torch":
+        from edgebias.backends.transformers_torch import TorchBackend
+
+        return TorchBackend(MODEL / "full.transformers", threads=threads, context=CONTEXT, start_token=START_TOKEN)
+    from edgebias.backends.llama import LlamaBackend
+
+    return LlamaBackend(MODEL / "full.gguf", threads=threads, context=CONTEXT, start_token=START_TOKEN)
+
+
 def measure(backend: str, n_items: int, threads: int, raw: Path) -> dict[str, float]:
     """Items, seconds and rows, resident memory (MB) before the first answer and at most; see `products` for more."""
-    from edgebias.backends.llama import LlamaBackend
-    from edgebias.backends.transformers_torch import TorchBackend
-
     requests = requests_of(n_items, raw)
-    kind, weights = (TorchBackend, "full.transformers") if backend == "torch" else (LlamaBackend, "full.gguf")
-    with kind(MODEL / weights, threads=threads, context=CONTEXT, start_token=START_TOKEN) as model:
+    with opened(backend, threads) as model:
         loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         started = time.perf_counter()
         answered = sum(1 for _ in model.score(requests))
