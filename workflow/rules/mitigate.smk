@@ -100,8 +100,31 @@ rule mitigate:
         " --responses {output.responses:q} --scores {output.scores:q} --cost {output.cost:q} 2> {log:q}"
 
 
+rule control_vector_card:
+    """A vector that is passed on says what it was fitted on, what it did to held-out items, and its limits."""
+    input:
+        state="results/mitigation/{environment}/{model}/{variant}/feedback_loop/state.json",
+        before="results/mitigation/{environment}/{model}/{variant}/none/scores.csv",
+        after="results/mitigation/{environment}/{model}/{variant}/feedback_loop/scores.csv",
+        cost_before="results/mitigation/{environment}/{model}/{variant}/none/cost.json",
+        cost_after="results/mitigation/{environment}/{model}/{variant}/feedback_loop/cost.json",
+        code=code_of("edgebias.mitigate"),
+    output:
+        card="results/mitigation/{environment}/{model}/{variant}/feedback_loop/model_card.md",
+    log:
+        "logs/control_vector_card/{environment}/{model}/{variant}.log",
+    benchmark:
+        "logs/benchmarks/control_vector_card/{environment}/{model}/{variant}.tsv"
+    message:
+        "{wildcards.environment} {wildcards.variant}: card of the control vector"
+    shell:
+        "python -m edgebias.mitigate card --name {wildcards.environment:q}/{wildcards.model:q}/{wildcards.variant:q}"
+        " --state {input.state:q} --before {input.before:q} --after {input.after:q}"
+        " --cost-before {input.cost_before:q} --cost-after {input.cost_after:q} --card {output.card:q} 2> {log:q}"
+
+
 rule mitigation:
     """Mitigation alone: what a study of methods needs of the default target."""
     input:
         study.mitigation("scores.csv"),
-        study.trajectories(),
+        study.cards(),

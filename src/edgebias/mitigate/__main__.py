@@ -20,6 +20,8 @@ EXAMPLE = """example:
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
     --control-vector control_vector.gguf --baseline none/responses.parquet \\
     --responses responses.parquet --scores scores.csv --cost cost.json
+  python -m edgebias.mitigate card --name edge/M/wanda50_q8_0 --state state.json --before none/scores.csv \\
+    --after feedback_loop/scores.csv --cost-before none/cost.json --cost-after feedback_loop/cost.json --card card.md
 """
 
 
@@ -35,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     finding = commands.add_parser("directions", help="find the directions to steer along, on calibration items")
     fitting = commands.add_parser("fit", help="run the loop on calibration items and export a control vector")
+    describing = commands.add_parser("card", help="the model card of the vector that fit wrote")
     evaluating = commands.add_parser("evaluate", help="bias, utility and cost of one method on held-out items")
     for command in (finding, fitting, evaluating):
         command.add_argument("--settings", required=True, help="inline JSON or FILE[#key] with the stage's sections")
@@ -48,6 +51,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     fitting.add_argument("--control-vector", required=True, type=Path, help="control vector to write (GGUF)")
     fitting.add_argument("--trajectory", required=True, type=Path, help="table of the rounds to write (CSV)")
     fitting.add_argument("--state", required=True, type=Path, help="gains and convergence to write (JSON)")
+    describing.add_argument("--name", required=True, help="environment/model/variant of the steered build")
+    describing.add_argument("--state", required=True, type=Path, help="what fit wrote (JSON)")
+    describing.add_argument("--before", required=True, type=Path, help="scores of the method none")
+    describing.add_argument("--after", required=True, type=Path, help="scores of the method that applies the vector")
+    describing.add_argument("--cost-before", required=True, type=Path, help="cost record of the method none")
+    describing.add_argument("--cost-after", required=True, type=Path, help="cost record of the other method")
+    describing.add_argument("--card", required=True, type=Path, help="model card to write (Markdown)")
     evaluating.add_argument("--method", required=True, help="a name of `study.methods`")
     evaluating.add_argument("--control-vector", type=Path, help="what fit or directions wrote; for methods that steer")
     evaluating.add_argument("--baseline", type=Path, help="responses of the method none, for the relative reduction")
@@ -55,7 +65,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     evaluating.add_argument("--scores", required=True, type=Path, help="score table to write (CSV)")
     evaluating.add_argument("--cost", required=True, type=Path, help="cost record to write (JSON)")
     arguments = vars(parser.parse_args(argv))
-    command, settings = arguments.pop("command"), parse_settings(arguments.pop("settings"))
+    command = arguments.pop("command")
+    if command == "card":
+        from edgebias.mitigate.card import write_card
+
+        write_card(**arguments)
+        return
+    settings = parse_settings(arguments.pop("settings"))
     if command == "directions":
         from edgebias.mitigate.find import find
 

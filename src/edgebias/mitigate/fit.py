@@ -80,7 +80,7 @@ def fit(
         result = run_loop(plant, constraint_weights(backend.n_layer, source), loop_settings)
     write_control_vector(found.vector(result.gains), control_vector, model_hint(weights))
     write_csv(result.trajectory, trajectory, ["round"])
-    write_json(_state(result, found, loop_settings, len(items)), state)
+    write_json(_state(result, found, loop_settings, len(items), _fitted(settings, source)), state)
 
 
 def _plant(
@@ -167,7 +167,15 @@ def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
     return LoopSettings(controller, window, rounds, budget), str(values["directions"])
 
 
-def _state(result: LoopResult, directions: Directions, settings: LoopSettings, n_items: int) -> dict[str, Any]:
+def _fitted(settings: dict[str, Any], source: str) -> list[str]:
+    """The suites whose calibration items had a part in the vector."""
+    learned = settings["mitigate"]["learning"]["suites"] if source == LEARNED else []
+    return sorted({*drivers(settings), *learned})
+
+
+def _state(
+    result: LoopResult, directions: Directions, settings: LoopSettings, n_items: int, suites: list[str]
+) -> dict[str, Any]:
     def passed(one: PassResult) -> dict[str, float]:
         return {"bias": one.bias, "low": one.low, "high": one.high}
 
@@ -175,6 +183,7 @@ def _state(result: LoopResult, directions: Directions, settings: LoopSettings, n
         "directions": directions.source,
         "converged": result.converged,
         "rounds": result.rounds,
+        "suites": suites,
         "calibration_items": n_items,
         "window": settings.window,
         "calibration_before": passed(result.before),

@@ -22,6 +22,18 @@ BIAS = {"forced_choice": "stereotype_rate", "stereoset": "ss", "bbq": "sAMB"}
 """The metric of each suite whose distance from its ideal a method should reduce."""
 
 SUITES = tuple(BIAS)
+OVERVIEW = (
+    ("stereoset", "likelihood", "ss"),
+    ("forced_choice", "likelihood", "stereotype_rate"),
+    ("bbq", "likelihood", "sAMB"),
+    ("stereoset", "likelihood", "lms"),
+    ("bbq", "likelihood", "accuracy_ambiguous"),
+    ("bbq", "likelihood", "accuracy_disambiguated"),
+    ("bbq", "likelihood", "false_abstention"),
+    ("neutral_text", "likelihood", "perplexity"),
+)
+"""(suite, format, metric): bias first, then what steering must not spoil."""
+
 REDUCTION, RELATIVE_REDUCTION = "reduction", "relative_reduction"
 CORRECTION = "holm"
 MITIGATION = Table(

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edgebias.cell import Cell
+from edgebias.mitigate.reductions import OVERVIEW
 from edgebias.report.answer import KINDS, cell_name, held_out, reductions
 from edgebias.report.numbers import ABSENT, interval, number, p_value, percent, signed
 from edgebias.report.study import OUTCOMES, Study
@@ -239,25 +240,12 @@ def parity_table(study: Study) -> Table:
     return Table("Parity of the backends", heads, tuple(listed), frozenset({2, 3, 4, 5}))
 
 
-METHOD_COLUMNS = (
-    ("stereoset", "likelihood", "ss"),
-    ("forced_choice", "likelihood", "stereotype_rate"),
-    ("bbq", "likelihood", "sAMB"),
-    ("stereoset", "likelihood", "lms"),
-    ("bbq", "likelihood", "accuracy_ambiguous"),
-    ("bbq", "likelihood", "accuracy_disambiguated"),
-    ("bbq", "likelihood", "false_abstention"),
-    ("neutral_text", "likelihood", "perplexity"),
-)
-"""(suite, format, metric) of the table of methods: bias first, then what a method must not spoil."""
-
-
 def method_table(study: Study) -> Table:
     """A row for each method: bias, what it must not spoil, coverage and cost, on the same held-out items."""
     rows = held_out(study.mitigation)
     rows = rows[rows["category"] == "all"]
     scores = {tuple(row[["method", "suite", "format", "metric"]]): row for _, row in rows.iterrows()}
-    columns = [column for column in METHOD_COLUMNS if any(key[1:] == column for key in scores)]
+    columns = [column for column in OVERVIEW if any(key[1:] == column for key in scores)]
     costs = {} if study.mitigation_costs.empty else study.mitigation_costs.set_index("method").to_dict("index")
     listed = []
     for method in study.methods:

@@ -37,6 +37,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "score_rounds": ("seed", "score", "rounds"),
     "compare": ("seed", "study", "compare"),
     "directions": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
+    "control_vector_card": (),
     "fit_feedback_loop": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
     "mitigate": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
     "provenance": (),
@@ -196,6 +197,12 @@ class Study:
         """The file ``name`` of every mitigation method."""
         methods = self.methods if self.weights(self.edge_build) else []
         return [f"results/mitigation/{self.edge_build.path}/{method}/{name}" for method in methods]
+
+    def cards(self) -> list[str]:
+        """The model card of the control vector, where the study has one and what it is compared with."""
+        if not {"none", "feedback_loop"} <= set(self.methods):
+            return []
+        return [path for path in self.mitigation("model_card.md") if "/feedback_loop/" in path]
 
     def trajectories(self) -> list[str]:
         """The trajectory of the feedback loop, where the study has one."""

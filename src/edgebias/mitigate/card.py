@@ -1,0 +1,147 @@
+"""The model card of a control vector: what it was fitted on, its effect on held-out items, its cost, its limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgebias.files import read_json, read_table, write_text
+from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW, REDUCTION, RELATIVE_REDUCTION
+
+
+def write_card(
+    *, name: str, state: Path, before: Path, after: Path, cost_before: Path, cost_after: Path, card: Path
+) -> None:
+    """Write the card (Markdown) of the vector that the loop froze.
+
+    Args:
+        name: of the build that is steered, ``environment/model/variant``.
+        state: what the loop wrote.
+        before: scores of the method ``none``.
+        after: scores of the method that applies the vector.
+        cost_before: cost record of ``none``.
+        cost_after: cost record of the method.
+        card: file to write.
+
+    Raises:
+        InputError: a file is absent or unreadable.
+    """
+    text = card_text(
+        name,
+        read_json(state),
+        read_table(before, MITIGATION_COLUMNS),
+        read_table(after, MITIGATION_COLUMNS),
+        read_json(cost_before),
+        read_json(cost_after),
+    )
+    write_text(text, card)
+
+
+def card_text(
+    name: str,
+    state: Mapping[str, Any],
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    cost_before: Mapping[str, Any],
+    cost_after: Mapping[str, Any],
+) -> str:
+    """The card as Markdown."""
+    _, model, variant = name.split("/")
+    calibration = state["calibration_after"]
+    lines = [
+        f"# Control vector of {model}, {variant}",
+        "",
+        "A vector for the output of every block but the first, found by the feedback loop of "
+        "edgebias. It belongs to this build: on other weights it is noise.",
+        "",
+        "## Use",
+        "",
+        "```",
+        f"llama-server --model {variant}.gguf --control-vector control_vector.gguf",
+        "```",
+        "",
+        "## Fitted on",
+        "",
+        f"- {', '.join(state['suites'])}; the loop on {state['calibration_items']} calibration items. "
+        "No held-out cluster is among them",
+        f"- directions: {state['directions'].replace('_', ' ')}; "
+        f"{state['rounds']} rounds of the loop, window of {state['window']} outputs",
+        f"- {'converged' if state['converged'] else 'did not converge'}: stereotype rate of the calibration items "
+        f"{state['calibration_before']['bias']:.1f} before, {calibration['bias']:.1f} "
+        f"[{calibration['low']:.1f}, {calibration['high']:.1f}] after; ideal 50",
+        "",
+        "## Held-out items",
+        "",
+        "Estimate [95 % interval], without and with the vector.",
+        "",
+        "| suite | metric (format) | ideal | without | with |",
+        "|---|---|---|---|---|",
+        *_score_rows(before, after),
+        "",
+        "| suite | distance from the ideal removed, points | in per cent | is there bias to remove? |",
+        "|---|---|---|---|",
+        *_reduction_rows(after),
+        "",
+        "## Cost",
+        "",
+        f"- {int(cost_after['control_vector_bytes']):,} bytes beside the weights".replace(",", " "),
+        f"- {_ms(cost_before)} ms a written token without, {_ms(cost_after)} with, other jobs running beside both",
+        "",
+        "## Limits",
+        "",
+        "- It moves the mean preference of the suites that it was fitted on. Groups with opposite preferences are not "
+        "both corrected, and other suites may not move: see the table.",
+        "- It acts on every token of every request; there is no gate.",
+        "- English, one model of this size. A score near its ideal is no proof of fairness.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _overall(table: pd.DataFrame) -> dict[tuple[str, str, str], Any]:
+    rows = table[table["category"] == "all"]
+    return {(str(row["suite"]), str(row["format"]), str(row["metric"])): row for _, row in rows.iterrows()}
+
+
+def _score_rows(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    first, second = _overall(before), _overall(after)
+    return [
+        _line(
+            key[0], f"{key[2]} ({key[1]})", _plain(first[key]["ideal"]), _estimate(first[key]), _estimate(second[key])
+        )
+        for key in OVERVIEW
+        if key in first and key in second
+    ]
+
+
+def _reduction_rows(after: pd.DataFrame) -> list[str]:
+    rows = _overall(after)
+    return [
+        _line(
+            f"{suite} ({form})", _estimate(row), _estimate(rows[suite, form, RELATIVE_REDUCTION]), str(row["headroom"])
+        )
+        for (suite, form, metric), row in rows.items()
+        if metric == REDUCTION and math.isfinite(float(row["low"]))
+    ]
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _estimate(row: Any) -> str:
+    estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
+    return f"{estimate:.1f} [{low:.1f}, {high:.1f}]" if math.isfinite(estimate) else "undefined"
+
+
+def _plain(value: Any) -> str:
+    return f"{float(value):g}" if math.isfinite(float(value)) else "–"
+
+
+def _ms(cost: Mapping[str, Any]) -> str:
+    value = cost.get("generation_ms_per_token")
+    return "–" if value is None else f"{float(value):.1f}"
