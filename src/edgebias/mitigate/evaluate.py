@@ -15,10 +15,9 @@ from edgebias.errors import InputError
 from edgebias.files import read_table, write_json
 from edgebias.infer.answer import answer_items
 from edgebias.infer.cell import formats_of, open_cell, read_cell
-from edgebias.infer.cost import cost_record, new_stopwatch
 from edgebias.infer.items import items_from_table
 from edgebias.infer.responses import write_responses
-from edgebias.journal.job import journaled, open_journal
+from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
 from edgebias.mitigate.directions import SINGLE_LAYER
 from edgebias.mitigate.held_out import HELD_OUT, read_split
@@ -85,8 +84,6 @@ def evaluate(
         suite: items_from_table(table, str(items_folder / f"{suite}.parquet"), suite) for suite, table in tables.items()
     }
 
-    from edgebias.backends.memory_limit import peak_memory_mb
-
     def finish(answered: dict[str, pd.DataFrame], parts: list[pd.DataFrame], record: dict[str, Any]) -> None:
         for suite, table in tables.items():
             joined = join(table, answered[suite], suite=suite, items_name=suite, responses_name=method)
@@ -105,33 +102,26 @@ def evaluate(
         }
         finish(controls, [], {"method": method, "control_vector_bytes": 0})
         return
-    journal_of = open_journal(
+    job_of = open_job(
         "edgebias.mitigate",
         settings,
-        cell.environment,
+        cell,
         files=[*(items_folder / f"{suite}.parquet" for suite in tables), texts, *filter(None, [control_vector])],
         weights=weights,
         outputs=[responses, scores, cost],
         more=[method],
     )
-    with journal_of as journal, open_cell(cell, weights) as loaded:
-        n_bytes = 0 if control_vector is None else steer(loaded, control_vector)
-        backend, watch = journaled(loaded, journal), new_stopwatch(journal)
-        answered = {
-            suite: answer_items(backend, items, formats_of(cell, suite), cell.answer, instruction, watch)
-            for suite, items in asked.items()
-        }
-        record = cost_record(
-            backend,
-            watch,
-            environment=cell.environment,
-            weights=weights,
-            skipped={},
-            peak_memory_mb=peak_memory_mb(),
-            journal=journal,
-        )
-        rows = [_perplexity_row(backend, sentences, instruction, seed, resamples, confidence)]
-        record |= {"method": method, "control_vector_bytes": n_bytes, **_speed(backend, sentences)}
+    with job_of as job:
+        with open_cell(cell, weights) as loaded:  # steered before its answers are kept: only the model itself can be
+            n_bytes = 0 if control_vector is None else steer(loaded, control_vector)
+            backend = journaled(loaded, job.journal)
+            answered = {
+                suite: answer_items(backend, items, formats_of(cell, suite), cell.answer, instruction, job.stopwatch)
+                for suite, items in asked.items()
+            }
+            record = job.cost(backend, skipped={})
+            rows = [_perplexity_row(backend, sentences, instruction, seed, resamples, confidence)]
+            record |= {"method": method, "control_vector_bytes": n_bytes, **_speed(backend, sentences)}
         finish(answered, [pd.DataFrame(rows, columns=list(SCORE.names))], record)
 
 
