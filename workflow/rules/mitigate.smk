@@ -121,10 +121,3 @@ rule control_vector_card:
         "python -m edgebias.mitigate card --name {wildcards.environment:q}/{wildcards.model:q}/{wildcards.variant:q}"
         " --state {input.state:q} --before {input.before:q} --after {input.after:q}"
         " --cost-before {input.cost_before:q} --cost-after {input.cost_after:q} --card {output.card:q} 2> {log:q}"
-
-
-rule mitigation:
-    """Mitigation alone: what a study of methods needs of the default target."""
-    input:
-        study.mitigation("scores.csv"),
-        study.cards(),
