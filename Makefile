@@ -16,7 +16,7 @@ BENCHMARKS ?= likelihood_throughput.py,--items,48 generation_throughput.py scali
 MODEL := data/models/smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce smoke test test-fast benchmark oracle oracle-peers lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce smoke mitigation-study test test-fast benchmark oracle oracle-peers lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,13 @@ smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ besid
 	rm -rf .smoke && mkdir .smoke
 	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware .smoke
 	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
+
+mitigation-study: $(READY) ## Every method on all of StereoSet (an hour), in .mitigation-study/; writes docs/mitigation_study.md
+	mkdir -p .mitigation-study
+	cp -rp --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware .mitigation-study
+	cd .mitigation-study && ../$(BIN)/snakemake --cores $(CORES) --configfile config/mitigation.yaml -- mitigation results/provenance.json
+	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0 \
+	  --provenance .mitigation-study/results/provenance.json --markdown docs/mitigation_study.md
 
 data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- fetch_benchmarks $(MODEL)/full.gguf $(MODEL)/full.transformers/config.json

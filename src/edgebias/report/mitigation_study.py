@@ -1,0 +1,135 @@
+"""The mitigation study as one page of Markdown: every method on the same held-out items, the loop, and what ran."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgebias.errors import InputError, run_stage
+from edgebias.files import read_json, read_table, write_text
+from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW, REDUCTION, RELATIVE_REDUCTION
+from edgebias.report.numbers import ABSENT, interval, number, p_value
+
+TRAJECTORY = ("round", "bias", "gain", "perplexity", "guard", "pass_bias", "pass_low", "pass_high")
+"""Columns of the loop's trajectory that the page shows."""
+
+EXAMPLE = """example:
+  python -m edgebias.report.mitigation_study --folder results/mitigation/edge/M/wanda50_q8_0 \\
+    --provenance results/provenance.json --markdown docs/mitigation_study.md
+"""
+
+Row = Mapping[Hashable, Any]
+Scores = Mapping[str, Mapping[tuple[str, str, str], Row]]
+
+
+def page(folder: Path, provenance: Path) -> str:
+    """The page.
+
+    Args:
+        folder: ``results/mitigation/{environment}/{model}/{variant}``.
+        provenance: what the run left of itself.
+
+    Raises:
+        InputError: a file is absent or unreadable, or no method was evaluated.
+    """
+    paths = sorted(folder.glob("*/scores.csv"))
+    if not paths:
+        raise InputError(f"{folder}: has no */scores.csv; run `snakemake --cores 4 -- mitigation` first")
+    scores = {path.parent.name: _overall(read_table(path, MITIGATION_COLUMNS)) for path in paths}
+    order = ["none", *sorted(set(scores) - {"none", "feedback_loop"}), "feedback_loop"]
+    scores = {name: scores[name] for name in order if name in scores}
+    costs = {name: read_json(folder / name / "cost.json") for name in scores}
+    parts = [
+        f"# Mitigation study: {'/'.join(folder.parts[-3:])}",
+        "Written by `make mitigation-study`. Methods and rules: [mitigation.md](mitigation.md). Estimate [95 % "
+        "interval over clusters] on held-out items, likelihood format.",
+        "## Methods",
+        _table(("method", *(f"{suite} {metric}" for suite, _, metric in OVERVIEW)), _score_rows(scores)),
+        "## Distance from the ideal removed, against none",
+        _table(("method", "suite", "points", "per cent", "corrected p", "bias to remove?"), _reduction_rows(scores)),
+        "## Cost",
+        _table(("method", "bytes of vectors", "ms a read token", "ms a written token"), _cost_rows(costs)),
+        "Other jobs ran beside all of these.",
+    ]
+    trajectory = folder / "feedback_loop" / "trajectory.csv"
+    if trajectory.exists():
+        rows = read_table(trajectory, TRAJECTORY)[list(TRAJECTORY)]
+        listed = [tuple(number(float(value)) for value in row) for row in rows.to_numpy(dtype=float)]
+        parts += ["## The loop, on calibration items", _table(TRAJECTORY, listed)]
+    parts += ["## What ran", _what_ran(read_json(provenance))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _overall(table: pd.DataFrame) -> dict[tuple[str, str, str], Row]:
+    rows = table[table["category"] == "all"].to_dict("records")
+    return {(str(row["suite"]), str(row["format"]), str(row["metric"])): row for row in rows}
+
+
+def _score_rows(scores: Scores) -> list[tuple[str, ...]]:
+    return [
+        (_title(name), *(_estimate(rows[key]) if key in rows else ABSENT for key in OVERVIEW))
+        for name, rows in scores.items()
+    ]
+
+
+def _reduction_rows(scores: Scores) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name, rows in scores.items():
+        for (suite, form, metric), row in rows.items():
+            if metric == REDUCTION and math.isfinite(float(row["low"])):
+                share = _estimate(rows[suite, form, RELATIVE_REDUCTION])
+                p = p_value(float(row["p_corrected"])).removeprefix("p ")
+                found.append((_title(name), suite, _estimate(row), share, p, str(row["headroom"])))
+    return found
+
+
+def _cost_rows(costs: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    keys = ("control_vector_bytes", "prefill_ms_per_token", "generation_ms_per_token")
+    return [(_title(name), *(number(cost.get(key)) for key in keys)) for name, cost in costs.items()]
+
+
+def _what_ran(provenance: Mapping[str, Any]) -> str:
+    machine, files = provenance["machine"], provenance["files"]
+    listed = [f"- commit {provenance['git']['commit']}", f"- {machine['cores']} cores, {machine['memory_mb']} MB"]
+    listed += [f"- `{name}`: sha256 {entry['sha256'][:16]}…" for name, entry in sorted(files.items())]
+    return "\n".join(listed)
+
+
+def _estimate(row: Row) -> str:
+    estimate = float(row["estimate"])
+    return (
+        f"{number(estimate)} {interval(float(row['low']), float(row['high']))}" if math.isfinite(estimate) else ABSENT
+    )
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the page; see ``--help``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m edgebias.report.mitigation_study",
+        description="Write the mitigation study as one page of Markdown.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--folder", required=True, type=Path, help="results/mitigation/{environment}/{model}/{variant}")
+    parser.add_argument("--provenance", required=True, type=Path, help="results/provenance.json of the same run")
+    parser.add_argument("--markdown", required=True, type=Path, help="page to write")
+    options = parser.parse_args(argv)
+    write_text(page(options.folder, options.provenance), options.markdown)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,83 @@
+"""The page of the mitigation study: what the tables hold, in the order of a reader, and no number of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from edgebias.errors import InputError
+from edgebias.mitigate.reductions import MITIGATION_COLUMNS
+from edgebias.report.mitigation_study import main, page
+
+PROVENANCE = {
+    "git": {"commit": "abc"},
+    "machine": {"cores": 2, "memory_mb": 8000},
+    "files": {"q8_0.gguf": {"sha256": "f" * 64}},
+}
+
+
+def write_method(folder: Path, name: str, rows: list[dict[str, object]]) -> None:
+    plain = {
+        "suite": "stereoset",
+        "format": "likelihood",
+        "category": "all",
+        "headroom": "",
+        "p_corrected": float("nan"),
+    }
+    (folder / name).mkdir(parents=True)
+    table = pd.DataFrame([plain | row for row in rows], columns=list(MITIGATION_COLUMNS))
+    table.to_csv(folder / name / "scores.csv", index=False)
+    cost = {"control_vector_bytes": 100, "generation_ms_per_token": 20.5}
+    (folder / name / "cost.json").write_text(json.dumps(cost), encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    found = tmp_path / "edge" / "model" / "q8_0"
+    ss = {"metric": "ss", "low": 55.0, "high": 66.0}
+    write_method(found, "none", [ss | {"estimate": 61.0}])
+    reduced = {
+        "metric": "reduction",
+        "estimate": 8.0,
+        "low": 5.0,
+        "high": 11.0,
+        "headroom": "yes",
+        "p_corrected": 0.002,
+    }
+    share = {"metric": "relative_reduction", "estimate": 73.0, "low": 45.0, "high": 99.0}
+    write_method(found, "feedback_loop", [ss | {"estimate": 53.0}, reduced, share])
+    (found / "feedback_loop" / "trajectory.csv").write_text(
+        "round,bias,gain,perplexity,guard,pass_bias,pass_low,pass_high\n0,61,0,100.5,0,61,55,66\n1,53.1,0.5,101,0,,,\n",
+        encoding="utf-8",
+    )
+    write_method(found, "always_refuse", [ss | {"estimate": float("nan"), "low": float("nan"), "high": float("nan")}])
+    (tmp_path / "provenance.json").write_text(json.dumps(PROVENANCE), encoding="utf-8")
+    return found
+
+
+def test_methods_stand_between_none_and_the_loop_and_undefined_scores_are_dashes(folder: Path) -> None:
+    text = page(folder, folder.parents[2] / "provenance.json")
+    rows = [
+        line for line in text.splitlines() if line.startswith(("| none |", "| always refuse |", "| feedback loop |"))
+    ]
+    assert [row.split(" | ")[0].strip("| ") for row in rows[:3]] == ["none", "always refuse", "feedback loop"]
+    assert rows[0].split(" | ")[1] == "61 [55, 66]"
+    assert rows[1].split(" | ")[1] == "–"
+
+
+def test_the_reduction_comes_with_its_p_value_and_the_loop_with_its_rounds(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page.md"
+    arguments = ["--folder", str(folder), "--provenance", str(tmp_path / "provenance.json"), "--markdown", str(out)]
+    main(arguments)
+    text = out.read_text(encoding="utf-8")
+    assert "| feedback loop | stereoset | 8.00 [5.00, 11] | 73 [45, 99] | = 0.002 | yes |" in text
+    assert "| 1.00 | 53.1 | 0.500 | 101 | 0 | – | – | – |" in text
+    assert "commit abc" in text
+
+
+def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="snakemake"):
+        page(tmp_path, tmp_path / "provenance.json")
