@@ -106,8 +106,7 @@ rule control_vector_card:
         state="results/mitigation/{environment}/{model}/{variant}/feedback_loop/state.json",
         before="results/mitigation/{environment}/{model}/{variant}/none/scores.csv",
         after="results/mitigation/{environment}/{model}/{variant}/feedback_loop/scores.csv",
-        cost_before="results/mitigation/{environment}/{model}/{variant}/none/cost.json",
-        cost_after="results/mitigation/{environment}/{model}/{variant}/feedback_loop/cost.json",
+        cost="results/mitigation/{environment}/{model}/{variant}/feedback_loop/cost.json",
         code=code_of("edgebias.mitigate"),
     output:
         card="results/mitigation/{environment}/{model}/{variant}/feedback_loop/model_card.md",
@@ -120,4 +119,4 @@ rule control_vector_card:
     shell:
         "python -m edgebias.mitigate card --name {wildcards.environment:q}/{wildcards.model:q}/{wildcards.variant:q}"
         " --state {input.state:q} --before {input.before:q} --after {input.after:q}"
-        " --cost-before {input.cost_before:q} --cost-after {input.cost_after:q} --card {output.card:q} 2> {log:q}"
+        " --cost {input.cost:q} --card {output.card:q} 2> {log:q}"

@@ -21,7 +21,7 @@ EXAMPLE = """example:
     --control-vector control_vector.gguf --baseline none/responses.parquet \\
     --responses responses.parquet --scores scores.csv --cost cost.json
   python -m edgebias.mitigate card --name edge/M/wanda50_q8_0 --state state.json --before none/scores.csv \\
-    --after feedback_loop/scores.csv --cost-before none/cost.json --cost-after feedback_loop/cost.json --card card.md
+    --after feedback_loop/scores.csv --cost feedback_loop/cost.json --card card.md
 """
 
 
@@ -55,8 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     describing.add_argument("--state", required=True, type=Path, help="what fit wrote (JSON)")
     describing.add_argument("--before", required=True, type=Path, help="scores of the method none")
     describing.add_argument("--after", required=True, type=Path, help="scores of the method that applies the vector")
-    describing.add_argument("--cost-before", required=True, type=Path, help="cost record of the method none")
-    describing.add_argument("--cost-after", required=True, type=Path, help="cost record of the other method")
+    describing.add_argument("--cost", required=True, type=Path, help="cost record of that method")
     describing.add_argument("--card", required=True, type=Path, help="model card to write (Markdown)")
     evaluating.add_argument("--method", required=True, help="a name of `study.methods`")
     evaluating.add_argument("--control-vector", type=Path, help="what fit or directions wrote; for methods that steer")

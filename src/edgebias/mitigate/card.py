@@ -13,9 +13,7 @@ from edgebias.files import read_json, read_table, write_text
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW, REDUCTION, RELATIVE_REDUCTION
 
 
-def write_card(
-    *, name: str, state: Path, before: Path, after: Path, cost_before: Path, cost_after: Path, card: Path
-) -> None:
+def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path, card: Path) -> None:
     """Write the card (Markdown) of the vector that the loop froze.
 
     Args:
@@ -23,8 +21,7 @@ def write_card(
         state: what the loop wrote.
         before: scores of the method ``none``.
         after: scores of the method that applies the vector.
-        cost_before: cost record of ``none``.
-        cost_after: cost record of the method.
+        cost: cost record of the method.
         card: file to write.
 
     Raises:
@@ -35,8 +32,7 @@ def write_card(
         read_json(state),
         read_table(before, MITIGATION_COLUMNS),
         read_table(after, MITIGATION_COLUMNS),
-        read_json(cost_before),
-        read_json(cost_after),
+        read_json(cost),
     )
     write_text(text, card)
 
@@ -46,8 +42,7 @@ def card_text(
     state: Mapping[str, Any],
     before: pd.DataFrame,
     after: pd.DataFrame,
-    cost_before: Mapping[str, Any],
-    cost_after: Mapping[str, Any],
+    cost: Mapping[str, Any],
 ) -> str:
     """The card as Markdown."""
     _, model, variant = name.split("/")
@@ -88,8 +83,9 @@ def card_text(
         "",
         "## Cost",
         "",
-        f"- {int(cost_after['control_vector_bytes']):,} bytes beside the weights".replace(",", " "),
-        f"- {_ms(cost_before)} ms a written token without, {_ms(cost_after)} with, other jobs running beside both",
+        f"- {int(cost['control_vector_bytes']):,} bytes beside the weights".replace(",", " "),
+        f"- a written token takes {_ratio(cost, 'generation')} times as long as without, a read one "
+        f"{_ratio(cost, 'prefill')} (measured in turn, other jobs running beside both)",
         "",
         "## Limits",
         "",
@@ -142,6 +138,6 @@ def _plain(value: Any) -> str:
     return f"{float(value):g}" if math.isfinite(float(value)) else "–"
 
 
-def _ms(cost: Mapping[str, Any]) -> str:
-    value = cost.get("generation_ms_per_token")
-    return "–" if value is None else f"{float(value):.1f}"
+def _ratio(cost: Mapping[str, Any], kind: str) -> str:
+    value = cost.get(f"{kind}_ms_per_token_ratio")
+    return "–" if value is None else f"{float(value):.3f}"

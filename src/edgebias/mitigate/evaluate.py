@@ -19,7 +19,7 @@ from edgebias.infer.items import items_from_table
 from edgebias.infer.responses import write_responses
 from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
-from edgebias.mitigate.directions import SINGLE_LAYER
+from edgebias.mitigate.directions import SINGLE_LAYER, Matrix
 from edgebias.mitigate.held_out import HELD_OUT, read_split
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
 from edgebias.mitigate.vector_file import read_control_vector
@@ -40,6 +40,8 @@ METHODS = (NONE, INSTRUCTION, *STEERED, *CONTROLS)
 NEUTRAL = "neutral_text"
 
 SPEED_PROMPTS, SPEED_TOKENS = 3, 16
+SPEED_PAIRS = 4
+"""How often speed with and without a vector is measured in turn."""
 
 
 def evaluate(
@@ -113,7 +115,7 @@ def evaluate(
     )
     with job_of as job:
         with open_cell(cell, weights) as loaded:  # steered before its answers are kept: only the model itself can be
-            n_bytes = 0 if control_vector is None else steer(loaded, control_vector)
+            vector = None if control_vector is None else steer(loaded, control_vector)
             backend = journaled(loaded, job.journal)
             answered = {
                 suite: answer_items(backend, items, formats_of(cell, suite), cell.answer, instruction, job.stopwatch)
@@ -121,12 +123,13 @@ def evaluate(
             }
             record = job.cost(backend, skipped={})
             rows = [_perplexity_row(backend, sentences, instruction, seed, resamples, confidence)]
-            record |= {"method": method, "control_vector_bytes": n_bytes, **_speed(backend, sentences)}
+            record |= {"method": method, "control_vector_bytes": 0 if vector is None else int(vector[1:].nbytes)}
+            record |= _speed(loaded, sentences) if vector is None else _paired_speed(loaded, vector, sentences)
         finish(answered, [pd.DataFrame(rows, columns=list(SCORE.names))], record)
 
 
-def steer(backend: Backend, control_vector: Path) -> int:
-    """Load the vector of ``control_vector`` into ``backend``; return its size in memory (bytes).
+def steer(backend: Backend, control_vector: Path) -> Matrix:
+    """Load the vector of ``control_vector`` into ``backend``; return it.
 
     Raises:
         InputError: the backend cannot be steered, or the vector belongs to another model.
@@ -137,7 +140,7 @@ def steer(backend: Backend, control_vector: Path) -> int:
         raise InputError(f"environments: a control vector needs the backend 'llama', not {backend.name!r}")
     vector = read_control_vector(control_vector, backend.n_layer, backend.n_embd)
     backend.set_control_vector(vector)
-    return int(vector[1:].nbytes)
+    return vector
 
 
 def _perplexity_row(
@@ -196,6 +199,34 @@ def _speed(backend: Backend, sentences: Sequence[str]) -> dict[str, float | None
         "prefill_ms_per_token": float(np.median(prefill)),
         "generation_ms_per_token": float(np.median(generation)) if generation else None,
     }
+
+
+def _paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> dict[str, float | None]:
+    """`_speed` with the vector and, in turn with it, without: other jobs slow both of a pair alike.
+
+    ``*_ratio`` is the median over the pairs of with over without.
+    """
+    from edgebias.backends.llama import LlamaBackend
+
+    assert isinstance(backend, LlamaBackend)  # nothing else was steered
+    found: dict[bool, list[dict[str, float | None]]] = {False: [], True: []}
+    for number in range(SPEED_PAIRS):
+        for steered in (number % 2 == 0, number % 2 == 1):  # each goes first in half of the pairs
+            backend.set_control_vector(vector if steered else None)
+            found[steered].append(_speed(backend, sentences))
+    record: dict[str, float | None] = {}
+    for name in found[True][0]:
+        pairs = [
+            (with_it, without)
+            for with_it, without in zip(
+                (speed[name] for speed in found[True]), (speed[name] for speed in found[False]), strict=True
+            )
+            if with_it is not None and without is not None
+        ]
+        record[name] = float(np.median([pair[0] for pair in pairs])) if pairs else None
+        record[f"{name}_without"] = float(np.median([pair[1] for pair in pairs])) if pairs else None
+        record[f"{name}_ratio"] = float(np.median([pair[0] / pair[1] for pair in pairs])) if pairs else None
+    return record
 
 
 def _seconds(backend: Backend, prompt: Prompt, tokens: int) -> tuple[float, int]:

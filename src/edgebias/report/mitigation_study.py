@@ -52,10 +52,12 @@ def page(folder: Path, provenance: Path) -> str:
         _table(("method", *(f"{suite} {metric}" for suite, _, metric in OVERVIEW)), _score_rows(scores)),
         "## Distance from the ideal removed, against none",
         _table(("method", "suite", "points", "per cent", "corrected p", "bias to remove?"), _reduction_rows(scores)),
-        "## Cost",
-        _table(("method", "bytes of vectors", "ms a read token", "ms a written token"), _cost_rows(costs)),
-        "Other jobs ran beside all of these.",
     ]
+    cost = _cost_rows(costs)
+    if cost:
+        heads = ("method", "bytes of vectors", *(f"{kind} token, times none" for kind in ("read", "written")))
+        parts += ["## Cost", _table(heads, cost)]
+        parts += ["With and without the vector in turn, in one process; the median of the pairs' ratios."]
     trajectory = folder / "feedback_loop" / "trajectory.csv"
     if trajectory.exists():
         rows = read_table(trajectory, TRAJECTORY)[list(TRAJECTORY)]
@@ -89,8 +91,9 @@ def _reduction_rows(scores: Scores) -> list[tuple[str, ...]]:
 
 
 def _cost_rows(costs: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    keys = ("control_vector_bytes", "prefill_ms_per_token", "generation_ms_per_token")
-    return [(_title(name), *(number(cost.get(key)) for key in keys)) for name, cost in costs.items()]
+    keys = ("control_vector_bytes", "prefill_ms_per_token_ratio", "generation_ms_per_token_ratio")
+    paired = {name: cost for name, cost in costs.items() if keys[1] in cost}
+    return [(_title(name), *(number(cost.get(key)) for key in keys)) for name, cost in paired.items()]
 
 
 def _what_ran(provenance: Mapping[str, Any]) -> str:

@@ -257,7 +257,7 @@ def method_table(study: Study) -> Table:
                 title_of(method),
                 *(ABSENT if row is None else _estimate(row) for row in found),
                 percent(min(covered)) if covered else ABSENT,
-                number(_float(cost.get("generation_ms_per_token"))),
+                number(_float(cost.get("generation_ms_per_token_ratio"))),
                 number(_float(cost.get("control_vector_bytes"))),
             )
         )
@@ -267,7 +267,7 @@ def method_table(study: Study) -> Table:
         + (f" (ideal {number(ideals[suite, form, metric])})" if math.isfinite(ideals[suite, form, metric]) else "")
         for suite, form, metric in columns
     ]
-    heads = ("Method", *titles, "Coverage (smallest)", "ms per written token", "Bytes of vectors")
+    heads = ("Method", *titles, "Coverage (smallest)", "Time a written token, times none", "Bytes of vectors")
     caption = (
         f"Methods of mitigation on the same held-out items, likelihood format, on {study.label(study.builds['edge'])}. "
         "Always unknown and always refuse are controls: no model is asked"

@@ -30,7 +30,7 @@ def write_method(folder: Path, name: str, rows: list[dict[str, object]]) -> None
     (folder / name).mkdir(parents=True)
     table = pd.DataFrame([plain | row for row in rows], columns=list(MITIGATION_COLUMNS))
     table.to_csv(folder / name / "scores.csv", index=False)
-    cost = {"control_vector_bytes": 100, "generation_ms_per_token": 20.5}
+    cost = {"control_vector_bytes": 100, "generation_ms_per_token_ratio": 1.01, "prefill_ms_per_token_ratio": 0.99}
     (folder / name / "cost.json").write_text(json.dumps(cost), encoding="utf-8")
 
 
@@ -75,6 +75,7 @@ def test_the_reduction_comes_with_its_p_value_and_the_loop_with_its_rounds(folde
     text = out.read_text(encoding="utf-8")
     assert "| feedback loop | stereoset | 8.00 [5.00, 11] | 73 [45, 99] | = 0.002 | yes |" in text
     assert "| 1.00 | 53.1 | 0.500 | 101 | 0 | – | – | – |" in text
+    assert "| feedback loop | 100 | 0.990 | 1.01 |" in text
     assert "commit abc" in text
 
 
