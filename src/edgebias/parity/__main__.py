@@ -9,8 +9,8 @@ from pathlib import Path
 from edgebias.errors import InputError, run_stage
 
 EXAMPLE = """example:
-  python -m edgebias.parity --settings '{"parity": {"max_abs_difference": 0.25, "mean_abs_difference": 0.03,
-                                                  "min_agreement": 0.98}}' \\
+  python -m edgebias.parity --settings '{"parity": {"max_abs_difference": 0.5, "p99_abs_difference": 0.1,
+                                   "mean_abs_difference": 0.03, "min_agreement": 0.98}}' \\
     --llama results/responses/edge/smollm2-135m-instruct/full/{bbq,stereoset}.parquet \\
     --torch results/responses/desktop/smollm2-135m-instruct/full/{bbq,stereoset}.parquet \\
     --output results/parity/smollm2-135m-instruct.json

@@ -222,6 +222,7 @@ def parity_table(study: Study) -> Table:
                     title_of(suite),
                     number(values["n_items"]),
                     number(_float(values["max_abs_difference"]), 4),
+                    number(_float(values["p99_abs_difference"]), 4),
                     number(_float(values["mean_abs_difference"]), 4),
                     percent(_float(values["agreement"])),
                 )
@@ -232,12 +233,14 @@ def parity_table(study: Study) -> Table:
                 "Gate passed" if record.get("passed") else f"GATE FAILED: {'; '.join(record.get('failures', []))}",
                 "tolerance",
                 number(_float(limits.get("max_abs_difference"))),
+                number(_float(limits.get("p99_abs_difference"))),
                 number(_float(limits.get("mean_abs_difference"))),
                 percent(_float(limits.get("min_agreement"))),
             )
         )
-    heads = ("Model", "Suite", "Items", "Largest difference (nats)", "Mean difference (nats)", "Same preferred option")
-    return Table("Parity of the backends", heads, tuple(listed), frozenset({2, 3, 4, 5}))
+    differences = tuple(f"{which} difference (nats)" for which in ("Largest", "99 % quantile of the", "Mean"))
+    heads = ("Model", "Suite", "Items", *differences, "Same preferred option")
+    return Table("Parity of the backends", heads, tuple(listed), frozenset({2, 3, 4, 5, 6}))
 
 
 def method_table(study: Study) -> Table:

@@ -35,7 +35,12 @@ def write(folder: Path, logprobs: Any = LOGPROBS, suite: str = "bbq", **changes:
 
 
 def gate(tmp_path: Path, llama: Path, torch: Path, *more: str, **tolerances: float) -> dict[str, Any]:
-    limits = {"max_abs_difference": 0.25, "mean_abs_difference": 0.1, "min_agreement": 0.98} | tolerances
+    limits = {
+        "max_abs_difference": 0.25,
+        "p99_abs_difference": 9,
+        "mean_abs_difference": 0.1,
+        "min_agreement": 0.98,
+    } | tolerances
     output = tmp_path / "model.json"
     files = {"llama": llama, "torch": torch, "output": output}
     flags = [text for name, path in files.items() for text in (f"--{name}", str(path))]
@@ -54,6 +59,7 @@ def test_differences_are_measured_over_likelihood_rows_in_any_order(tmp_path: Pa
     assert record["passed"] is True
     assert (suite["n_items"], suite["n_options"]) == (2, 4)
     assert suite["max_abs_difference"] == pytest.approx(0.2)
+    assert suite["p99_abs_difference"] == pytest.approx(0.2)
     assert suite["mean_abs_difference"] == pytest.approx(0.075)
     assert suite["agreement"] == 1.0
     assert suite["n_token_counts_differ"] == 0
@@ -63,6 +69,11 @@ def test_differences_are_measured_over_likelihood_rows_in_any_order(tmp_path: Pa
     ("other", "limits", "message"),
     [
         (([-4.3, -6.0], [-3.0, -2.0]), {}, r"bbq: max \|difference\| 0\.3000 > 0\.25 nats"),
+        (
+            ([-4.2, -6.0], [-3.0, -2.0]),
+            {"p99_abs_difference": 0.1},
+            r"bbq: 99 % quantile of \|difference\| 0\.2000 > 0\.1",
+        ),
         (([-4.2, -6.2], [-3.2, -2.2]), {}, r"bbq: mean \|difference\| 0\.2000 > 0\.1 nats"),
         (
             ([-4.0, -6.0], [-2.0, -2.1]),

@@ -347,9 +347,20 @@ def write_study(root: Path) -> list[str]:
         {
             "passed": True,
             "failures": [],
-            "tolerances": {"max_abs_difference": 0.25, "mean_abs_difference": 0.03, "min_agreement": 0.98},
+            "tolerances": {
+                "max_abs_difference": 0.5,
+                "p99_abs_difference": 0.1,
+                "mean_abs_difference": 0.03,
+                "min_agreement": 0.98,
+            },
             "suites": {
-                "bbq": {"n_items": 96, "agreement": 0.997, "max_abs_difference": 0.11, "mean_abs_difference": 0.004}
+                "bbq": {
+                    "n_items": 96,
+                    "agreement": 0.997,
+                    "max_abs_difference": 0.11,
+                    "p99_abs_difference": 0.05,
+                    "mean_abs_difference": 0.004,
+                }
             },
         },
         root / f"parity/{MODEL}.json",
