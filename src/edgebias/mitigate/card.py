@@ -44,7 +44,7 @@ def card_text(
     after: pd.DataFrame,
     cost: Mapping[str, Any],
 ) -> str:
-    """The card as Markdown."""
+    """The card as Markdown, without anything that another run would measure otherwise."""
     _, model, variant = name.split("/")
     calibration = state["calibration_after"]
     lines = [
@@ -84,8 +84,7 @@ def card_text(
         "## Cost",
         "",
         f"- {int(cost['control_vector_bytes']):,} bytes beside the weights".replace(",", " "),
-        f"- a written token takes {_ratio(cost, 'generation')} times as long as without, a read one "
-        f"{_ratio(cost, 'prefill')} (measured in turn, other jobs running beside both)",
+        "- one addition per block and token; what that took here is in `cost.json` beside this card",
         "",
         "## Limits",
         "",
@@ -136,8 +135,3 @@ def _estimate(row: Any) -> str:
 
 def _plain(value: Any) -> str:
     return f"{float(value):g}" if math.isfinite(float(value)) else "–"
-
-
-def _ratio(cost: Mapping[str, Any], kind: str) -> str:
-    value = cost.get(f"{kind}_ms_per_token_ratio")
-    return "–" if value is None else f"{float(value):.3f}"
