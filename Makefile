@@ -12,7 +12,7 @@ ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 # Two test processes, a file each at a time.
 PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 # Scripts of `make benchmark`, commas for spaces.
-BENCHMARKS ?= likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py
+BENCHMARKS ?= likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py
 MODEL := data/models/smollm2-135m-instruct
 
 .DEFAULT_GOAL := help
