@@ -13,16 +13,15 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
+from likelihood_throughput import MODEL, START_TOKEN
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Prompt
 from edgebias.backends.llama import LlamaBackend
 
-MODEL = Path("data/models/smollm2-135m-instruct")
 SENTENCE = "The baker opened the shop early in the morning and swept the floor before the first customer came. "
 PROMPT, TOKENS = Prompt(text=SENTENCE * 8), 33
 """Some 160 tokens to read, and 32 to write after the first."""
@@ -50,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
-    with LlamaBackend(
-        MODEL / options.build, threads=options.threads, context=1024, start_token="<|endoftext|>"
-    ) as backend:
+    with LlamaBackend(MODEL / options.build, threads=options.threads, context=1024, start_token=START_TOKEN) as backend:
         vector = np.random.default_rng(0).normal(scale=1e-3, size=(backend.n_layer, backend.n_embd)).astype(np.float32)
         vector[0] = 0.0
         measured(backend)  # the first evaluation loads weights
