@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, OptionRequest, Prompt
+from edgebias.backends.base import Backend, OptionRequest, Prompt
 from edgebias.errors import InputError
 from edgebias.files import read_table, write_json
 from edgebias.infer.answer import answer_items
@@ -22,11 +22,12 @@ from edgebias.mitigate.control import CONTROLS, control_answers
 from edgebias.mitigate.directions import SINGLE_LAYER, Matrix
 from edgebias.mitigate.held_out import HELD_OUT, read_split
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
+from edgebias.mitigate.speed import paired_speed, speed
 from edgebias.mitigate.vector_file import read_control_vector
 from edgebias.score.main import interval_settings
 from edgebias.score.table import RESPONSE_COLUMNS, SCORE, join, score_table
 from edgebias.settings import require
-from edgebias.stats.bootstrap import bootstrap
+from edgebias.stats.bootstrap import Resampling, bootstrap
 from edgebias.stats.clusters import Clusters
 from edgebias.stats.seeds import generator
 from edgebias.variants.perplexity import neutral_sentences
@@ -39,9 +40,61 @@ METHODS = (NONE, INSTRUCTION, *STEERED, *CONTROLS)
 
 NEUTRAL = "neutral_text"
 
-SPEED_PROMPTS, SPEED_TOKENS = 3, 16
-SPEED_PAIRS = 4
-"""How often speed with and without a vector is measured in turn."""
+
+@dataclass(frozen=True)
+class Judge:
+    """What the answers of one method are judged by.
+
+    Attributes:
+        method: its name.
+        items: the held-out items of each suite.
+        before: responses of the method ``none`` to compare with, or None.
+        before_name: what a message calls them.
+        how: seed, samples and confidence of intervals and tests.
+    """
+
+    method: str
+    items: Mapping[str, pd.DataFrame]
+    before: pd.DataFrame | None
+    before_name: str
+    how: Resampling
+
+    def table(self, answered: Mapping[str, pd.DataFrame], *measured: pd.DataFrame) -> pd.DataFrame:
+        """The table of mitigation scores: scores and, against ``before``, reductions of each suite.
+
+        Args:
+            answered: responses to each suite.
+            measured: scores that do not come from responses, to be put into the table.
+
+        Raises:
+            InputError: responses do not fit the items.
+        """
+        seed, resamples, confidence = self.how.seed, self.how.resamples, self.how.confidence
+        parts = list(measured)
+        for suite, items in self.items.items():
+            after = join(items, answered[suite], suite=suite, items_name=suite, responses_name=self.method)
+            parts.append(score_table(after, suite=suite, seed=seed, resamples=resamples, confidence=confidence))
+            if self.before is not None:
+                reference = self.before[self.before["item_id"].isin(items["item_id"])]
+                before = join(items, reference, suite=suite, items_name=suite, responses_name=self.before_name)
+                parts.append(reductions(before, after, suite, seed=seed, resamples=resamples, confidence=confidence))
+        return with_families(pd.concat(parts, ignore_index=True), self.method)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files of an evaluation."""
+
+    responses: Path
+    scores: Path
+    cost: Path
+
+    def write(self, answered: Mapping[str, pd.DataFrame], table: pd.DataFrame, record: Mapping[str, Any]) -> None:
+        """Write the responses to all suites, the table of scores and the cost record."""
+        together = pd.concat(answered.values()).sort_values(["item_id", "format"], ignore_index=True)
+        write_responses(together, self.responses)
+        MITIGATION.write(table, self.scores)
+        write_json(record, self.cost)
 
 
 def evaluate(
@@ -71,44 +124,30 @@ def evaluate(
     require(settings, "mitigate")
     require(settings["mitigate"], "perplexity_sentences")
     cell = read_cell(settings)
-    seed, resamples, confidence = interval_settings(settings, "mitigate")
+    how = Resampling(*interval_settings(settings, "mitigate"))
     instruction = str(settings["mitigate"]["instruction"]) if method == INSTRUCTION else None
-    tables = {
-        suite: read_split(path, HELD_OUT) for suite in SUITES if (path := items_folder / f"{suite}.parquet").exists()
-    }
-    if not tables:
+    paths = {suite: path for suite in SUITES if (path := items_folder / f"{suite}.parquet").exists()}
+    if not paths:
         raise InputError(
             f"{items_folder}: has none of {[f'{suite}.parquet' for suite in SUITES]}; run the prompts stage"
         )
+    held_out = {suite: read_split(path, HELD_OUT) for suite, path in paths.items()}
     sentences = neutral_sentences(texts, "perplexity")[: settings["mitigate"]["perplexity_sentences"]]
     before = None if baseline is None else read_table(baseline, RESPONSE_COLUMNS)
-    asked = {
-        suite: items_from_table(table, str(items_folder / f"{suite}.parquet"), suite) for suite, table in tables.items()
-    }
-
-    def finish(answered: dict[str, pd.DataFrame], parts: list[pd.DataFrame], record: dict[str, Any]) -> None:
-        for suite, table in tables.items():
-            joined = join(table, answered[suite], suite=suite, items_name=suite, responses_name=method)
-            parts.append(score_table(joined, suite=suite, seed=seed, resamples=resamples, confidence=confidence))
-            if before is not None:
-                reference = before[before["item_id"].isin(table["item_id"])]
-                matched = join(table, reference, suite=suite, items_name=suite, responses_name=str(baseline))
-                parts.append(reductions(matched, joined, suite, seed=seed, resamples=resamples, confidence=confidence))
-        write_responses(pd.concat(answered.values()).sort_values(["item_id", "format"], ignore_index=True), responses)
-        MITIGATION.write(with_families(pd.concat(parts, ignore_index=True), method), scores)
-        write_json(record, cost)
-
+    asked = {suite: items_from_table(table, str(paths[suite]), suite) for suite, table in held_out.items()}
+    judge = Judge(method, held_out, before, str(baseline), how)
+    outputs = Outputs(responses, scores, cost)
     if method in CONTROLS:
-        controls = {
-            suite: control_answers(method, items, formats_of(cell, suite), seed) for suite, items in asked.items()
+        answered = {
+            suite: control_answers(method, items, formats_of(cell, suite), how.seed) for suite, items in asked.items()
         }
-        finish(controls, [], {"method": method, "control_vector_bytes": 0})
+        outputs.write(answered, judge.table(answered), {"method": method, "control_vector_bytes": 0})
         return
     job_of = open_job(
         "edgebias.mitigate",
         settings,
         cell,
-        files=[*(items_folder / f"{suite}.parquet" for suite in tables), texts, *filter(None, [control_vector])],
+        files=[*paths.values(), texts, *filter(None, [control_vector])],
         weights=weights,
         outputs=[responses, scores, cost],
         more=[method],
@@ -122,10 +161,10 @@ def evaluate(
                 for suite, items in asked.items()
             }
             record = job.cost(backend, skipped={})
-            rows = [_perplexity_row(backend, sentences, instruction, seed, resamples, confidence)]
+            perplexity = _perplexity(backend, sentences, instruction, how)
             record |= {"method": method, "control_vector_bytes": 0 if vector is None else int(vector[1:].nbytes)}
-            record |= _speed(loaded, sentences) if vector is None else _paired_speed(loaded, vector, sentences)
-        finish(answered, [pd.DataFrame(rows, columns=list(SCORE.names))], record)
+            record |= speed(loaded, sentences) if vector is None else paired_speed(loaded, vector, sentences)
+        outputs.write(answered, judge.table(answered, perplexity), record)
 
 
 def steer(backend: Backend, control_vector: Path) -> Matrix:
@@ -143,10 +182,8 @@ def steer(backend: Backend, control_vector: Path) -> Matrix:
     return vector
 
 
-def _perplexity_row(
-    backend: Backend, sentences: Sequence[str], instruction: str | None, seed: int, resamples: int, confidence: float
-) -> dict[str, Any]:
-    """Perplexity of neutral text as the model is served: after the instruction, where there is one."""
+def _perplexity(backend: Backend, sentences: Sequence[str], instruction: str | None, how: Resampling) -> pd.DataFrame:
+    """Perplexity of neutral text as the model is served: after the instruction, where there is one. A row of scores."""
     prompt, space = (Prompt(text=""), "") if instruction is None else (Prompt(text=instruction.strip()), " ")
     scored = list(backend.score([OptionRequest(prompt, (space + sentence,)) for sentence in sentences]))
     clusters = Clusters(
@@ -158,11 +195,11 @@ def _perplexity_row(
         clusters,
         lambda totals: np.exp(totals[..., 0] / totals[..., 1]),
         bounds=(1.0, np.inf),
-        resamples=resamples,
-        confidence=confidence,
-        rng=generator(seed, "mitigate", NEUTRAL),
+        resamples=how.resamples,
+        confidence=how.confidence,
+        rng=generator(how.seed, "mitigate", NEUTRAL),
     )
-    return {
+    row = {
         "suite": NEUTRAL,
         "format": "likelihood",
         "category": "all",
@@ -180,56 +217,4 @@ def _perplexity_row(
         "n_blank": 0,
         "ideal": np.nan,
     }
-
-
-def _speed(backend: Backend, sentences: Sequence[str]) -> dict[str, float | None]:
-    """Median ms per token of reading a fixed text and of writing after it."""
-    third = len(sentences) // SPEED_PROMPTS
-    prefill, generation = [], []
-    for number in range(SPEED_PROMPTS):
-        prompt = Prompt(text=" ".join(sentences[number * third : (number + 1) * third][:6]))
-        read = backend.usage().prompt_tokens
-        first = _seconds(backend, prompt, 1)[0]
-        prefill.append(1000.0 * first / max(1, backend.usage().prompt_tokens - read))
-        again = _seconds(backend, prompt, 1)[0]
-        seconds, written = _seconds(backend, prompt, SPEED_TOKENS + 1)
-        if written > 1:
-            generation.append(1000.0 * (seconds - again) / (written - 1))
-    return {
-        "prefill_ms_per_token": float(np.median(prefill)),
-        "generation_ms_per_token": float(np.median(generation)) if generation else None,
-    }
-
-
-def _paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> dict[str, float | None]:
-    """`_speed` with the vector and, in turn with it, without: other jobs slow both of a pair alike.
-
-    ``*_ratio`` is the median over the pairs of with over without.
-    """
-    from edgebias.backends.llama import LlamaBackend
-
-    assert isinstance(backend, LlamaBackend)  # nothing else was steered
-    found: dict[bool, list[dict[str, float | None]]] = {False: [], True: []}
-    for number in range(SPEED_PAIRS):
-        for steered in (number % 2 == 0, number % 2 == 1):  # each goes first in half of the pairs
-            backend.set_control_vector(vector if steered else None)
-            found[steered].append(_speed(backend, sentences))
-    record: dict[str, float | None] = {}
-    for name in found[True][0]:
-        pairs = [
-            (with_it, without)
-            for with_it, without in zip(
-                (speed[name] for speed in found[True]), (speed[name] for speed in found[False]), strict=True
-            )
-            if with_it is not None and without is not None
-        ]
-        record[name] = float(np.median([pair[0] for pair in pairs])) if pairs else None
-        record[f"{name}_without"] = float(np.median([pair[1] for pair in pairs])) if pairs else None
-        record[f"{name}_ratio"] = float(np.median([pair[0] / pair[1] for pair in pairs])) if pairs else None
-    return record
-
-
-def _seconds(backend: Backend, prompt: Prompt, tokens: int) -> tuple[float, int]:
-    start = time.perf_counter()
-    (generation,) = backend.generate([GenerationRequest(prompt)], GenerationSettings(max_new_tokens=tokens))
-    return time.perf_counter() - start, generation.n_tokens
+    return pd.DataFrame([row], columns=list(SCORE.names))

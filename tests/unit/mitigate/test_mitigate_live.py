@@ -13,6 +13,7 @@ from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
 from edgebias.mitigate.directions import Contrast, Directions, difference_of_means, gradient
 from edgebias.mitigate.evaluate import steer
+from edgebias.mitigate.speed import paired_speed
 from edgebias.mitigate.steered_model import SteeredModel
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
 
@@ -51,6 +52,14 @@ def test_the_exported_file_steers_exactly_as_the_vector_in_memory(backend: Llama
     write_control_vector(vector, tmp_path / "vector.gguf", "llama")
     np.testing.assert_array_equal(steer(backend, tmp_path / "vector.gguf"), vector)
     assert gaps(backend) == in_memory
+
+
+def test_the_speed_with_a_vector_comes_with_that_without_and_their_ratio(backend: LlamaBackend) -> None:
+    vector = np.zeros((backend.n_layer, backend.n_embd), dtype=np.float32)
+    record = paired_speed(backend, vector, [f"Sentence number {number}." for number in range(6)])
+    for name in ("prefill_ms_per_token", "generation_ms_per_token"):
+        for value in (record[name], record[f"{name}_without"], record[f"{name}_ratio"]):
+            assert value is None or value > 0  # None: the model ended its text at once
 
 
 def test_the_model_names_its_architecture(tiny: Path) -> None:
