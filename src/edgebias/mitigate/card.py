@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from edgebias.files import read_json, read_table, write_text
-from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW, REDUCTION, RELATIVE_REDUCTION
+from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
+from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 
 
 def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path, card: Path) -> None:
@@ -97,30 +98,19 @@ def card_text(
     return "\n".join(lines)
 
 
-def _overall(table: pd.DataFrame) -> dict[tuple[str, str, str], Any]:
-    rows = table[table["category"] == "all"]
-    return {(str(row["suite"]), str(row["format"]), str(row["metric"])): row for _, row in rows.iterrows()}
-
-
 def _score_rows(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
-    first, second = _overall(before), _overall(after)
+    first, second = overall_scores(before), overall_scores(after)
     return [
-        _line(
-            key[0], f"{key[2]} ({key[1]})", _plain(first[key]["ideal"]), _estimate(first[key]), _estimate(second[key])
-        )
+        _line(key[0], f"{key[2]} ({key[1]})", _plain(first[key].ideal), _estimate(first[key]), _estimate(second[key]))
         for key in OVERVIEW
         if key in first and key in second
     ]
 
 
 def _reduction_rows(after: pd.DataFrame) -> list[str]:
-    rows = _overall(after)
     return [
-        _line(
-            f"{suite} ({form})", _estimate(row), _estimate(rows[suite, form, RELATIVE_REDUCTION]), str(row["headroom"])
-        )
-        for (suite, form, metric), row in rows.items()
-        if metric == REDUCTION and math.isfinite(float(row["low"]))
+        _line(f"{found.suite} ({found.format})", _estimate(found.points), _estimate(found.percent), found.headroom)
+        for found in overall_reductions(after)
     ]
 
 
@@ -128,10 +118,11 @@ def _line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _estimate(row: Any) -> str:
-    estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
-    return f"{estimate:.1f} [{low:.1f}, {high:.1f}]" if math.isfinite(estimate) else "undefined"
+def _estimate(score: Score) -> str:
+    if not math.isfinite(score.estimate):
+        return "undefined"
+    return f"{score.estimate:.1f} [{score.low:.1f}, {score.high:.1f}]"
 
 
-def _plain(value: Any) -> str:
-    return f"{float(value):g}" if math.isfinite(float(value)) else "–"
+def _plain(value: float) -> str:
+    return f"{value:g}" if math.isfinite(value) else "–"

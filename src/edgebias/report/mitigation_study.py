@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pandas as pd
 
 from edgebias.errors import InputError, run_stage
 from edgebias.files import read_json, read_table, write_text
-from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW, REDUCTION, RELATIVE_REDUCTION
+from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
+from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 from edgebias.report.numbers import ABSENT, interval, number, p_value
 
 TRAJECTORY = ("round", "bias", "gain", "perplexity", "guard", "pass_bias", "pass_low", "pass_high")
@@ -23,8 +24,8 @@ EXAMPLE = """example:
     --provenance results/provenance.json --markdown docs/mitigation_study.md
 """
 
-Row = Mapping[Hashable, Any]
-Scores = Mapping[str, Mapping[tuple[str, str, str], Row]]
+Scores = Mapping[str, pd.DataFrame]
+"""The table of scores of each method."""
 
 
 def page(folder: Path, provenance: Path) -> str:
@@ -40,7 +41,7 @@ def page(folder: Path, provenance: Path) -> str:
     paths = sorted(folder.glob("*/scores.csv"))
     if not paths:
         raise InputError(f"{folder}: has no */scores.csv; run `snakemake --cores 4 -- mitigation` first")
-    scores = {path.parent.name: _overall(read_table(path, MITIGATION_COLUMNS)) for path in paths}
+    scores = {path.parent.name: read_table(path, MITIGATION_COLUMNS) for path in paths}
     order = ["none", *sorted(set(scores) - {"none", "feedback_loop"}), "feedback_loop"]
     scores = {name: scores[name] for name in order if name in scores}
     costs = {name: read_json(folder / name / "cost.json") for name in scores}
@@ -67,27 +68,27 @@ def page(folder: Path, provenance: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _overall(table: pd.DataFrame) -> dict[tuple[str, str, str], Row]:
-    rows = table[table["category"] == "all"].to_dict("records")
-    return {(str(row["suite"]), str(row["format"]), str(row["metric"])): row for row in rows}
-
-
 def _score_rows(scores: Scores) -> list[tuple[str, ...]]:
+    overall = {name: overall_scores(table) for name, table in scores.items()}
     return [
-        (_title(name), *(_estimate(rows[key]) if key in rows else ABSENT for key in OVERVIEW))
-        for name, rows in scores.items()
+        (_title(name), *(_estimate(found[key]) if key in found else ABSENT for key in OVERVIEW))
+        for name, found in overall.items()
     ]
 
 
 def _reduction_rows(scores: Scores) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = []
-    for name, rows in scores.items():
-        for (suite, form, metric), row in rows.items():
-            if metric == REDUCTION and math.isfinite(float(row["low"])):
-                share = _estimate(rows[suite, form, RELATIVE_REDUCTION])
-                p = p_value(float(row["p_corrected"])).removeprefix("p ")
-                found.append((_title(name), suite, _estimate(row), share, p, str(row["headroom"])))
-    return found
+    return [
+        (
+            _title(name),
+            found.suite,
+            _estimate(found.points),
+            _estimate(found.percent),
+            p_value(found.p_corrected).removeprefix("p "),
+            found.headroom,
+        )
+        for name, table in scores.items()
+        for found in overall_reductions(table)
+    ]
 
 
 def _cost_rows(costs: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
@@ -103,11 +104,10 @@ def _what_ran(provenance: Mapping[str, Any]) -> str:
     return "\n".join(listed)
 
 
-def _estimate(row: Row) -> str:
-    estimate = float(row["estimate"])
-    return (
-        f"{number(estimate)} {interval(float(row['low']), float(row['high']))}" if math.isfinite(estimate) else ABSENT
-    )
+def _estimate(score: Score) -> str:
+    if not math.isfinite(score.estimate):
+        return ABSENT
+    return f"{number(score.estimate)} {interval(score.low, score.high)}"
 
 
 def _title(name: str) -> str:
