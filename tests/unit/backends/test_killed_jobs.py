@@ -108,74 +108,49 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def infer_arguments(items: Path, backend: str, weights: Path) -> list[str]:
-    settings = {
-        "seed": 1,
-        "infer": {
-            "formats": {"forced_choice": ["likelihood", "letter", "option_text"]},
-            "max_new_tokens": 8,
-            "max_new_tokens_text": 12,
-        },
-        "models.m": {},
-        "environments.e": {"backend": backend, "threads": 1, "context": CONTEXT},
-    }
-    arguments = ["--settings", json.dumps(settings), "--suite", "forced_choice", "--items", str(items)]
-    return [*arguments, "--weights", str(weights)]
-
-
-def rounds_arguments(items: Path, backend: str, weights: Path) -> list[str]:
-    settings = {
-        "seed": 1,
-        "infer": {"formats": {}, "max_new_tokens": 8},
+INFER = {
+    "formats": {"forced_choice": ["likelihood", "letter", "option_text"]},
+    "max_new_tokens": 8,
+    "max_new_tokens_text": 12,
+}
+NO_FORMATS = {"formats": {}, "max_new_tokens": 8}  # for stages that have formats of their own
+SECTIONS = {
+    "infer": {"infer": INFER},
+    "rounds": {
+        "infer": NO_FORMATS,
         "rounds": {"independent": 60, "conversation": 12, "conversations": 12, "window": 4, "temperature": 1.0},
-        "models.m": {},
-        "environments.e": {"backend": backend, "threads": 1, "context": CONTEXT},
-    }
-    return ["--settings", json.dumps(settings), "--items", str(items), "--weights", str(weights)]
-
-
-def robustness_arguments(items: Path, backend: str, weights: Path) -> list[str]:
-    settings = {
-        "seed": 1,
-        "infer": {"formats": {}, "max_new_tokens": 8},
+    },
+    "robustness": {
+        "infer": NO_FORMATS,
         "robustness": {
             "suite": "forced_choice",
             "clusters_per_category": 20,
             "templates": ["letter_chat_v1", "letter_plain_v1"],
             "unknown_wordings": ["Unknown", "Not known"],
         },
-        "models.m": {},
-        "environments.e": {"backend": backend, "threads": 1, "context": CONTEXT},
-    }
-    return ["--settings", json.dumps(settings), "--items", str(items), "--weights", str(weights)]
-
-
-def mitigate_arguments(items: Path, backend: str, weights: Path) -> list[str]:
-    """Of the method that changes nothing, which needs no control vector."""
-    texts = items.with_name("neutral.json")
-    sentences = [f"The {number}th of these sentences says nothing about anyone." for number in range(120)]
-    texts.write_text(json.dumps({"work": {"page": sentences}}))
-    settings = {
-        "seed": 1,
-        "infer": {
-            "formats": {"forced_choice": ["likelihood", "letter", "option_text"]},
-            "max_new_tokens": 8,
-            "max_new_tokens_text": 12,
-        },
-        "mitigate": {"perplexity_sentences": 24, "resamples": 200, "confidence": 0.95},
-        "models.m": {},
-        "environments.e": {"backend": backend, "threads": 1, "context": CONTEXT},
-    }
-    arguments = ["evaluate", "--settings", json.dumps(settings), "--method", "none", "--weights", str(weights)]
-    return [*arguments, "--items-folder", str(items.parent), "--texts", str(texts)]
-
-
-STAGES = {
-    "infer": infer_arguments,
-    "rounds": rounds_arguments,
-    "robustness": robustness_arguments,
-    "mitigate": mitigate_arguments,
+    },
+    "mitigate": {"infer": INFER, "mitigate": {"perplexity_sentences": 24, "resamples": 200, "confidence": 0.95}},
 }
+"""The settings in which stages differ."""
+
+
+def arguments_of(stage: str, items: Path, backend: str, weights: Path) -> list[str]:
+    environment = {"backend": backend, "threads": 1, "context": CONTEXT}
+    settings = {"seed": 1, "models.m": {}, "environments.e": environment} | SECTIONS[stage]
+    arguments = ["--settings", json.dumps(settings), "--weights", str(weights)]
+    match stage:
+        case "infer":
+            return [*arguments, "--suite", "forced_choice", "--items", str(items)]
+        case "mitigate":  # of the method that changes nothing, which needs no control vector
+            texts = neutral_texts(items.with_name("neutral.json"))
+            return ["evaluate", *arguments, "--method", "none", "--items-folder", str(items.parent), "--texts", texts]
+    return [*arguments, "--items", str(items)]
+
+
+def neutral_texts(path: Path) -> str:
+    sentences = [f"The {number}th of these sentences says nothing about anyone." for number in range(120)]
+    path.write_text(json.dumps({"work": {"page": sentences}}))
+    return str(path)
 
 
 def size(path: Path) -> int:
@@ -232,7 +207,7 @@ def test_a_job_that_is_killed_again_and_again_writes_the_same_bytes(
     stage: str, backend: str, n_kills: int, runner: Runner, items: Path, tiny: Any, tmp_path: Path
 ) -> None:
     weights = tiny.gguf if backend == "llama" else tiny.folder
-    arguments = STAGES[stage](items, backend, weights)
+    arguments = arguments_of(stage, items, backend, weights)
     whole, killed = (Job(tmp_path / name, stage, arguments) for name in ("whole", "killed"))
     runner.start(whole)
     assert runner.wait() == 0, whole.log.read_text()
@@ -252,7 +227,7 @@ def test_a_job_that_is_killed_again_and_again_writes_the_same_bytes(
 def test_a_full_disk_ends_a_job_that_goes_on_when_there_is_room(
     runner: Runner, items: Path, tiny: Any, tmp_path: Path
 ) -> None:
-    arguments = infer_arguments(items, "llama", tiny.gguf)
+    arguments = arguments_of("infer", items, "llama", tiny.gguf)
     whole, stopped = (Job(tmp_path / name, "infer", arguments) for name in ("whole", "stopped"))
     runner.start(whole)
     assert runner.wait() == 0
@@ -269,7 +244,7 @@ def test_a_full_disk_ends_a_job_that_goes_on_when_there_is_room(
 def test_the_command_line_itself_goes_on_and_refuses_a_second_process(
     runner: Runner, items: Path, tiny: Any, tmp_path: Path
 ) -> None:
-    arguments = infer_arguments(items, "llama", tiny.gguf)
+    arguments = arguments_of("infer", items, "llama", tiny.gguf)
     whole, killed = (Job(tmp_path / name, "infer", arguments) for name in ("whole", "killed"))
     runner.start(whole)
     assert runner.wait() == 0
