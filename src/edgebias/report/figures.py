@@ -248,6 +248,8 @@ def _mitigation(study: Study) -> Canvas | None:
             if method not in rows.index or method not in bias_rows.index:
                 continue
             x, y = bias_rows.loc[[method]].iloc[0], rows.loc[[method]].iloc[0]
+            if not (math.isfinite(x["estimate"]) and math.isfinite(y["estimate"])):
+                continue  # a control may have no bias score: it has no point, so the legend does not name it
             axes.errorbar(
                 x["estimate"],
                 y["estimate"],
@@ -264,8 +266,8 @@ def _mitigation(study: Study) -> Canvas | None:
         axes.set_ylabel(metric.replace("_", " "))
         axes.grid()
         axes.set_axisbelow(True)
-    handles, labels = panels[0].get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=max(len(labels), 1))
+    points = {name: point for axes in panels for point, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    canvas.legend(list(points.values()), list(points), loc="outside lower center", ncols=max(len(points), 1))
     return canvas
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -76,6 +77,23 @@ def test_all_eight_figures_have_alt_text(page: Page, written: Path) -> None:
     assert len(images) == 8
     assert all(len(image["alt"] or "") > 20 for image in images)
     assert len(list((written / "report/figures").glob("*.svg"))) == 8
+
+
+def test_a_method_without_a_point_is_in_the_table_and_not_in_the_legend(
+    tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    arguments = study_writer(tmp_path)
+    settings = json.loads(arguments[1])
+    settings["study"]["methods"].append("always_refuse")
+    folder = tmp_path / "mitigation/edge/tiny/wanda50_q8_0"
+    shutil.copytree(folder / "instruction", folder / "always_refuse")
+    scores = pd.read_csv(folder / "instruction/scores.csv").assign(estimate=None, low=None, high=None)
+    scores.to_csv(folder / "always_refuse/scores.csv", index=False)
+    main(["--settings", json.dumps(settings), *arguments[2:]])
+    figure = (tmp_path / "report/figures/mitigation.svg").read_text()
+    assert "<!-- feedback loop -->" in figure  # text is drawn as paths, and a comment says which
+    assert "<!-- always refuse -->" not in figure
+    assert '<th scope="row">Always refuse</th>' in (tmp_path / "report/index.html").read_text(encoding="utf-8")
 
 
 def test_outcomes_that_cover_nothing_are_visible(page: Page) -> None:
