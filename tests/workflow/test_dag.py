@@ -54,6 +54,23 @@ def test_a_dry_run_as_published_lists_what_is_missing_and_touches_nothing(checko
     assert before == sorted(path for path in checkout.rglob("*") if ".snakemake" not in path.parts)
 
 
+def test_a_study_of_no_method_runs_none_and_makes_no_file_of_one(
+    checkout: Path, snakemake: str, tmp_path: Path
+) -> None:
+    overlay = tmp_path / "no_methods.yaml"
+    overlay.write_text("study: {methods: []}\n")
+    options = ("--dry-run", "--cores", "1", "--quiet", "host", "--configfile", str(overlay), "--")
+    plan = run(checkout, snakemake, *options, "all")
+    assert plan.returncode == 0, plan.stderr
+    assert not re.search(r"^(mitigate|directions|fit_feedback_loop|control_vector_card)\s", plan.stdout, re.MULTILINE)
+    assert re.search(r"^report\s+1", plan.stdout, re.MULTILINE)
+    folder = "results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0"
+    for method in ("none", "anything"):
+        refused = run(checkout, snakemake, *options, f"{folder}/{method}/scores.csv")
+        assert refused.returncode != 0
+        assert "MissingRuleException" in refused.stdout + refused.stderr
+
+
 def test_every_rule_says_why_and_leaves_a_log_and_a_benchmark() -> None:
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:

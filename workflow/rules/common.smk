@@ -10,7 +10,7 @@ from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
 from edgebias.workflow.closure import code_of
 from edgebias.workflow.needs import describe, is_dry_run, needs_of
-from edgebias.workflow.study import RAW, Study
+from edgebias.workflow.study import RAW, Study, one_of
 
 try:
     study = Study(
@@ -27,11 +27,11 @@ shell.prefix(
 
 
 wildcard_constraints:
-    environment="|".join(sorted(study.config["environments"])),
-    model="|".join(sorted(study.config["models"])),
-    variant="|".join(sorted(study.config["variants"])),
-    suite="|".join(study.suites),
-    method="|".join(study.methods),
+    environment=one_of(sorted(study.config["environments"])),
+    model=one_of(sorted(study.config["models"])),
+    variant=one_of(sorted(study.config["variants"])),
+    suite=one_of(study.suites),
+    method=one_of(study.methods),
     source="learned|gradient|difference_of_means|single_layer",
 
 

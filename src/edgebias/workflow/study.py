@@ -6,7 +6,7 @@ The rules, the generator of ``dvc.yaml`` and the report ask here, so that no pat
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,14 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "report": ("study", "models", "environments"),
 }
 """Dotted keys of ``params.yaml`` that each rule depends on; nothing else reaches the rule's command."""
+
+
+def one_of(names: Iterable[str]) -> str:
+    """The constraint of a wildcard that may be any of ``names``.
+
+    Of no names it is one that nothing matches: Snakemake takes an empty constraint for none and would match anything.
+    """
+    return "|".join(names) or "(?!)"
 
 
 @dataclass(frozen=True)
