@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgebias.cell import Cell
 from edgebias.errors import InputError
+from edgebias.mitigate.folds import ALL, fitted_on_of
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
 from edgebias.workflow.closure import code_of
@@ -33,6 +34,7 @@ wildcard_constraints:
     suite=one_of(study.suites),
     method=one_of(study.methods),
     source="learned|gradient|difference_of_means|single_layer",
+    fitted_on="all|all_but_fold_[1-9][0-9]*",
 
 
 def settings_of(rule):
@@ -96,9 +98,20 @@ def baseline_option_of(wildcards):
     return f"--baseline {path}" if path else ""
 
 
+def directions_file(wildcards, source, fitted_on):
+    return f"results/mitigation/{cell_of(wildcards).path}/directions/{source}/{fitted_on}/control_vector.gguf"
+
+
 def directions_of(wildcards):
-    source = study.config["mitigate"]["directions"]
-    return f"results/mitigation/{cell_of(wildcards).path}/directions/{source}/control_vector.gguf"
+    return directions_file(wildcards, study.config["mitigate"]["directions"], ALL)
+
+
+def directions_without_of(wildcards):
+    mitigate = study.config["mitigate"]
+    return [
+        directions_file(wildcards, mitigate["directions"], fitted_on)
+        for fitted_on in fitted_on_of(mitigate["folds"])
+    ]
 
 
 def control_vector_of(wildcards):
@@ -109,7 +122,7 @@ def control_vector_of(wildcards):
         case "open_loop":
             return directions_of(wildcards)
         case "single_layer":
-            return f"{folder}/directions/single_layer/control_vector.gguf"
+            return directions_file(wildcards, "single_layer", ALL)
     return []
 
 

@@ -3,19 +3,19 @@
 
 
 rule directions:
-    """Found once on calibration clusters: the loop scales them, and a method shows them without the loop."""
+    """Found on calibration clusters, all of them and without each fold: the loop judges a fold under what has not seen it."""
     input:
         prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
         weights=weights_of,
         code=code_of("edgebias.mitigate"),
     output:
-        control_vector="results/mitigation/{environment}/{model}/{variant}/directions/{source}/control_vector.gguf",
-        training="results/mitigation/{environment}/{model}/{variant}/directions/{source}/training.csv",
+        control_vector="results/mitigation/{environment}/{model}/{variant}/directions/{source}/{fitted_on}/control_vector.gguf",
+        training="results/mitigation/{environment}/{model}/{variant}/directions/{source}/{fitted_on}/training.csv",
     log:
-        "logs/directions/{environment}/{model}/{variant}/{source}.log",
+        "logs/directions/{environment}/{model}/{variant}/{source}/{fitted_on}.log",
     benchmark:
-        "logs/benchmarks/directions/{environment}/{model}/{variant}/{source}.tsv"
+        "logs/benchmarks/directions/{environment}/{model}/{variant}/{source}/{fitted_on}.tsv"
     priority: 10  # the longest chain of jobs: build, build, directions, fit, mitigate
     threads: threads_of
     resources:
@@ -24,10 +24,10 @@ rule directions:
         settings=settings_of("directions"),
         weights=weights_option_of,
     message:
-        "{wildcards.environment} {wildcards.variant}: {wildcards.source} directions"
+        "{wildcards.environment} {wildcards.variant}: {wildcards.source} directions from {wildcards.fitted_on}"
     shell:
         "python -m edgebias.mitigate directions --settings {params.settings:q} --source {wildcards.source:q}"
-        " --items-folder data/prompts --texts {input.texts:q} {params.weights}"
+        " --fitted-on {wildcards.fitted_on:q} --items-folder data/prompts --texts {input.texts:q} {params.weights}"
         " --control-vector {output.control_vector:q} --training {output.training:q} 2> {log:q}"
 
 
@@ -38,6 +38,7 @@ rule fit_feedback_loop:
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
         weights=weights_of,
         directions=directions_of,
+        directions_without=directions_without_of,
         code=code_of("edgebias.mitigate"),
     output:
         control_vector="results/mitigation/{environment}/{model}/{variant}/feedback_loop/control_vector.gguf",
@@ -62,8 +63,8 @@ rule fit_feedback_loop:
         "{wildcards.environment} {wildcards.variant}: fit the feedback loop"
     shell:
         "python -m edgebias.mitigate fit --settings {params.settings:q} --items-folder data/prompts --texts {input.texts:q}"
-        " {params.weights} --directions {input.directions:q} --control-vector {output.control_vector:q} --trajectory {output.trajectory:q}"
-        " --state {output.state:q} 2> {log:q}"
+        " {params.weights} --directions {input.directions:q} --directions-without {input.directions_without:q}"
+        " --control-vector {output.control_vector:q} --trajectory {output.trajectory:q} --state {output.state:q} 2> {log:q}"
 
 
 rule mitigate:

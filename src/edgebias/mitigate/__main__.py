@@ -10,12 +10,13 @@ from edgebias.errors import run_stage
 from edgebias.settings import parse_settings
 
 EXAMPLE = """example:
-  python -m edgebias.mitigate directions --settings SETTINGS --source learned --items-folder data/prompts \\
-    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
-    --control-vector directions.gguf --training training.csv
+  python -m edgebias.mitigate directions --settings SETTINGS --source learned --fitted-on all_but_fold_1 \\
+    --items-folder data/prompts --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json \\
+    --weights data/models/M/wanda50_q8_0.gguf --control-vector all_but_fold_1.gguf --training training.csv
   python -m edgebias.mitigate fit --settings SETTINGS --items-folder data/prompts \\
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
-    --directions directions.gguf --control-vector control_vector.gguf --trajectory trajectory.csv --state state.json
+    --directions all.gguf --directions-without all_but_fold_1.gguf all_but_fold_2.gguf \\
+    --control-vector control_vector.gguf --trajectory trajectory.csv --state state.json
   python -m edgebias.mitigate evaluate --settings SETTINGS --method feedback_loop --items-folder data/prompts \\
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
     --control-vector control_vector.gguf --baseline none/responses.parquet \\
@@ -45,9 +46,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         command.add_argument("--texts", required=True, type=Path, help="BOLD profession_wiki.json, the neutral text")
         command.add_argument("--weights", required=True, type=Path, help="GGUF of the build that is steered")
     finding.add_argument("--source", required=True, help="learned, gradient, difference_of_means or single_layer")
+    finding.add_argument("--fitted-on", default="all", help="all, or all_but_fold_1 and so on, up to mitigate.folds")
     finding.add_argument("--control-vector", required=True, type=Path, help="directions at a gain of 1 to write (GGUF)")
     finding.add_argument("--training", required=True, type=Path, help="table of the steps of learning to write (CSV)")
     fitting.add_argument("--directions", required=True, type=Path, help="control vector that `directions` wrote")
+    fitting.add_argument(
+        "--directions-without", required=True, type=Path, nargs="+", help="those found without each fold, in order"
+    )
     fitting.add_argument("--control-vector", required=True, type=Path, help="control vector to write (GGUF)")
     fitting.add_argument("--trajectory", required=True, type=Path, help="table of the rounds to write (CSV)")
     fitting.add_argument("--state", required=True, type=Path, help="gains and convergence to write (JSON)")

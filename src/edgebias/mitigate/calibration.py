@@ -9,11 +9,15 @@ from typing import Any
 import pandas as pd
 
 from edgebias.errors import InputError
+from edgebias.infer.items import Item, items_from_table
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.settings import require
 
 DRIVERS = ("forced_choice", "stereoset")
 """Suites that may drive the loop (`mitigate.suites`): those whose bias is a stereotype rate."""
+
+LEARNED_SENTENCES = 1024
+"""Neutral sentences whose likelihood learning holds; the guard of the loop reads those that come after."""
 
 
 def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -43,3 +47,8 @@ def read_calibration(items_folder: Path, suites: Sequence[str]) -> dict[str, pd.
     if not tables:
         raise InputError(f"{items_folder}: has no item table of {list(suites)}; add one of them to study.suites")
     return tables
+
+
+def items_of(tables: Mapping[str, pd.DataFrame]) -> list[Item]:
+    """The items of all tables, suite by suite."""
+    return [item for suite, table in tables.items() for item in items_from_table(table, suite, suite)]

@@ -20,7 +20,7 @@ Vector = npt.NDArray[np.float64]
 IDEAL = 50.0
 """Per cent of stereotype-consistent choices, among both kinds, of a model without a preference."""
 
-SHRINK = 0.75
+SHRINK = 0.9
 """What is left of every gain after the guard has spoken."""
 
 

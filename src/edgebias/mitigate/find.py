@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import pandas as pd
 from edgebias.backends.llama import LlamaBackend
 from edgebias.errors import InputError
 from edgebias.files import write_csv
-from edgebias.infer.cell import read_cell
+from edgebias.infer.cell import Cell, read_cell
 from edgebias.infer.items import Item, items_from_table
-from edgebias.mitigate.calibration import drivers, read_calibration
+from edgebias.mitigate.calibration import drivers, items_of, read_calibration
 from edgebias.mitigate.directions import (
     GRADIENT,
     LEARNED,
@@ -26,6 +27,7 @@ from edgebias.mitigate.directions import (
     gradient,
     single_layer,
 )
+from edgebias.mitigate.folds import fitted_part, number_of_folds
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
 from edgebias.variants.perplexity import neutral_sentences
 
@@ -40,6 +42,7 @@ def find(
     settings: dict[str, Any],
     *,
     source: str,
+    fitted_on: str,
     items_folder: Path,
     texts: Path,
     weights: Path,
@@ -48,31 +51,47 @@ def find(
 ) -> None:
     """Find directions by ``source``; write them at a gain of 1, and the table of training.
 
+    Args:
+        settings: of the rule ``directions``.
+        source: one of `SOURCES`, or `SINGLE_LAYER`.
+        fitted_on: ``all``, or ``all_but_fold_1`` and so on: what is left of the calibration items without a fold.
+        items_folder: of the item tables.
+        texts: neutral text, as BOLD has it.
+        weights: GGUF of the build.
+        control_vector: file to write.
+        training: table to write.
+
     Raises:
         InputError: settings, source, items or weights are unusable.
     """
     if source not in (*SOURCES, SINGLE_LAYER):
         raise InputError(f"--source {source}: unknown; choose one of {[*SOURCES, SINGLE_LAYER]}")
-    start_token = read_cell(settings).model.get("start_token")
+    cell = read_cell(settings)
     if source == LEARNED:
-        found, table = _learned(settings, items_folder, texts, weights, start_token)
+        found, table = _learned(settings, cell, fitted_on, items_folder, texts, weights)
     else:
-        tables = read_calibration(items_folder, drivers(settings))
-        items = [item for suite, table in tables.items() for item in items_from_table(table, suite, suite)]
-        found, table = _closed_form(settings, source, items, weights, start_token), pd.DataFrame()
+        tables = _fitted_tables(settings, drivers(settings), fitted_on, items_folder)
+        found, table = _closed_form(cell, source, items_of(tables), weights), pd.DataFrame()
     write_control_vector(found.vector(np.ones(len(found.scale))), control_vector, model_hint(weights))
     write_csv(table.reindex(columns=list(TRAINING_COLUMNS)), training, ["step"])
 
 
+def _fitted_tables(
+    settings: dict[str, Any], suites: Sequence[str], fitted_on: str, items_folder: Path
+) -> Mapping[str, pd.DataFrame]:
+    tables = read_calibration(items_folder, suites)
+    return fitted_part(tables, fitted_on, folds=number_of_folds(settings), seed=int(settings["seed"]))
+
+
 def _learned(
-    settings: dict[str, Any], items_folder: Path, texts: Path, weights: Path, start_token: str | None
+    settings: dict[str, Any], cell: Cell, fitted_on: str, items_folder: Path, texts: Path, weights: Path
 ) -> tuple[Directions, pd.DataFrame]:
     from edgebias.mitigate.learned import examples, learn, learning_settings
     from edgebias.mitigate.steered_model import SteeredModel
 
     how = learning_settings(settings)
-    tables = read_calibration(items_folder, how.suites)
-    model = SteeredModel(weights, start_token, _WAY_OUT)
+    tables = _fitted_tables(settings, how.suites, fitted_on, items_folder)
+    model = SteeredModel(weights, cell.model.get("start_token"), _WAY_OUT)
     fitted = [
         example
         for suite, table in tables.items()
@@ -84,22 +103,19 @@ def _learned(
     return from_vector(result.vector, LEARNED), result.training
 
 
-def _closed_form(
-    settings: dict[str, Any], source: str, items: list[Item], weights: Path, start_token: str | None
-) -> Directions:
+def _closed_form(cell: Cell, source: str, items: Sequence[Item], weights: Path) -> Directions:
     pairs = contrasts(items)
     if not pairs:
         raise InputError(f"mitigate.suites: {_NO_CONTRAST}")
     if source == GRADIENT:
         from edgebias.mitigate.steered_model import SteeredModel
 
-        return gradient(SteeredModel(weights, start_token, _WAY_OUT), pairs)
-    cell = read_cell(settings)
+        return gradient(SteeredModel(weights, cell.model.get("start_token"), _WAY_OUT), pairs)
     with LlamaBackend(
         weights,
         threads=int(cell.environment["threads"]),
         context=int(cell.environment["context"]),
-        start_token=start_token,
+        start_token=cell.model.get("start_token"),
         capture_hidden=True,
     ) as backend:
         return single_layer(backend, pairs) if source == SINGLE_LAYER else difference_of_means(backend, pairs)

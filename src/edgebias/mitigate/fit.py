@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from edgebias.backends.llama import LlamaBackend
 from edgebias.errors import InputError
 from edgebias.files import write_csv, write_json
-from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
 from edgebias.infer.cell import read_cell
-from edgebias.infer.items import Item, items_from_table
-from edgebias.metrics.metric import stereotype_rate
-from edgebias.mitigate.calibration import drivers, read_calibration
+from edgebias.mitigate.calibration import LEARNED_SENTENCES, drivers, read_calibration
+from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.controller import ControllerSettings, Vector
 from edgebias.mitigate.directions import LEARNED, SOURCES, Directions, from_vector
-from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Plant, run_loop
+from edgebias.mitigate.folds import number_of_folds
+from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, run_loop
 from edgebias.mitigate.vector_file import model_hint, read_control_vector, write_control_vector
-from edgebias.score.table import cell_answers, join, measure
 from edgebias.settings import require
-from edgebias.stats.seeds import generator
-from edgebias.variants.perplexity import mean_negative_log_likelihood, neutral_sentences, sentence_scorer
-
-METRIC = stereotype_rate("stereotype_rate")
-"""Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the drivers."""
-
-GUARD_TOKENS = 256
-"""Tokens of neutral text on which the guard reads perplexity in each round."""
-
-RESAMPLES, CONFIDENCE = 1000, 0.95
-"""The interval of a calibration pass; it decides when the loop stops, and is not a reported score."""
+from edgebias.variants.perplexity import neutral_sentences
 
 
 def constraint_weights(n_layers: int, source: str) -> Vector:
@@ -55,98 +42,53 @@ def fit(
     texts: Path,
     weights: Path,
     directions: Path,
+    directions_without: Sequence[Path],
     control_vector: Path,
     trajectory: Path,
     state: Path,
 ) -> None:
     """Run the loop along the directions that `edgebias.mitigate.find` wrote; write vector, trajectory and state.
 
+    Args:
+        settings: of the rule ``fit_feedback_loop``.
+        items_folder: of the item tables.
+        texts: neutral text, as BOLD has it.
+        weights: GGUF of the build.
+        directions: those found from all calibration items, which are shipped.
+        directions_without: those found without each fold, in order of the folds; the loop judges under them.
+        control_vector: file to write.
+        trajectory: table to write.
+        state: file to write.
+
     Raises:
         InputError: settings, items, directions or weights are unusable.
     """
     cell = read_cell(settings)
     loop_settings, source = _read_loop(settings)
+    folds = number_of_folds(settings)
+    if len(directions_without) != folds:
+        raise InputError(
+            f"--directions-without: {len(directions_without)} files, and mitigate.folds is {folds}; "
+            "give one of each fold"
+        )
     tables = read_calibration(items_folder, drivers(settings))
-    items = [item for suite, table in tables.items() for item in items_from_table(table, suite, suite)]
-    sentences = neutral_sentences(texts, "fit")
+    sentences = neutral_sentences(texts, "fit")[LEARNED_SENTENCES:]
     with LlamaBackend(
         weights,
         threads=int(cell.environment["threads"]),
         context=int(cell.environment["context"]),
         start_token=cell.model.get("start_token"),
     ) as backend:
-        found = from_vector(read_control_vector(directions, backend.n_layer, backend.n_embd), source)
-        plant = _plant(backend, found, tables, items, sentences, cell.answer)
-        result = run_loop(plant, constraint_weights(backend.n_layer, source), loop_settings)
-    write_control_vector(found.vector(result.gains), control_vector, model_hint(weights))
-    write_csv(result.trajectory, trajectory, ["round"])
-    write_json(_state(result, found, loop_settings, len(items), _fitted(settings, source)), state)
-
-
-def _plant(
-    backend: LlamaBackend,
-    directions: Directions,
-    tables: Mapping[str, pd.DataFrame],
-    items: Sequence[Item],
-    sentences: Sequence[str],
-    answer: AnswerSettings,
-) -> Plant:
-    stream = _stream(items, answer.seed)
-
-    def apply(gains: Vector) -> float:
-        vector = directions.vector(gains)
-        backend.set_control_vector(vector)
-        return float(np.linalg.norm(vector))
-
-    def judge(count: int) -> list[bool]:
-        asked = [next(stream) for _ in range(count)]
-        once = list({item.item_id: item for item in asked}.values())  # two passes over the items may meet in a window
-        outcome = answer_items(backend, once, [LIKELIHOOD], answer).set_index("item_id")["outcome"]
-        judged = [str(outcome[item.item_id]) for item in asked]
-        return [one == "stereotype" for one in judged if one in ("stereotype", "anti_stereotype")]
-
-    def full_pass() -> PassResult:
-        responses = answer_items(backend, items, [LIKELIHOOD], answer)
-        parts = [
-            join(
-                table,
-                responses[responses["item_id"].isin(table["item_id"])],
-                suite=suite,
-                items_name=f"calibration items of {suite}",
-                responses_name="calibration pass",
-            )
-            for suite, table in tables.items()
-        ]
-        joined = pd.concat(parts, ignore_index=True)
-        row = measure(
-            METRIC,
-            cell_answers(joined.assign(category=joined["suite"] + "/" + joined["category"])),
-            rng=generator(answer.seed, "mitigate", "calibration"),
-            resamples=RESAMPLES,
-            confidence=CONFIDENCE,
+        shipped, *without = (
+            from_vector(read_control_vector(path, backend.n_layer, backend.n_embd), source)
+            for path in (directions, *directions_without)
         )
-        return PassResult(float(row["estimate"]), float(row["low"]), float(row["high"]))
-
-    def perplexity() -> float:
-        return mean_negative_log_likelihood(sentence_scorer(backend.score), sentences, GUARD_TOKENS).value
-
-    return Plant(apply, judge, full_pass, perplexity)
-
-
-def _stream(items: Sequence[Item], seed: int) -> Iterator[Item]:
-    """Items for ever: each pass over them is in a new seeded order in which the categories take turns."""
-    number = 0
-    while True:
-        rng = generator(seed, "mitigate", "stream", str(number))
-        queues: dict[str, list[Item]] = {}
-        for place in rng.permutation(len(items)):
-            queues.setdefault(f"{items[place].suite}/{items[place].category}", []).append(items[place])
-        while queues:
-            for category in sorted(queues):
-                yield queues[category].pop()
-                if not queues[category]:
-                    del queues[category]
-        number += 1
+        build = CalibrationBuild(backend, CrossFitted(shipped, without), tables, sentences, cell.answer)
+        result = run_loop(build.plant(), constraint_weights(backend.n_layer, source), loop_settings)
+    write_control_vector(shipped.vector(result.gains), control_vector, model_hint(weights))
+    write_csv(result.trajectory, trajectory, ["round"])
+    n_items = sum(len(table) for table in tables.values())
+    write_json(_state(result, shipped, loop_settings, folds, n_items, _fitted(settings, source)), state)
 
 
 def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
@@ -174,7 +116,7 @@ def _fitted(settings: dict[str, Any], source: str) -> list[str]:
 
 
 def _state(
-    result: LoopResult, directions: Directions, settings: LoopSettings, n_items: int, suites: list[str]
+    result: LoopResult, directions: Directions, settings: LoopSettings, folds: int, n_items: int, suites: list[str]
 ) -> dict[str, Any]:
     def passed(one: PassResult) -> dict[str, float]:
         return {"bias": one.bias, "low": one.low, "high": one.high}
@@ -184,6 +126,7 @@ def _state(
         "converged": result.converged,
         "rounds": result.rounds,
         "suites": suites,
+        "folds": folds,
         "calibration_items": n_items,
         "window": settings.window,
         "calibration_before": passed(result.before),

@@ -20,8 +20,8 @@ from edgebias.mitigate.controller import (
     window_bias,
 )
 
-SHRINKS = 12
-"""The guard gives up after this many shrinks in one round; the gains are then below 4 % of what they were."""
+SHRINKS = 30
+"""The guard gives up after this many shrinks in one round; the gains are then below 5 % of what they were."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,135 @@
+"""The build that the feedback loop steers on calibration items, each under directions that have not seen it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from edgebias.backends.llama import LlamaBackend
+from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
+from edgebias.infer.items import Item
+from edgebias.metrics.metric import stereotype_rate
+from edgebias.mitigate.calibration import items_of
+from edgebias.mitigate.controller import Vector
+from edgebias.mitigate.directions import Directions
+from edgebias.mitigate.folds import fold_of_clusters
+from edgebias.mitigate.loop import PassResult, Plant
+from edgebias.score.table import cell_answers, join, measure
+from edgebias.stats.seeds import generator
+from edgebias.variants.perplexity import mean_negative_log_likelihood, sentence_scorer
+
+METRIC = stereotype_rate("stereotype_rate")
+"""Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the drivers."""
+
+GUARD_TOKENS = 1024
+"""Tokens of neutral text on which the guard reads perplexity in each round."""
+
+RESAMPLES, CONFIDENCE = 1000, 0.95
+"""The interval of a calibration pass; it decides when the loop stops, and is not a reported score."""
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """Directions found from all calibration items, and those found without each fold, in order of the folds."""
+
+    shipped: Directions
+    without: Sequence[Directions]
+
+
+class CalibrationBuild:
+    """A build in llama.cpp whose calibration items are answered under the directions found without their fold.
+
+    Args:
+        backend: the build.
+        directions: what steers it.
+        tables: calibration items of the suites that drive the loop.
+        sentences: neutral text that no direction was learned from.
+        answer: how items are answered; its seed makes folds, stream and bootstrap.
+    """
+
+    def __init__(
+        self,
+        backend: LlamaBackend,
+        directions: CrossFitted,
+        tables: Mapping[str, pd.DataFrame],
+        sentences: Sequence[str],
+        answer: AnswerSettings,
+    ) -> None:
+        self._backend, self._directions, self._tables = backend, directions, tables
+        self._sentences, self._answer = sentences, answer
+        self._items = items_of(tables)
+        self._fold: dict[str, int] = {}
+        for table in tables.values():
+            folds = fold_of_clusters(table, len(directions.without), answer.seed)
+            self._fold |= dict(zip(table["item_id"], table["cluster"].map(folds), strict=True))
+        self._stream = stream_of_items(self._items, answer.seed)
+        self._gains: Vector = np.zeros(backend.n_layer)
+
+    def plant(self) -> Plant:
+        """The build as the loop sees it."""
+        return Plant(self._apply, self._judge, self._full_pass, self._perplexity)
+
+    def _apply(self, gains: Vector) -> float:
+        self._gains = gains
+        return float(np.linalg.norm(self._directions.shipped.vector(gains)))
+
+    def _judge(self, count: int) -> list[bool]:
+        asked = [next(self._stream) for _ in range(count)]
+        once = list({item.item_id: item for item in asked}.values())  # two passes over the items may meet in a window
+        outcome = self._answers(once).set_index("item_id")["outcome"]
+        judged = [str(outcome[item.item_id]) for item in asked]
+        return [one == "stereotype" for one in judged if one in ("stereotype", "anti_stereotype")]
+
+    def _full_pass(self) -> PassResult:
+        responses = self._answers(self._items)
+        parts = [
+            join(
+                table,
+                responses[responses["item_id"].isin(table["item_id"])],
+                suite=suite,
+                items_name=f"calibration items of {suite}",
+                responses_name="calibration pass",
+            )
+            for suite, table in self._tables.items()
+        ]
+        joined = pd.concat(parts, ignore_index=True)
+        row = measure(
+            METRIC,
+            cell_answers(joined.assign(category=joined["suite"] + "/" + joined["category"])),
+            rng=generator(self._answer.seed, "mitigate", "calibration"),
+            resamples=RESAMPLES,
+            confidence=CONFIDENCE,
+        )
+        return PassResult(float(row["estimate"]), float(row["low"]), float(row["high"]))
+
+    def _answers(self, items: Sequence[Item]) -> pd.DataFrame:
+        parts = []
+        for fold, directions in enumerate(self._directions.without, start=1):
+            of_fold = [item for item in items if self._fold[item.item_id] == fold]
+            if of_fold:
+                self._backend.set_control_vector(directions.vector(self._gains))
+                parts.append(answer_items(self._backend, of_fold, [LIKELIHOOD], self._answer))
+        return pd.concat(parts, ignore_index=True)
+
+    def _perplexity(self) -> float:
+        self._backend.set_control_vector(self._directions.shipped.vector(self._gains))
+        return mean_negative_log_likelihood(sentence_scorer(self._backend.score), self._sentences, GUARD_TOKENS).value
+
+
+def stream_of_items(items: Sequence[Item], seed: int) -> Iterator[Item]:
+    """Items for ever: each pass over them is in a new seeded order in which the categories take turns."""
+    number = 0
+    while True:
+        rng = generator(seed, "mitigate", "stream", str(number))
+        queues: dict[str, list[Item]] = {}
+        for place in rng.permutation(len(items)):
+            queues.setdefault(f"{items[place].suite}/{items[place].category}", []).append(items[place])
+        while queues:
+            for category in sorted(queues):
+                yield queues[category].pop()
+                if not queues[category]:
+                    del queues[category]
+        number += 1
