@@ -111,18 +111,23 @@ def learning_settings(settings: dict[str, Any]) -> LearningSettings:
 
 
 def examples(model: SteeredModel, items: Sequence[Item], labels: Sequence[int]) -> list[Example]:
-    """The items that have both roles, worded as the likelihood format words them; a label of -1 is none."""
+    """The items that have both roles, worded as the likelihood format words them; a label of -1 is none.
+
+    Of an item without a label the other options have no part in the loss and are left out.
+    """
     found = []
     for item, label in zip(items, labels, strict=True):
         if not {"stereotype", "anti_stereotype"} <= set(item.roles):
             continue
         wording = likelihood_wording(item)
+        roles = [role for role in item.roles if label >= 0 or role in ("stereotype", "anti_stereotype")]
+        asked = [option for option, role in zip(wording.continuations, item.roles, strict=True) if role in roles]
         found.append(
             Example(
                 item.suite,
-                model.ask(wording.prompt.text or "", wording.continuations),
-                item.roles.index("stereotype"),
-                item.roles.index("anti_stereotype"),
+                model.ask(wording.prompt.text or "", asked),
+                roles.index("stereotype"),
+                roles.index("anti_stereotype"),
                 None if label < 0 else int(label),
             )
         )

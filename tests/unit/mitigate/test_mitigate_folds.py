@@ -117,4 +117,5 @@ def test_each_fold_is_answered_under_its_own_directions_and_none_under_those_tha
         one, other = passed(backend, strong, 0.0).bias, passed(backend, 0.0, strong).bias
     # Folds are of one size, so that what one and the other fold change adds up to what both change.
     assert one - plain + other - plain == pytest.approx(both - plain)
-    assert one != plain and other != plain
+    assert one != plain
+    assert other != plain
