@@ -14,6 +14,10 @@ PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 # Scripts of `make benchmark`, commas for spaces.
 BENCHMARKS ?= likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py
 MODEL := data/models/smollm2-135m-instruct
+# Seeds of `make mitigation-study`: none is that of params.yaml, whose held-out sentences were read while the method was built.
+STUDY_SEED ?= 20261124
+REPEAT_SEEDS ?= 20261125 20261126
+STEERED := results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0
 
 .DEFAULT_GOAL := help
 .PHONY: help setup data record reproduce smoke mitigation-study test test-fast benchmark oracle oracle-peers lint format lock adopt repro verify clean
@@ -44,12 +48,16 @@ smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ besid
 	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware .smoke
 	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 
-mitigation-study: $(READY) ## Every method on all of StereoSet (an hour), in .mitigation-study/; writes docs/mitigation_study.md
-	mkdir -p .mitigation-study
-	cp -rp --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware .mitigation-study
-	cd .mitigation-study && ../$(BIN)/snakemake --cores $(CORES) --configfile config/mitigation.yaml -- mitigation results/provenance.json
-	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0 \
-	  --provenance .mitigation-study/results/provenance.json --markdown docs/mitigation_study.md
+mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (two hours), in .mitigation-study/; writes docs/mitigation_study.md
+	for seed in $(STUDY_SEED) $(REPEAT_SEEDS); do \
+	  folder=.mitigation-study/$$seed; first=.mitigation-study/$(STUDY_SEED); mkdir -p $$folder && \
+	  cp -rp --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware $$folder && \
+	  if [ $$folder != $$first ]; then mkdir -p $$folder/data && cp -rpn $$first/data/raw $$first/data/models $$folder/data/ && more=config/mitigation_repeat.yaml || exit 1; else more=; fi && \
+	  (cd $$folder && ../../$(BIN)/snakemake --cores $(CORES) --configfile config/mitigation.yaml $$more --config seed=$$seed -- mitigation results/provenance.json) || exit 1; \
+	done
+	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/$(STUDY_SEED)/$(STEERED) \
+	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study/$(seed)/$(STEERED)) \
+	  --provenance .mitigation-study/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study.md
 
 data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- fetch_benchmarks $(MODEL)/full.gguf $(MODEL)/full.transformers/config.json

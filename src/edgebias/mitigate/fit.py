@@ -87,8 +87,13 @@ def fit(
         result = run_loop(build.plant(), constraint_weights(backend.n_layer, source), loop_settings)
     write_control_vector(shipped.vector(result.gains), control_vector, model_hint(weights))
     write_csv(result.trajectory, trajectory, ["round"])
-    n_items = sum(len(table) for table in tables.values())
-    write_json(_state(result, shipped, loop_settings, folds, n_items, _fitted(settings, source)), state)
+    fitted = {
+        "seed": int(settings["seed"]),
+        "suites": _fitted(settings, source),
+        "folds": folds,
+        "calibration_items": sum(len(table) for table in tables.values()),
+    }
+    write_json(fitted | _state(result, shipped, loop_settings), state)
 
 
 def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
@@ -115,9 +120,7 @@ def _fitted(settings: dict[str, Any], source: str) -> list[str]:
     return sorted({*drivers(settings), *learned})
 
 
-def _state(
-    result: LoopResult, directions: Directions, settings: LoopSettings, folds: int, n_items: int, suites: list[str]
-) -> dict[str, Any]:
+def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -> dict[str, Any]:
     def passed(one: PassResult) -> dict[str, float]:
         return {"bias": one.bias, "low": one.low, "high": one.high}
 
@@ -125,9 +128,6 @@ def _state(
         "directions": directions.source,
         "converged": result.converged,
         "rounds": result.rounds,
-        "suites": suites,
-        "folds": folds,
-        "calibration_items": n_items,
         "window": settings.window,
         "calibration_before": passed(result.before),
         "calibration_after": passed(result.after),

@@ -6,6 +6,7 @@ import argparse
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pandas as pd
@@ -22,28 +23,35 @@ TRAJECTORY = ("round", "bias", "gain", "perplexity", "guard", "pass_bias", "pass
 EXAMPLE = """example:
   python -m edgebias.report.mitigation_study --folder results/mitigation/edge/M/wanda50_q8_0 \\
     --provenance results/provenance.json --markdown docs/mitigation_study.md
+  python -m edgebias.report.mitigation_study --folder 1/results/mitigation/edge/M/wanda50_q8_0 \\
+    --repeats 2/results/mitigation/edge/M/wanda50_q8_0 3/results/mitigation/edge/M/wanda50_q8_0 \\
+    --provenance 1/results/provenance.json --markdown docs/mitigation_study.md
 """
 
 Scores = Mapping[str, pd.DataFrame]
 """The table of scores of each method."""
 
 
-def page(folder: Path, provenance: Path) -> str:
+REPEATED = (
+    ("stereoset", "likelihood", "ss"),
+    ("stereoset", "likelihood", "lms"),
+    ("neutral_text", "likelihood", "perplexity"),
+)
+"""What the table of repeats shows: the bias that was fitted, and what it must not cost."""
+
+
+def page(folder: Path, provenance: Path, repeats: Sequence[Path] = ()) -> str:
     """The page.
 
     Args:
         folder: ``results/mitigation/{environment}/{model}/{variant}``.
+        repeats: folders of the same study with other seeds, so with other splits.
         provenance: what the run left of itself.
 
     Raises:
         InputError: a file is absent or unreadable, or no method was evaluated.
     """
-    paths = sorted(folder.glob("*/scores.csv"))
-    if not paths:
-        raise InputError(f"{folder}: has no */scores.csv; run `snakemake --cores 4 -- mitigation` first")
-    scores = {path.parent.name: read_table(path, MITIGATION_COLUMNS) for path in paths}
-    order = ["none", *sorted(set(scores) - {"none", "feedback_loop"}), "feedback_loop"]
-    scores = {name: scores[name] for name in order if name in scores}
+    scores = _scores(folder)
     costs = {name: read_json(folder / name / "cost.json") for name in scores}
     parts = [
         f"# Mitigation study: {'/'.join(folder.parts[-3:])}",
@@ -54,6 +62,8 @@ def page(folder: Path, provenance: Path) -> str:
         "## Distance from the ideal removed, against none",
         _table(("method", "suite", "points", "per cent", "corrected p", "bias to remove?"), _reduction_rows(scores)),
     ]
+    if repeats:
+        parts += _repeats([folder, *repeats])
     cost = _cost_rows(costs)
     if cost:
         heads = ("method", "bytes of vectors", *(f"{kind} token, times none" for kind in ("read", "written")))
@@ -66,6 +76,60 @@ def page(folder: Path, provenance: Path) -> str:
         parts += ["## The loop, on calibration items", _table(TRAJECTORY, listed)]
     parts += ["## What ran", _what_ran(read_json(provenance))]
     return "\n\n".join(parts) + "\n"
+
+
+def _scores(folder: Path) -> dict[str, pd.DataFrame]:
+    paths = sorted(folder.glob("*/scores.csv"))
+    if not paths:
+        raise InputError(f"{folder}: has no */scores.csv; run `snakemake --cores 4 -- mitigation` first")
+    scores = {path.parent.name: read_table(path, MITIGATION_COLUMNS) for path in paths}
+    order = ["none", *sorted(set(scores) - {"none", "feedback_loop"}), "feedback_loop"]
+    return {name: scores[name] for name in order if name in scores}
+
+
+def _repeats(folders: Sequence[Path]) -> list[str]:
+    heads = (
+        "seed",
+        "method",
+        *(f"{suite} {metric}" for suite, _, metric in REPEATED),
+        "distance removed, per cent",
+        "loop",
+    )
+    rows: list[tuple[str, ...]] = []
+    removed: dict[str, list[float]] = {}
+    for folder in folders:
+        state = read_json(folder / "feedback_loop" / "state.json")
+        for name, table in _scores(folder).items():
+            if name not in ("none", "open_loop", "feedback_loop"):
+                continue
+            found = overall_scores(table)
+            share = [one.percent for one in overall_reductions(table) if one.suite == "stereoset"]
+            for one in share:
+                removed.setdefault(name, []).append(one.estimate)
+            end = "converged" if state["converged"] else "not converged"
+            loop = f"gain {number(max(map(abs, state['gains'])))}, {end}"
+            rows.append(
+                (
+                    str(state["seed"]),
+                    _title(name),
+                    *(_estimate(found[key]) for key in REPEATED),
+                    _estimate(share[0]) if share else ABSENT,
+                    loop if name == "feedback_loop" else "",
+                )
+            )
+    means = [
+        f"{_title(name)}: mean over {len(values)} seeds {number(mean(values))} per cent, "
+        f"from {number(min(values))} to {number(max(values))}"
+        for name, values in removed.items()
+        if len(values) == len(folders)
+    ]
+    return [
+        "## Repeats with other seeds",
+        "Each seed splits StereoSet's target terms anew, learns anew and runs the loop anew. The splits share "
+        "sentences, so the mean over seeds has no interval of its own.",
+        _table(heads, rows),
+        "; ".join(means) + ".",
+    ]
 
 
 def _score_rows(scores: Scores) -> list[tuple[str, ...]]:
@@ -128,10 +192,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--folder", required=True, type=Path, help="results/mitigation/{environment}/{model}/{variant}")
+    parser.add_argument("--repeats", type=Path, nargs="*", default=[], help="folders of the study with other seeds")
     parser.add_argument("--provenance", required=True, type=Path, help="results/provenance.json of the same run")
     parser.add_argument("--markdown", required=True, type=Path, help="page to write")
     options = parser.parse_args(argv)
-    write_text(page(options.folder, options.provenance), options.markdown)
+    write_text(page(options.folder, options.provenance, options.repeats), options.markdown)
 
 
 if __name__ == "__main__":

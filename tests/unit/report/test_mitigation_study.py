@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +39,9 @@ def write_method(folder: Path, name: str, rows: list[dict[str, object]]) -> None
 def folder(tmp_path: Path) -> Path:
     found = tmp_path / "edge" / "model" / "q8_0"
     ss = {"metric": "ss", "low": 55.0, "high": 66.0}
-    write_method(found, "none", [ss | {"estimate": 61.0}])
+    lms = {"metric": "lms", "estimate": 87.0, "low": 85.0, "high": 89.0}
+    perplexity = {"suite": "neutral_text", "metric": "perplexity", "estimate": 107.0, "low": 90.0, "high": 120.0}
+    write_method(found, "none", [ss | {"estimate": 61.0}, lms, perplexity])
     reduced = {
         "metric": "reduction",
         "estimate": 8.0,
@@ -48,11 +51,13 @@ def folder(tmp_path: Path) -> Path:
         "p_corrected": 0.002,
     }
     share = {"metric": "relative_reduction", "estimate": 73.0, "low": 45.0, "high": 99.0}
-    write_method(found, "feedback_loop", [ss | {"estimate": 53.0}, reduced, share])
+    write_method(found, "feedback_loop", [ss | {"estimate": 53.0}, reduced, share, lms, perplexity])
     (found / "feedback_loop" / "trajectory.csv").write_text(
         "round,bias,gain,perplexity,guard,pass_bias,pass_low,pass_high\n0,61,0,100.5,0,61,55,66\n1,53.1,0.5,101,0,,,\n",
         encoding="utf-8",
     )
+    state = {"seed": 7, "gains": [0.0, -1.25, 1.0], "converged": True}
+    (found / "feedback_loop" / "state.json").write_text(json.dumps(state), encoding="utf-8")
     write_method(found, "always_refuse", [ss | {"estimate": float("nan"), "low": float("nan"), "high": float("nan")}])
     (tmp_path / "provenance.json").write_text(json.dumps(PROVENANCE), encoding="utf-8")
     return found
@@ -77,6 +82,23 @@ def test_the_reduction_comes_with_its_p_value_and_the_loop_with_its_rounds(folde
     assert "| 1.00 | 53.1 | 0.500 | 101 | 0 | – | – | – |" in text
     assert "| feedback loop | 100 | 0.990 | 1.01 |" in text
     assert "commit abc" in text
+
+
+def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "edge" / "model" / "q8_0"
+    shutil.copytree(folder, other)
+    state = {"seed": 8, "gains": [0.0, 4.0, 4.0], "converged": False}
+    (other / "feedback_loop" / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    scores = pd.read_csv(other / "feedback_loop" / "scores.csv")
+    scores.loc[scores["metric"] == "relative_reduction", ["estimate", "low"]] = 47.0, 20.0
+    scores.to_csv(other / "feedback_loop" / "scores.csv", index=False)
+    text = page(folder, tmp_path / "provenance.json", [other])
+    same = "53 [55, 66] | 87 [85, 89] | 107 [90, 120]"
+    assert f"| 7 | feedback loop | {same} | 73 [45, 99] | gain 1.25, converged |" in text
+    assert f"| 8 | feedback loop | {same} | 47 [20, 99] | gain 4.00, not converged |" in text
+    assert "| 8 | none | 61 [55, 66] | 87 [85, 89] | 107 [90, 120] | – |  |" in text
+    assert "feedback loop: mean over 2 seeds 60 per cent, from 47 to 73." in text
+    assert "Repeats" not in page(folder, tmp_path / "provenance.json")
 
 
 def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
