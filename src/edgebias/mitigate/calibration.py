@@ -11,7 +11,7 @@ import pandas as pd
 from edgebias.errors import InputError
 from edgebias.infer.items import Item, items_from_table
 from edgebias.mitigate.held_out import CALIBRATION, read_split
-from edgebias.settings import require
+from edgebias.mitigate.section import mitigate_section
 
 DRIVERS = ("forced_choice", "stereoset")
 """Suites that may drive the loop (`mitigate.suites`): those whose bias is a stereotype rate."""
@@ -26,9 +26,7 @@ def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         InputError: none is named, or one that has no stereotype rate.
     """
-    require(dict(settings), "mitigate")
-    require(settings["mitigate"], "suites")
-    suites = tuple(settings["mitigate"]["suites"])
+    suites = tuple(mitigate_section(settings, "suites")["suites"])
     wrong = [suite for suite in suites if suite not in DRIVERS]
     if wrong or not suites:
         raise InputError(f"mitigate.suites: {list(suites)!r} cannot drive the loop; choose among {list(DRIVERS)}")

@@ -18,8 +18,8 @@ from edgebias.mitigate.controller import ControllerSettings, Vector
 from edgebias.mitigate.directions import LEARNED, SOURCES, Directions, from_vector
 from edgebias.mitigate.folds import number_of_folds
 from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, run_loop
+from edgebias.mitigate.section import mitigate_section
 from edgebias.mitigate.vector_file import model_hint, read_control_vector, write_control_vector
-from edgebias.settings import require
 from edgebias.variants.perplexity import neutral_sentences
 
 
@@ -97,11 +97,9 @@ def fit(
 
 
 def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
-    require(settings, "mitigate")
-    values = settings["mitigate"]
-    if not isinstance(values, dict):
-        raise InputError("--settings: mitigate must be a mapping")
-    require(values, "window", "rounds", "proportional", "integral", "max_gain", "perplexity_budget", "directions")
+    values = mitigate_section(
+        settings, "window", "rounds", "proportional", "integral", "max_gain", "perplexity_budget", "directions"
+    )
     if values["directions"] not in SOURCES:
         raise InputError(f"mitigate.directions: {values['directions']!r} is unknown; choose one of {list(SOURCES)}")
     try:
@@ -116,7 +114,7 @@ def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
 
 def _fitted(settings: dict[str, Any], source: str) -> list[str]:
     """The suites whose calibration items had a part in the vector."""
-    learned = settings["mitigate"]["learning"]["suites"] if source == LEARNED else []
+    learned = mitigate_section(settings, "learning")["learning"]["suites"] if source == LEARNED else []
     return sorted({*drivers(settings), *learned})
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgebias.errors import InputError
+from edgebias.mitigate.section import mitigate_section
 from edgebias.prompts.seeding import derive
-from edgebias.settings import require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +30,7 @@ def number_of_folds(settings: Mapping[str, Any]) -> int:
     Raises:
         InputError: it is missing or no whole number above 1.
     """
-    require(dict(settings), "mitigate")
-    require(settings["mitigate"], "folds")
-    folds = settings["mitigate"]["folds"]
+    folds = mitigate_section(settings, "folds")["folds"]
     if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
         raise InputError(f"mitigate.folds: {folds!r} is no whole number above 1; give 2 or more")
     return folds

@@ -34,6 +34,7 @@ from edgebias.errors import InputError
 from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
+from edgebias.mitigate.section import mitigate_section
 from edgebias.mitigate.steered_model import Asked, SteeredModel, Tokens
 from edgebias.settings import require
 from edgebias.stats.seeds import generator
@@ -93,9 +94,7 @@ def learning_settings(settings: dict[str, Any]) -> LearningSettings:
     Raises:
         InputError: a key is missing or of the wrong type.
     """
-    require(settings, "mitigate")
-    require(settings["mitigate"], "learning")
-    values = settings["mitigate"]["learning"]
+    values = mitigate_section(settings, "learning")["learning"]
     require(values, "suites", "steps", "items", "sentences", "rate", "divergence")
     try:
         return LearningSettings(
