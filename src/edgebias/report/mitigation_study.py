@@ -13,6 +13,7 @@ import pandas as pd
 
 from edgebias.errors import InputError, run_stage
 from edgebias.files import read_json, read_table, write_text
+from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 from edgebias.report.numbers import ABSENT, interval, number, p_value
@@ -72,7 +73,7 @@ def page(folder: Path, provenance: Path, repeats: Sequence[Path] = ()) -> str:
     trajectory = folder / "feedback_loop" / "trajectory.csv"
     if trajectory.exists():
         rows = read_table(trajectory, TRAJECTORY)[list(TRAJECTORY)]
-        listed = [tuple(number(float(value)) for value in row) for row in rows.to_numpy(dtype=float)]
+        listed = [tuple(_count_or_number(float(value)) for value in row) for row in rows.to_numpy(dtype=float)]
         parts += ["## The loop, on calibration items", _table(TRAJECTORY, listed)]
     parts += ["## What ran", _what_ran(read_json(provenance))]
     return "\n\n".join(parts) + "\n"
@@ -103,7 +104,9 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
             if name not in ("none", "open_loop", "feedback_loop"):
                 continue
             found = overall_scores(table)
-            share = [one.percent for one in overall_reductions(table) if one.suite == "stereoset"]
+            share = [
+                one.percent for one in overall_reductions(table) if (one.suite, one.format) == ("stereoset", LIKELIHOOD)
+            ]
             for one in share:
                 removed.setdefault(name, []).append(one.estimate)
             end = "converged" if state["converged"] else "not converged"
@@ -144,10 +147,10 @@ def _reduction_rows(scores: Scores) -> list[tuple[str, ...]]:
     return [
         (
             _title(name),
-            found.suite,
+            found.suite if found.format == LIKELIHOOD else f"{found.suite} ({found.format})",
             _estimate(found.points),
             _estimate(found.percent),
-            p_value(found.p_corrected).removeprefix("p "),
+            p_value(found.p_corrected).removeprefix("p ").removeprefix("= "),
             found.headroom,
         )
         for name, table in scores.items()
@@ -172,6 +175,10 @@ def _estimate(score: Score) -> str:
     if not math.isfinite(score.estimate):
         return ABSENT
     return f"{number(score.estimate)} {interval(score.low, score.high)}"
+
+
+def _count_or_number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else number(value)
 
 
 def _title(name: str) -> str:
