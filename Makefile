@@ -50,10 +50,10 @@ smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ besid
 
 mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (two hours), in .mitigation-study/; writes docs/mitigation_study.md
 	for seed in $(STUDY_SEED) $(REPEAT_SEEDS); do \
-	  folder=.mitigation-study/$$seed; first=.mitigation-study/$(STUDY_SEED); mkdir -p $$folder && \
+	  first=.mitigation-study/$(STUDY_SEED); folder=.mitigation-study/$$seed; overlay=mitigation; mkdir -p $$folder/data && \
 	  cp -rp --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware $$folder && \
-	  if [ $$folder != $$first ]; then mkdir -p $$folder/data && cp -rpn $$first/data/raw $$first/data/models $$folder/data/ && more=config/mitigation_repeat.yaml || exit 1; else more=; fi && \
-	  (cd $$folder && ../../$(BIN)/snakemake --cores $(CORES) --configfile config/mitigation.yaml $$more --config seed=$$seed -- mitigation results/provenance.json) || exit 1; \
+	  if [ $$folder != $$first ]; then overlay=mitigation_repeat; cp -rpn $$first/data/raw $$first/data/models $$folder/data; fi && \
+	  (cd $$folder && ../../$(BIN)/snakemake --cores $(CORES) --configfile config/$$overlay.yaml --config seed=$$seed -- mitigation results/provenance.json) || exit 1; \
 	done
 	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/$(STUDY_SEED)/$(STEERED) \
 	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study/$(seed)/$(STEERED)) \

@@ -119,10 +119,10 @@ def control_vector_of(wildcards):
     match wildcards.method:
         case "feedback_loop":
             return f"{folder}/feedback_loop/control_vector.gguf"
-        case "open_loop":
-            return directions_of(wildcards)
         case "single_layer":
             return directions_file(wildcards, "single_layer", ALL)
+        case method if method.startswith("open_loop"):
+            return directions_of(wildcards)
     return []
 
 

@@ -19,8 +19,9 @@ from edgebias.infer.items import items_from_table
 from edgebias.infer.responses import write_responses
 from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
-from edgebias.mitigate.directions import SINGLE_LAYER, Matrix
+from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.held_out import HELD_OUT, read_split
+from edgebias.mitigate.methods import INSTRUCTION, STEERED, steering_gain
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
 from edgebias.mitigate.speed import paired_speed, speed
 from edgebias.mitigate.vector_file import read_control_vector
@@ -31,12 +32,6 @@ from edgebias.stats.bootstrap import Resampling, bootstrap
 from edgebias.stats.clusters import Clusters
 from edgebias.stats.seeds import generator
 from edgebias.variants.perplexity import neutral_sentences
-
-NONE, INSTRUCTION, FEEDBACK_LOOP, OPEN_LOOP = "none", "instruction", "feedback_loop", "open_loop"
-STEERED = (FEEDBACK_LOOP, OPEN_LOOP, SINGLE_LAYER)
-"""Methods that are a control vector: what the loop found, its directions at a gain of 1, a baseline from the field."""
-
-METHODS = (NONE, INSTRUCTION, *STEERED, *CONTROLS)
 
 NEUTRAL = "neutral_text"
 
@@ -115,9 +110,8 @@ def evaluate(
     Raises:
         InputError: settings, items, weights, vector or baseline are unusable or do not fit the method.
     """
-    if method not in METHODS:
-        raise InputError(f"--method {method}: unknown; choose one of {list(METHODS)}")
-    if (method in STEERED) != (control_vector is not None):
+    gain = steering_gain(method)
+    if (gain is None) != (control_vector is None):
         raise InputError(
             f"--control-vector: {list(STEERED)} need it and no other method takes it; --method is {method}"
         )
@@ -154,7 +148,7 @@ def evaluate(
     )
     with job_of as job:
         with open_cell(cell, weights) as loaded:  # steered before its answers are kept: only the model itself can be
-            vector = None if control_vector is None else steer(loaded, control_vector)
+            vector = None if control_vector is None or gain is None else steer(loaded, control_vector, gain)
             backend = journaled(loaded, job.journal)
             answered = {
                 suite: answer_items(backend, items, formats_of(cell, suite), cell.answer, instruction, job.stopwatch)
@@ -167,8 +161,8 @@ def evaluate(
         outputs.write(answered, judge.table(answered, perplexity), record)
 
 
-def steer(backend: Backend, control_vector: Path) -> Matrix:
-    """Load the vector of ``control_vector`` into ``backend``; return it.
+def steer(backend: Backend, control_vector: Path, gain: float = 1.0) -> Matrix:
+    """Load the vector of ``control_vector``, times ``gain``, into ``backend``; return it.
 
     Raises:
         InputError: the backend cannot be steered, or the vector belongs to another model.
@@ -177,7 +171,7 @@ def steer(backend: Backend, control_vector: Path) -> Matrix:
 
     if not isinstance(backend, LlamaBackend):
         raise InputError(f"environments: a control vector needs the backend 'llama', not {backend.name!r}")
-    vector = read_control_vector(control_vector, backend.n_layer, backend.n_embd)
+    vector = (gain * read_control_vector(control_vector, backend.n_layer, backend.n_embd)).astype(np.float32)
     backend.set_control_vector(vector)
     return vector
 
