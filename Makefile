@@ -20,7 +20,7 @@ REPEAT_SEEDS ?= 20261125 20261126
 STEERED := results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce smoke mitigation-study test test-fast benchmark oracle oracle-peers lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce smoke mitigation-study test test-fast benchmark oracle oracle-peers stock-server lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -109,6 +109,18 @@ adopt: $(READY) ## After dvc pull, checkout or repro: Snakemake takes over what 
 
 verify: $(READY) ## PASS, FAIL or SKIPPED (why) for each claim
 	$(BIN)/python -m edgebias.verify --claims claims.yaml
+
+stock-server: .stock-server/bin/llama-server ## Build llama.cpp's own llama-server from llama-cpp-python's sources, for the test that it takes our vectors (half an hour)
+
+.stock-server/bin/llama-server: requirements/llama-cpp.txt | $(READY)
+	rm -rf .stock-server.part && mkdir .stock-server.part
+	$(BIN)/python -m pip download --quiet --no-deps --no-build-isolation --no-binary :all: --dest .stock-server.part \
+	  $$(grep -o '^llama-cpp-python==[0-9.]*' $<)
+	tar --extract --gzip --strip-components 1 --file .stock-server.part/*.tar.gz --directory .stock-server.part
+	cmake -S .stock-server.part/vendor/llama.cpp -B .stock-server -DCMAKE_BUILD_TYPE=Release $$(grep -o 'GGML_[A-Z0-9_]*=O[NF]*' $< | sed 's/^/-D/') \
+	  -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF
+	cmake --build .stock-server --target llama-server --parallel 2
+	rm -rf .stock-server.part
 
 lock: $(READY) ## Write requirements/lock.txt from the installed packages
 	{ echo "# Every package of the environment, pinned. Made by: make lock"; echo "-r llama-cpp.txt"; \

@@ -16,7 +16,7 @@ rule directions:
         "logs/directions/{environment}/{model}/{variant}/{source}/{fitted_on}.log",
     benchmark:
         "logs/benchmarks/directions/{environment}/{model}/{variant}/{source}/{fitted_on}.tsv"
-    priority: 10  # the longest chain of jobs: build, build, directions, fit, mitigate
+    priority: 20  # the longest chain of jobs: build, build, directions, fit, mitigate
     threads: threads_of
     resources:
         mem_mb=memory_of,
@@ -52,7 +52,7 @@ rule fit_feedback_loop:
         "logs/fit_feedback_loop/{environment}/{model}/{variant}.log",
     benchmark:
         "logs/benchmarks/fit_feedback_loop/{environment}/{model}/{variant}.tsv"
-    priority: 10  # the longest chain of jobs: build, build, directions, fit, mitigate
+    priority: 20  # the longest chain of jobs: build, build, directions, fit, mitigate
     threads: threads_of
     resources:
         mem_mb=memory_of,
@@ -84,7 +84,7 @@ rule mitigate:
         "logs/mitigate/{environment}/{model}/{variant}/{method}.log",
     benchmark:
         "logs/benchmarks/mitigate/{environment}/{model}/{variant}/{method}.tsv"
-    priority: 10  # the longest chain of jobs: build, build, directions, fit, mitigate
+    priority: 10  # below what the feedback loop waits for, above all other cells
     threads: threads_of
     resources:
         mem_mb=memory_of,
