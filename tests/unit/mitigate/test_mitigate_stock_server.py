@@ -21,7 +21,7 @@ import pytest
 
 from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
-from edgebias.mitigate.vector_file import read_control_vector, write_control_vector
+from edgebias.mitigate.vector_file import read_control_vector
 
 ROOT = Path(__file__).parents[3]
 BINARY = Path(os.environ.get("EDGEBIAS_STOCK_SERVER", ROOT / ".stock-server" / "bin" / "llama-server"))
@@ -29,8 +29,10 @@ MODEL = ROOT / "data/models/smollm2-135m-instruct/wanda50_q8_0.gguf"
 VECTOR = ROOT / "results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0/feedback_loop/control_vector.gguf"
 START = "<|endoftext|>"
 PROMPT = "The nurse met the guard, and"
-MOST = 0.05
-"""Nats that a log-probability may differ by: the two runtimes cut the same sums into different batches and caches."""
+SAME_CACHE = ("--flash-attn", "on", "--cache-type-v", "bf16")
+"""Of `edgebias.backends.llama`. With the server's own, rounding moves an INT8 build by 0.2 nats, vector or not."""
+MOST = 1e-3
+"""Nats that a log-probability may differ by."""
 
 pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=f"{BINARY} is not there; run `make stock-server`")
 
@@ -43,7 +45,7 @@ def stock_server(weights: Path, *options: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [str(BINARY), "--model", str(weights), "--host", "127.0.0.1", "--port", str(port), "--threads", "1"]
-    command += ["--ctx-size", "256", "--parallel", "1", "--no-warmup", *options]
+    command += ["--ctx-size", "256", "--parallel", "1", "--no-warmup", *SAME_CACHE, *options]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             url = f"http://127.0.0.1:{port}"
@@ -62,13 +64,13 @@ def stock_server(weights: Path, *options: str) -> Iterator[str]:
 
 def likeliest(url: str) -> Logprobs:
     """The log-probabilities of the tokens that the server finds likeliest after the prompt, by text."""
-    body = {"prompt": START + PROMPT, "n_predict": 1, "n_probs": 20, "temperature": 0.0, "post_sampling_probs": False}
+    body = {"prompt": START + PROMPT, "n_predict": 1, "n_probs": 20, "temperature": 0.0}
     request = urllib.request.Request(
         f"{url}/completion", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request) as answer:
         (first,) = json.load(answer)["completion_probabilities"]
-    return {one["token"]: one["logprob"] for one in first["top_logprobs"] if one["token"].strip().isascii()}
+    return {one["token"]: one["logprob"] for one in first["top_logprobs"] if one["token"] and one["token"].isascii()}
 
 
 def ours(weights: Path, vector: Path, gain: float, tokens: list[str]) -> Logprobs:
@@ -87,28 +89,16 @@ def largest_difference(first: Logprobs, second: Logprobs) -> float:
     return max(abs(first[token] - second[token]) for token in shared)
 
 
-def agree(weights: Path, vector: Path, gain: float) -> None:
-    """With the vector at ``gain`` the server has our steered log-probabilities, and not our unsteered ones."""
-    with stock_server(weights, "--control-vector-scaled", f"{vector}:{gain}") as url:
-        steered = likeliest(url)
-    with stock_server(weights) as url:
-        plain = likeliest(url)
-    assert largest_difference(steered, ours(weights, vector, gain, list(steered))) < MOST
-    assert largest_difference(plain, ours(weights, vector, 0.0, list(plain))) < MOST
-    assert largest_difference(steered, ours(weights, vector, 0.0, list(steered))) > 2 * MOST
-
-
-@pytest.mark.parametrize("gain", [1.0, 0.5])
-def test_a_stock_server_loads_the_vector_with_the_same_effect(tiny: Path, tmp_path: Path, gain: float) -> None:
-    vector = np.random.default_rng(3).standard_normal((3, 32)).astype(np.float32)
-    vector[0] = 0.0
-    write_control_vector(vector, tmp_path / "vector.gguf", "llama")
-    agree(tiny, tmp_path / "vector.gguf", gain)
-
-
 @pytest.mark.model
-def test_a_stock_server_serves_the_shipped_build_with_the_vector_of_the_loop() -> None:
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+def test_a_stock_server_loads_the_vector_of_the_loop_with_the_same_effect(gain: float) -> None:
     for path in (MODEL, VECTOR):
         if not path.exists():
             pytest.skip(f"{path} is not there; run `make reproduce`")
-    agree(MODEL, VECTOR, 1.0)
+    with stock_server(MODEL, "--control-vector-scaled", f"{VECTOR}:{gain}") as url:
+        steered = likeliest(url)
+    with stock_server(MODEL) as url:
+        plain = likeliest(url)
+    assert largest_difference(steered, ours(MODEL, VECTOR, gain, list(steered))) < MOST
+    assert largest_difference(plain, ours(MODEL, VECTOR, 0.0, list(plain))) < MOST
+    assert largest_difference(steered, ours(MODEL, VECTOR, 0.0, list(steered))) > 100 * MOST
