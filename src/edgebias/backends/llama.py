@@ -57,6 +57,7 @@ from edgebias.backends.base import (
     Usage,
 )
 from edgebias.backends.chat_template import render_chat
+from edgebias.backends.control_vector import set_on_context
 from edgebias.backends.hidden_states import HiddenCapture
 from edgebias.backends.out_of_memory import exit_plainly_without_memory
 from edgebias.backends.prefix_tree import PACK, Collector, Part, PrefixTree, ScorePack, score_packs, split_options
@@ -333,25 +334,7 @@ class LlamaBackend:
         Raises:
             ValueError: wrong shape or type, a value that is not finite, or a row 0 that is not zero.
         """
-        if data is None:
-            code = llama.llama_set_adapter_cvec(self._context, None, 0, self.n_embd, 1, self.n_layer - 1)
-        else:
-            if data.shape != (self.n_layer, self.n_embd) or data.dtype != np.float32:
-                raise ValueError(
-                    f"a control vector is float32 of shape {(self.n_layer, self.n_embd)}, not {data.dtype} {data.shape}"
-                )
-            if not np.isfinite(data).all() or data[0].any():
-                raise ValueError("a control vector is finite and its row 0 (never applied by llama.cpp) is zero")
-            rows = np.ascontiguousarray(data[1:])
-            code = llama.llama_set_adapter_cvec(
-                self._context,
-                rows.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
-                rows.size,
-                self.n_embd,
-                1,
-                self.n_layer - 1,
-            )
-        if code != 0:
+        if not set_on_context(self._context, data, self.n_layer, self.n_embd):
             raise self._fault("llama.cpp refuses the control vector")
         self.forget()
 

@@ -10,6 +10,7 @@ import pytest
 
 WIDTH, HEADS, BLOCKS = 32, 2, 3
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+TEMPLATE = "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}<|im_start|>"
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +43,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer.add_unk_token_id(0)
     writer.add_pad_token_id(2)
     writer.add_add_bos_token(False)
+    writer.add_chat_template(TEMPLATE)
 
     def add(name: str, *shape: int) -> None:
         values = random.standard_normal(shape) / np.sqrt(shape[-1]) if len(shape) > 1 else np.ones(shape)

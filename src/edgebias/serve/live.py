@@ -1,0 +1,198 @@
+"""The model that the server serves, seen from inside: its gain, and scores of our own texts in its live context.
+
+The server's model object belongs to llama-cpp-python and so do its answers. What is done here beside them (another
+gain, a scored text) leaves its key-value cache empty, so that an answer never goes on from tokens that were read under
+another gain. Whoever calls has to hold the server's lock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+import numpy.typing as npt
+
+from edgebias.backends.base import OptionScores
+from edgebias.backends.control_vector import set_on_context
+from edgebias.backends.llama import BF16, UBATCH
+from edgebias.backends.prompt_tokens import check_prompt, check_room, check_start, option_tokens
+from edgebias.backends.sampling import log_probability
+from edgebias.errors import InputError
+from edgebias.gguf_file import START_TOKEN_KEY, metadata, open_gguf
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What the header of a GGUF says that is needed before it is loaded."""
+
+    path: Path
+    n_layer: int
+    n_embd: int
+    n_ctx_train: int
+    start_token: str | None
+
+
+@dataclass
+class Counts:
+    """Tokens of the answers so far."""
+
+    read: int = 0
+    """Of prompts; those that were in the cache are counted, too."""
+    written: int = 0
+
+
+def read_header(weights: Path) -> ModelFile:
+    """The shape of the model in ``weights``, and the token that a text without a prompt follows.
+
+    Raises:
+        InputError: the file is absent, cut short, or holds no model that llama.cpp runs.
+    """
+    reader = open_gguf(weights)
+    architecture = metadata(reader, "general.architecture")
+    keys = ("block_count", "embedding_length", "context_length")
+    found = [metadata(reader, f"{architecture}.{key}") for key in keys]
+    if None in found:
+        missing = f"{architecture}.{keys[found.index(None)]}"
+        raise InputError(f"{weights}: no language model: it lacks {missing!r}; give a GGUF model")
+    start = metadata(reader, START_TOKEN_KEY)
+    n_layer, n_embd, n_ctx_train = (int(value) for value in found)
+    return ModelFile(weights, n_layer, n_embd, n_ctx_train, None if start is None else str(start))
+
+
+def server_settings(weights: Path, *, alias: str, threads: int, context: int, logprobs: bool) -> dict[str, Any]:
+    """What the server's model settings have to be for its numbers to be those of `edgebias.backends.llama`.
+
+    Keys in F16, values in BF16 and flash attention, for the reasons given there. ``logprobs`` keeps the logits of every
+    position (4 bytes x vocabulary x context), without which the library refuses requests for log-probabilities.
+    """
+    return {
+        "model": str(weights.resolve()),
+        "model_alias": alias,
+        "n_ctx": context,
+        "n_batch": UBATCH,
+        "n_ubatch": UBATCH,
+        "n_threads": threads,
+        "n_threads_batch": threads,
+        "n_gpu_layers": 0,
+        "flash_attn": True,
+        "type_k": llama_cpp.GGML_TYPE_F16,
+        "type_v": BF16,
+        "logits_all": logprobs,
+        "cache": False,
+        "verbose": False,
+    }
+
+
+class LiveModel:
+    """A model that is being served, and the control vector at a gain of 1.
+
+    Args:
+        model: llama-cpp-python's object; its answers are counted from now on.
+        file: its header.
+        vector: float32 of shape (n_layer, n_embd), row 0 zero; None for a model that cannot be steered.
+    """
+
+    def __init__(self, model: Any, file: ModelFile, vector: npt.NDArray[np.float32] | None) -> None:
+        self._model, self._file, self._vector = model, file, vector
+        self.gain = 0.0
+        self.counts = Counts()
+        model.generate = _counted(model.generate, self.counts)
+        self._start = self._start_tokens()
+
+    def apply(self, gain: float) -> None:
+        """Add ``gain`` times the vector from now on and forget what was read; 0 takes it away altogether.
+
+        Raises:
+            InputError: there is no vector, or llama.cpp refuses it.
+        """
+        if gain != 0.0 and self._vector is None:
+            raise InputError("--gain: there is no vector to apply it to; give --control-vector")
+        data = None if gain == 0.0 or self._vector is None else (gain * self._vector).astype(np.float32)
+        if not set_on_context(self._model.ctx, data, self._file.n_layer, self._file.n_embd):
+            raise InputError(f"{self._file.path}: llama.cpp refuses the control vector; fit one for this model")
+        self.gain = gain
+        self.forget()
+
+    def forget(self) -> None:
+        """Empty the key-value cache, also in the eyes of llama-cpp-python, which else goes on from it."""
+        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._model.ctx), False)
+        self._model.reset()
+
+    def score(self, prompt: str, options: Sequence[str]) -> OptionScores:
+        """Summed log-probabilities (nats) and token counts of ``options`` after ``prompt``, each read alone.
+
+        Raises:
+            ContextError: one does not fit in the context.
+            InputError: an option is empty, or there is neither a prompt nor a start token.
+        """
+        before = self._start + self._tokenise(prompt, special=False)
+        check_prompt(0, before)
+        sums, counts = [], []
+        for option in option_tokens(0, options, partial(self._tokenise, special=False)):
+            tokens = before + option
+            check_room(0, len(tokens) - 1, int(self._model.n_ctx()))
+            sums.append(sum(self._log_probabilities(tokens, len(before))))
+            counts.append(len(option))
+        return OptionScores(tuple(sums), tuple(counts))
+
+    def _log_probabilities(self, tokens: list[int], first: int) -> Iterator[float]:
+        """Of each token from place ``first`` on, given those before it."""
+        self.forget()
+        read = np.array(tokens[:-1], np.int32)
+        for start in range(0, len(read), UBATCH):
+            part = read[start : start + UBATCH]
+            self._decode(part, start, wanted=first - 1)
+            for row in range(max(first - 1 - start, 0), len(part)):
+                pointer = llama_cpp.llama_get_logits_ith(self._model.ctx, row)
+                logits = np.ctypeslib.as_array(pointer, (self._model.n_vocab(),))
+                yield log_probability(logits, [tokens[start + row + 1]])[0]
+        self.forget()
+
+    def _decode(self, tokens: npt.NDArray[np.int32], position: int, wanted: int) -> None:
+        """Evaluate ``tokens``, the first of which stands at ``position``, with logits from place ``wanted`` on."""
+        places = np.arange(position, position + len(tokens), dtype=np.int32)
+        logits = (places >= wanted).astype(np.int8)
+        ones, sequence = np.ones(len(tokens), np.int32), np.zeros(1, np.int32)
+        addresses = np.full(len(tokens), sequence.ctypes.data, np.uint64)
+        batch = llama_cpp.llama_batch(
+            n_tokens=len(tokens),
+            token=tokens.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token)),
+            embd=None,
+            pos=places.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_pos)),
+            n_seq_id=ones.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            seq_id=addresses.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(llama_cpp.llama_seq_id))),
+            logits=logits.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+        code = llama_cpp.llama_decode(self._model.ctx, batch)
+        if code != 0:
+            self.forget()
+            raise RuntimeError(f"llama.cpp cannot evaluate {len(tokens)} tokens, code {code}")
+
+    def _tokenise(self, text: str, *, special: bool) -> list[int]:
+        return list(self._model.tokenize(text.encode("utf-8"), add_bos=False, special=special)) if text else []
+
+    def _start_tokens(self) -> list[int]:
+        if self._file.start_token is None:
+            begin = int(self._model.token_bos())
+            return [begin] if begin >= 0 else []
+        tokens = self._tokenise(self._file.start_token, special=True)
+        check_start(self._file.start_token, tokens, self._file.path)
+        return tokens
+
+
+def _counted(generate: Callable[..., Iterator[int]], counts: Counts) -> Callable[..., Iterator[int]]:
+    """``generate`` that adds to ``counts``: the one place that streamed and whole answers of either route pass."""
+
+    def counted(tokens: Sequence[int], *arguments: Any, **options: Any) -> Iterator[int]:
+        counts.read += len(tokens)
+        for token in generate(tokens, *arguments, **options):
+            counts.written += 1
+            yield token
+
+    return counted

@@ -1,0 +1,189 @@
+"""Load a model behind the library's routes, and serve it until a signal comes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import uvicorn
+from starlette.types import ASGIApp
+
+from edgebias.errors import InputError
+from edgebias.gguf_file import metadata, open_gguf
+from edgebias.mitigate.vector_file import model_hint, read_control_vector
+from edgebias.serve.live import LiveModel, ModelFile, read_header, server_settings
+from edgebias.serve.monitor import Monitor, affordable, monitor_items, neutral_guard
+from edgebias.serve.online import begin
+from edgebias.serve.service import Service
+from edgebias.serve.settings import LoopFiles, ServeSettings
+from edgebias.serve.state_file import read_state, write_state
+from edgebias.variants.perplexity import neutral_sentences
+
+GRACE_SECONDS = 30
+"""How long answers may go on after a signal to end."""
+
+
+def serve(settings: ServeSettings, loop: LoopFiles | None) -> None:
+    """Serve until SIGTERM or SIGINT, then end after the running answers.
+
+    Files are checked before the port is opened, so that what can be known to be wrong is said at once.
+
+    Raises:
+        InputError: a file or setting is unusable, the port is taken, or the model cannot be loaded.
+    """
+    file = read_header(settings.weights)
+    if settings.context > file.n_ctx_train:
+        raise InputError(
+            f"--context: {settings.context} tokens, but {file.path} was trained for {file.n_ctx_train}; lower it"
+        )
+    vector = _vector(settings.control_vector, file)
+    if loop is not None:
+        _check_loop(loop, settings)
+    listening = _listen(settings.host, settings.port)
+    server: uvicorn.Server | None = None
+
+    def stop() -> None:
+        if server is not None:
+            server.should_exit = True
+
+    service = Service(
+        settings.name,
+        queue=settings.queue,
+        load=partial(_load, settings),
+        prepare=partial(_prepare, settings, file, vector, loop),
+        monitor_every=1 if loop is None else loop.monitor_every,
+        stop=stop,
+    )
+    config = uvicorn.Config(service.app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
+    server = uvicorn.Server(config)
+    # uvicorn ends in an orderly way and then raises the signal once more; without these the process would die of it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    host, port = listening.getsockname()[:2]
+    print(f"serving {settings.name} on http://{host}:{port}/v1", flush=True)
+    server.run(sockets=[listening])
+    if service.failure is not None:
+        raise service.failure
+
+
+def _load(settings: ServeSettings) -> ASGIApp:
+    from llama_cpp.server.app import create_app
+    from llama_cpp.server.settings import ModelSettings, ServerSettings
+
+    # Without this the library would take another model, key or port out of the environment; so would the settings'
+    # ordinary constructors, which also read variables such as MODEL and CACHE.
+    os.environ.pop("CONFIG_FILE", None)
+    server = ServerSettings.model_construct(api_key=settings.api_key, interrupt_requests=False)
+    values = server_settings(
+        settings.weights,
+        alias=settings.name,
+        threads=settings.threads,
+        context=settings.context,
+        logprobs=settings.logprobs,
+    )
+    try:
+        app: ASGIApp = create_app(server_settings=server, model_settings=[ModelSettings.model_construct(**values)])
+    except (ValueError, RuntimeError, OSError) as error:
+        raise InputError(
+            f"{settings.weights}: llama.cpp cannot load it ({error}); make it again or lower --context"
+        ) from error
+    return app
+
+
+def _prepare(
+    settings: ServeSettings,
+    file: ModelFile,
+    vector: npt.NDArray[np.float32] | None,
+    loop: LoopFiles | None,
+    model: Any,
+) -> tuple[LiveModel, Monitor | None]:
+    model.model_path = settings.name  # what the library calls the model where a client names none
+    live = LiveModel(model, file, vector)
+    if loop is not None:
+        return live, _monitor(live, settings, loop)
+    live.apply(settings.gain)
+    return live, None
+
+
+def _monitor(model: LiveModel, settings: ServeSettings, loop: LoopFiles) -> Monitor:
+    identity = _identity(settings, loop)
+    guard = neutral_guard(model, neutral_sentences(loop.texts, "fit"), loop.perplexity_budget)
+    state = read_state(loop.state, identity) or begin(affordable(model, guard, settings.gain))
+    return Monitor(
+        model,
+        monitor_items(loop.monitor),
+        guard,
+        loop.online,
+        state,
+        seed=loop.seed,
+        save=partial(write_state, identity=identity, path=loop.state),
+    )
+
+
+def _check_loop(loop: LoopFiles, settings: ServeSettings) -> None:
+    if settings.control_vector is None:
+        raise InputError("--online: the loop needs a vector to steer with; give --control-vector")
+    if abs(settings.gain) > loop.online.controller.max_gain:
+        raise InputError(f"--gain: {settings.gain} is beyond --max-gain {loop.online.controller.max_gain}; lower it")
+    monitor_items(loop.monitor)
+    neutral_sentences(loop.texts, "fit")
+    read_state(loop.state, _identity(settings, loop))
+
+
+def _identity(settings: ServeSettings, loop: LoopFiles) -> Mapping[str, Any]:
+    """What a saved state belongs to; numbers as text, so that rounding in the file changes none."""
+    whole = loop.online.controller
+    return {
+        "model": _digest(settings.weights),
+        "control vector": "" if settings.control_vector is None else _digest(settings.control_vector),
+        "monitor": _digest(loop.monitor),
+        "proportional": repr(whole.proportional),
+        "integral": repr(whole.integral),
+        "max gain": repr(whole.max_gain),
+        "perplexity budget": repr(loop.perplexity_budget),
+        "window": loop.online.window,
+        "seed": loop.seed,
+    }
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _vector(path: Path | None, file: ModelFile) -> npt.NDArray[np.float32] | None:
+    if path is None:
+        return None
+    vector = read_control_vector(path, file.n_layer, file.n_embd)
+    hint = _hint(path)
+    if hint is not None and hint != model_hint(file.path):
+        raise InputError(f"{path}: fitted for {hint!r}, and {file.path} is {model_hint(file.path)!r}; fit one for it")
+    return vector
+
+
+def _hint(path: Path) -> str | None:
+    """The architecture that a control vector names."""
+    found = metadata(open_gguf(path), "controlvector.model_hint")
+    return None if found is None else str(found)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens already, so that a taken port is told before a model is loaded."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise InputError(
+            f"--port: {host}:{port} cannot be used ({error.strerror}); free it or choose another"
+        ) from error
+    return listening

@@ -1,0 +1,131 @@
+"""The library's model under our hands: what it answers is what `LlamaBackend` answers with the same vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+import pytest
+
+from edgebias.backends.base import ContextError, OptionRequest, Prompt
+from edgebias.backends.llama import LlamaBackend
+from edgebias.errors import InputError
+from edgebias.mitigate.vector_file import read_control_vector
+from edgebias.serve.live import LiveModel, read_header, server_settings
+
+PROMPT, OPTIONS = "The cook met the guard.\nAnswer:", (" the cook", " the guard who was late", " he")
+
+
+@pytest.fixture
+def library(tiny: Path) -> Iterator[Any]:
+    values = server_settings(tiny, alias="tiny", threads=1, context=256, logprobs=True)
+    del values["model_alias"], values["cache"]
+    model = llama_cpp.Llama(model_path=values.pop("model"), **values)
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def live(library: Any, tiny: Path, vector: Path) -> LiveModel:
+    return LiveModel(library, read_header(tiny), read_control_vector(vector, 3, 32))
+
+
+@pytest.fixture
+def backend(tiny: Path) -> Iterator[LlamaBackend]:
+    with LlamaBackend(tiny, threads=1, context=256, start_token=None) as engine:
+        yield engine
+
+
+def written(library: Any) -> list[float]:
+    """Log-probabilities of four tokens that the library writes."""
+    answer = library.create_completion(PROMPT, max_tokens=4, temperature=0.0, logprobs=1)
+    return list(answer["choices"][0]["logprobs"]["token_logprobs"])
+
+
+@pytest.mark.parametrize("gain", [0.0, 1.0, -2.5])
+def test_scores_are_those_of_the_backend_under_the_same_vector(
+    live: LiveModel, backend: LlamaBackend, vector: Path, gain: float
+) -> None:
+    live.apply(gain)
+    backend.set_control_vector((gain * read_control_vector(vector, 3, 32)).astype(np.float32))
+    (theirs,) = backend.score([OptionRequest(Prompt(text=PROMPT), OPTIONS)])
+    ours = live.score(PROMPT, OPTIONS)
+    assert ours.n_tokens == theirs.n_tokens
+    # Of 32-bit weights llama.cpp multiplies a lone row in another order than several (module `backends.llama`).
+    assert ours.logprobs == pytest.approx(theirs.logprobs, abs=1e-4)
+
+
+def test_a_completion_has_the_log_probabilities_of_the_backend_under_the_same_vector(
+    library: Any, live: LiveModel, backend: LlamaBackend, vector: Path
+) -> None:
+    live.apply(1.0)
+    answer = library.create_completion(PROMPT, max_tokens=1, temperature=0.0, logprobs=200)
+    (top,) = answer["choices"][0]["logprobs"]["top_logprobs"]
+    backend.set_control_vector(read_control_vector(vector, 3, 32))
+    tokens = [text for text in top if text.isascii() and text.isalnum()]
+    assert len(tokens) >= 50
+    request = OptionRequest(Prompt(text=PROMPT), tuple(tokens))
+    backend._start = []  # a completion follows its prompt alone
+    (theirs,) = backend.score([request])
+    assert set(theirs.n_tokens) == {1}
+    assert [top[token] for token in tokens] == pytest.approx(theirs.logprobs, abs=1e-4)
+
+
+def test_another_gain_gives_other_numbers_and_gain_0_those_of_the_model_as_it_is(library: Any, live: LiveModel) -> None:
+    plain = written(library)
+    live.apply(1.0)
+    steered = written(library)
+    live.apply(2.0)
+    assert plain != steered != written(library)
+    live.apply(0.0)
+    assert written(library) == plain
+
+
+def test_what_is_scored_between_two_answers_leaves_no_trace_in_the_second(library: Any, live: LiveModel) -> None:
+    live.apply(1.0)
+    first = written(library)
+    live.score("Something else.", [" yes", " no"])
+    assert written(library) == first
+
+
+def test_tokens_of_answers_are_counted_and_those_of_scores_are_not(library: Any, live: LiveModel) -> None:
+    usage = library.create_completion(PROMPT, max_tokens=4, temperature=0.0)["usage"]
+    live.score(PROMPT, OPTIONS)
+    assert (live.counts.read, live.counts.written) == (usage["prompt_tokens"], usage["completion_tokens"])
+
+
+def test_a_text_longer_than_a_batch_is_read_in_parts(live: LiveModel, backend: LlamaBackend) -> None:
+    long = " ".join(["word"] * 40)
+    (theirs,) = backend.score([OptionRequest(Prompt(text=""), (long,))])
+    assert theirs.n_tokens[0] > 128
+    assert live.score("", [long]).logprobs == pytest.approx(theirs.logprobs, abs=1e-3)
+
+
+def test_a_text_longer_than_the_context_is_refused(live: LiveModel) -> None:
+    with pytest.raises(ContextError, match="the context holds 256"):
+        live.score("", ["word " * 200])
+
+
+def test_a_gain_without_a_vector_is_refused(library: Any, tiny: Path) -> None:
+    with pytest.raises(InputError, match="--control-vector"):
+        LiveModel(library, read_header(tiny), None).apply(1.0)
+
+
+@pytest.fixture
+def damaged(tmp_path: Path, vector: Path) -> Callable[[], Path]:
+    def make() -> Path:
+        path = tmp_path / "half.gguf"
+        path.write_bytes(vector.read_bytes()[:100])
+        return path
+
+    return make
+
+
+def test_a_file_that_is_no_model_is_refused(damaged: Callable[[], Path], vector: Path) -> None:
+    with pytest.raises(InputError, match=r"half\.gguf"):
+        read_header(damaged())
+    with pytest.raises(InputError, match="no language model"):
+        read_header(vector)
