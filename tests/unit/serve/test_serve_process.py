@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import openai
 import pytest
-from tests.unit.serve.conftest import Server, Serving
+
+if TYPE_CHECKING:
+    from tests.unit.serve.conftest import Server, Serving
 
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 LONG: dict[str, Any] = {"prompt": "Hello", "max_tokens": 450, "temperature": 0.0, "logit_bias": {"2": -100}}
@@ -177,34 +179,51 @@ def test_sigterm_during_an_answer_lets_it_end(serving: Serving, tiny: Path) -> N
     assert (status, error) == (0, "")
 
 
+def test_while_requests_wait_no_item_is_asked(
+    serving: Serving, tiny: Path, online: list[object], tmp_path: Path
+) -> None:
+    """Of eight answers in a row all but the last have somebody behind them; one item waits for the end of the row."""
+    with serving("--weights", tiny, *online, "--state", tmp_path / "state.json") as running:
+        with ThreadPoolExecutor(8) as pool:
+            replies = [
+                pool.submit(httpx2.post, f"{running.url}/v1/completions", json=LONG, timeout=60) for _ in range(8)
+            ]
+            running.wait_for(lambda: running.metric("queue_waiting") == 7)
+            assert {reply.result().status_code for reply in replies} == {200}
+        running.wait_for(lambda: running.metric("judged_total") == 1)
+        assert running.metric("monitor_dropped_total") == 7
+
+
 @pytest.mark.fault
 def test_a_storm_of_clients_that_come_go_and_wait_loses_no_answer(
     serving: Serving, tiny: Path, online: list[object], tmp_path: Path
 ) -> None:
     """Whole answers, streams and broken streams at once, with the loop on: each place is given back."""
 
-    def ask(number: int) -> str:
+    def ask(number: int) -> tuple[int, str]:
+        """How often the request was refused before it was let in, and what came of it."""
         body = LONG | {"max_tokens": 40 + number % 7, "stream": number % 3 > 0}
-        with httpx2.stream("POST", f"{running.url}/v1/completions", json=body, timeout=120) as reply:
-            if reply.status_code == 503:
-                return "refused"
-            if number % 3 == 2:
-                next(reply.iter_lines())
-                return "gone"
-            lines = list(reply.iter_lines())
-        return "answered" if number % 3 == 0 or "data: [DONE]" in lines else "cut"
+        for refusals in range(1000):
+            with httpx2.stream("POST", f"{running.url}/v1/completions", json=body, timeout=120) as reply:
+                if reply.status_code == 503:
+                    time.sleep(0.1)
+                    continue
+                lines = reply.iter_lines()
+                if number % 3 == 2:
+                    next(lines)
+                    return refusals, "gone"
+                whole = '"finish_reason"' in next(lines) if number % 3 == 0 else "data: [DONE]" in list(lines)
+                return refusals, "answered" if whole else "cut"
+        return refusals, "refused"
 
     with serving("--weights", tiny, *online, "--state", tmp_path / "s.json", "--queue", 4) as running:
-        began = time.monotonic()
         with ThreadPoolExecutor(16) as pool:
-            found = list(pool.map(ask, range(200)))
-        assert found.count("cut") == 0
-        assert found.count("answered") >= 20
+            refusals, found = zip(*pool.map(ask, range(150)), strict=True)
+        assert (found.count("answered"), found.count("gone")) == (100, 50)
         running.wait_for(lambda: running.metric("requests_total") == running.metric("request_seconds_count"))
-        assert running.metric("refused_total") == found.count("refused")
+        assert running.metric("refused_total") == sum(refusals) > 0
         assert running.metric("judged_total") + running.metric("monitor_dropped_total") <= running.metric(
             "answers_total"
         )
-        assert running.metric("request_seconds_sum") < 6 * (time.monotonic() - began)
         status, _, error = running.end()
     assert (status, error) == (0, "")

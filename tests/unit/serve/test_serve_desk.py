@@ -1,0 +1,100 @@
+"""The bounded queue and the page of numbers, without a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from edgebias.serve import desk as module
+from edgebias.serve.desk import Desk
+from edgebias.serve.metrics import Sample, exposition
+
+SCOPE: Scope = {"type": "http", "method": "POST", "path": "/v1/completions", "headers": []}
+Take = Callable[[Message], Awaitable[None]]
+
+
+async def nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def answer(_: Scope, __: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"part", "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def asked(desk: Desk, take: Take | None = None) -> list[Message]:
+    """What one client gets."""
+    got: list[Message] = []
+
+    async def send(message: Message) -> None:
+        if take is not None:
+            await take(message)
+        got.append(message)
+
+    anyio.run(desk, SCOPE, nothing, send)
+    return got
+
+
+def test_until_the_model_is_loaded_everyone_is_told_to_come_back() -> None:
+    messages = asked(Desk(1, lambda _: None))
+    assert messages[0]["status"] == 503
+    assert b"loading" in messages[1]["body"]
+
+
+def test_a_whole_answer_is_counted_and_its_place_is_free_when_it_is_told() -> None:
+    told: list[Any] = []
+    desk = Desk(0, lambda answered: told.append((answered, desk.tally.inside)))
+    desk.app = answer
+    assert len(asked(desk)) == 3
+    assert told == [(True, 0)]
+    assert (desk.tally.admitted, desk.tally.ended, desk.tally.answered) == (1, 1, 1)
+
+
+def test_a_route_that_fails_gives_its_place_back() -> None:
+    async def failing(_: Scope, __: Receive, ___: Send) -> None:
+        raise RuntimeError("broken")
+
+    desk = Desk(0, lambda _: None)
+    desk.app = failing
+    with pytest.raises(RuntimeError, match="broken"):
+        asked(desk)
+    assert (desk.tally.inside, desk.tally.ended, desk.tally.answered) == (0, 1, 0)
+
+
+def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stall(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await anyio.sleep_forever()
+
+    monkeypatch.setattr(module, "STALLED_SECONDS", 0.05)
+    desk = Desk(0, lambda _: None)
+    desk.app = answer
+    assert [message["type"] for message in asked(desk, stall)] == ["http.response.start"]
+    assert (desk.tally.stalled, desk.tally.inside, desk.tally.answered) == (1, 0, 0)
+
+
+def test_numbers_stand_in_prometheus_s_format() -> None:
+    samples = [
+        Sample("tokens_total", "counter", "Tokens.", 3, 'kind="read"'),
+        Sample("tokens_total", "counter", "Tokens.", 4, 'kind="written"'),
+        Sample("window_bias", "gauge", "Per cent.", math.nan),
+        Sample("gain", "gauge", "Gain.", 1.25),
+    ]
+    assert exposition(samples) == (
+        "# HELP edgebias_tokens_total Tokens.\n"
+        "# TYPE edgebias_tokens_total counter\n"
+        'edgebias_tokens_total{kind="read"} 3\n'
+        'edgebias_tokens_total{kind="written"} 4\n'
+        "# HELP edgebias_window_bias Per cent.\n"
+        "# TYPE edgebias_window_bias gauge\n"
+        "edgebias_window_bias NaN\n"
+        "# HELP edgebias_gain Gain.\n"
+        "# TYPE edgebias_gain gauge\n"
+        "edgebias_gain 1.25\n"
+    )
