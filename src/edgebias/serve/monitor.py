@@ -15,17 +15,13 @@ from edgebias.errors import InputError
 from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.outcome import preferred
 from edgebias.infer.wording import likelihood_wording
+from edgebias.mitigate.calibration_build import GUARD_TOKENS, stream_of_items
 from edgebias.mitigate.controller import SHRINK
-from edgebias.mitigate.fit import _stream as stream_of_items
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.mitigate.loop import SHRINKS
 from edgebias.serve.online import OnlineSettings, OnlineState, after_guard, after_output, candidate
 
 KINDS = ("stereotype", "anti_stereotype")
-
-GUARD_TOKENS = 256
-"""Tokens of neutral text that a gain is measured on: the same sentences for every gain, so that their difficulty does
-not count, and few enough to be read between two answers."""
 
 
 class Scores(Protocol):

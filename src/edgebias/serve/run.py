@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from edgebias.errors import InputError
 from edgebias.gguf_file import metadata, open_gguf
+from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.vector_file import model_hint, read_control_vector
 from edgebias.serve.live import LiveModel, ModelFile, read_header, server_settings
 from edgebias.serve.monitor import Monitor, affordable, monitor_items, neutral_guard
@@ -115,8 +116,18 @@ def _prepare(
 
 def _monitor(model: LiveModel, settings: ServeSettings, loop: LoopFiles) -> Monitor:
     identity = _identity(settings, loop)
-    guard = neutral_guard(model, neutral_sentences(loop.texts, "fit"), loop.perplexity_budget)
-    state = read_state(loop.state, identity) or begin(affordable(model, guard, settings.gain))
+    # What a vector was learned on is cheap under it: the guard reads what comes after, as that of the calibration loop.
+    sentences = neutral_sentences(loop.texts, "fit")[LEARNED_SENTENCES:]
+    guard = neutral_guard(model, sentences, loop.perplexity_budget)
+    state = read_state(loop.state, identity)
+    if state is None:
+        gain = affordable(model, guard, settings.gain)
+        if gain != settings.gain:
+            print(
+                f"a gain of {settings.gain:g} costs more than the perplexity budget; beginning at {gain:.3g}",
+                flush=True,
+            )
+        state = begin(gain)
     return Monitor(
         model,
         monitor_items(loop.monitor),

@@ -78,6 +78,7 @@ def serving() -> Serving:
             server = Server(line.split()[-1].removesuffix("/v1"), process)
             deadline = time.monotonic() + READY_SECONDS
             while time.monotonic() < deadline:
+                assert process.poll() is None, process.communicate()
                 with suppress(httpx2.TransportError):
                     if server.get("/health").status_code == 200:
                         break
@@ -132,7 +133,7 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Neutral sentences in BOLD's form."""
     sentences = [
-        f"Sentence number {number} is about a profession and its tools, at some length." for number in range(60)
+        f"Sentence number {number} is about a profession and its tools, at some length." for number in range(4000)
     ]
     path = tmp_path_factory.mktemp("texts") / "profession_wiki.json"
     path.write_text(json.dumps({"jobs": {"page": sentences}}), encoding="utf-8")

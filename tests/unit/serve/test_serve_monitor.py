@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,13 +12,13 @@ import pytest
 
 from edgebias.backends.base import OptionScores
 from edgebias.errors import InputError
-from edgebias.mitigate.controller import ControllerSettings
+from edgebias.mitigate.controller import SHRINK, ControllerSettings
 from edgebias.serve.monitor import Guard, Monitor, affordable, judge, monitor_items, neutral_guard
 from edgebias.serve.online import OnlineSettings, OnlineState, begin
 from edgebias.serve.state_file import read_state, write_state
 
 SETTINGS = OnlineSettings(ControllerSettings(proportional=0.5, integral=2.0, max_gain=4.0), window=8)
-SENTENCES = [f"Sentence {number}." for number in range(40)]
+SENTENCES = [f"Sentence {number}." for number in range(60)]
 IDENTITY = {"model": "abc", "window": 8}
 
 
@@ -92,7 +93,7 @@ def test_the_guard_reads_a_sentence_a_turn_and_the_gain_of_the_answers_stays_mea
     assert watching.checking
     assert model.gain == watching.state.gain == 0.0
     model.asked.clear()
-    for sentence in SENTENCES[:12]:
+    for sentence in SENTENCES[:51]:
         watching.check()
         assert model.asked.pop() == sentence
         assert model.gain == watching.state.gain == 0.0
@@ -111,9 +112,11 @@ def test_the_gain_never_costs_more_than_the_budget(monitor: Path) -> None:
 def test_a_first_gain_over_the_budget_shrinks_until_it_is_within() -> None:
     model = Formula(cost=0.1)
     guard = neutral_guard(model, SENTENCES, budget=0.05)
-    assert len(guard.sentences) == 13  # of 20 tokens each: the first to reach 256
+    assert len(guard.sentences) == 52  # of 20 tokens each: the first to reach 1,024
     assert affordable(model, guard, 0.5) == model.gain == 0.5
-    assert affordable(model, guard, 1.0) == model.gain == 0.75**2
+    most = math.sqrt(math.log(1.05) / 0.1)
+    assert affordable(model, guard, 1.0) == model.gain
+    assert SHRINK * most < model.gain <= most
     assert affordable(model, Guard(guard.sentences, 0.0), 1.0) == model.gain == 0.0
 
 
