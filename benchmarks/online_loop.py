@@ -97,14 +97,19 @@ def draw(settings: OnlineSettings, runs: int, seed: int, path: Path) -> None:
         left.axhspan(50.0 - target, 50.0 + target, color="#eeeeee", label=f"target: 50 ± {target:.1f}")
         for axes, name in ((left, "true_bias"), (right, "gain")):
             every: npt.NDArray[np.float64] = np.array([getattr(run, name) for run in drawn])
-            places = np.arange(every.shape[1])
+            places = np.arange(0, every.shape[1], 3)  # a third of the points: what is between cannot be seen
             axes.fill_between(
-                places, *np.quantile(every, (0.05, 0.95), axis=0), color=COLOURS[5], alpha=0.35, linewidth=0,
+                places, *np.quantile(every[:, ::3], (0.05, 0.95), axis=0), color=COLOURS[5], alpha=0.35, linewidth=0,
                 label=f"nine tenths of {runs} runs",
             )  # fmt: skip
-            axes.plot(places, every[0], color=COLOURS[0], linewidth=0.9, label="one run")
+            axes.plot(places, every[0, ::3], color=COLOURS[0], linewidth=0.9, label="one run")
             axes.plot(
-                places, getattr(quiet, name), color=COLOURS[1], linewidth=1.3, linestyle="--", label="without noise"
+                places,
+                getattr(quiet, name)[::3],
+                color=COLOURS[1],
+                linewidth=1.3,
+                linestyle="--",
+                label="without noise",
             )
             for place in changes:
                 axes.axvline(place, color="#555555", linewidth=0.8)
@@ -113,7 +118,7 @@ def draw(settings: OnlineSettings, runs: int, seed: int, path: Path) -> None:
             axes.set_xlim(0, every.shape[1])
         left.set_title("True bias, per cent of stereotypes")
         right.set_title("Gain")
-        left.legend(loc="upper right", fontsize=7.5)
+        left.legend(loc="upper left", fontsize=7)
         write_text(svg_text(canvas), path)
 
 
