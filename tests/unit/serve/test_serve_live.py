@@ -129,3 +129,24 @@ def test_a_file_that_is_no_model_is_refused(damaged: Callable[[], Path], vector:
         read_header(damaged())
     with pytest.raises(InputError, match="no language model"):
         read_header(vector)
+
+
+@pytest.mark.model
+def test_a_pruned_int8_model_is_scored_bit_for_bit_as_the_backend_scores_it() -> None:
+    weights = Path(__file__).parents[3] / "data/models/smollm2-135m-instruct/wanda50_q8_0.gguf"
+    if not weights.is_file():
+        pytest.skip(f"{weights} is absent: run the variants stage")
+    file = read_header(weights)
+    steering = np.random.default_rng(1).normal(scale=0.02, size=(file.n_layer, file.n_embd)).astype(np.float32)
+    steering[0] = 0.0
+    values = server_settings(weights, alias="", threads=1, context=512, logprobs=False)
+    del values["model_alias"], values["cache"]
+    library = llama_cpp.Llama(model_path=values.pop("model"), **values)
+    live = LiveModel(library, file, steering)
+    live.apply(1.0)
+    ours = [live.score(PROMPT, OPTIONS).logprobs, live.score("", [PROMPT]).logprobs]
+    library.close()
+    with LlamaBackend(weights, threads=1, context=512, start_token=file.start_token) as engine:
+        engine.set_control_vector(steering)
+        requests = [OptionRequest(Prompt(text=PROMPT), OPTIONS), OptionRequest(Prompt(text=""), (PROMPT,))]
+        assert [scores.logprobs for scores in engine.score(requests)] == ours
