@@ -14,7 +14,8 @@ RETRY_SECONDS = 1
 """What `Retry-After` says: a short answer of a small model takes about that."""
 
 STALLED_SECONDS = 60.0
-"""A client that takes nothing of a stream for so long is dropped, since it keeps the model from all others."""
+"""A client that takes nothing of an answer for so long, or sends nothing more of its question, is dropped: it keeps the
+model from all others, or a place."""
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Tally:
     answered: int = 0
     """Of those ended: completions and chats that came out whole."""
     stalled: int = 0
+    """Clients that took nothing."""
     inside: int = 0
     seconds: float = 0.0
     """From admission to end, waiting included, summed over those ended."""
@@ -59,7 +61,16 @@ class Desk:
         await self._answer(self.app, scope, receive, send)
 
     async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        status, whole = 0, False
+        status, whole, heard = 0, False, False
+
+        async def hearing() -> Message:
+            nonlocal heard
+            if heard:  # what is left to come is the client's going, which may take as long as the answer
+                return await receive()
+            with anyio.fail_after(STALLED_SECONDS):
+                message = await receive()
+            heard = not message.get("more_body", False)
+            return message
 
         async def watched(message: Message) -> None:
             nonlocal status, whole
@@ -73,7 +84,7 @@ class Desk:
         self.tally.inside += 1
         began = time.monotonic()
         try:
-            await app(scope, receive, watched)
+            await app(scope, hearing, watched)
         except* TimeoutError:
             self.tally.stalled += 1
             whole = False

@@ -124,6 +124,11 @@ class LiveModel:
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._model.ctx), False)
         self._model.reset()
 
+    def needs(self, prompt: str, options: Sequence[str]) -> int:
+        """Tokens that the context has to hold to score ``options`` after ``prompt``."""
+        longest = max(len(self._tokenise(option, special=False)) for option in options)
+        return len(self._start) + len(self._tokenise(prompt, special=False)) + longest - 1
+
     def score(self, prompt: str, options: Sequence[str]) -> OptionScores:
         """Summed log-probabilities (nats) and token counts of ``options`` after ``prompt``, each read alone.
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from edgebias.errors import InputError
 from edgebias.gguf_file import metadata, open_gguf
+from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.vector_file import model_hint, read_control_vector
 from edgebias.serve.live import LiveModel, ModelFile, read_header, server_settings
@@ -128,9 +129,15 @@ def _monitor(model: LiveModel, settings: ServeSettings, loop: LoopFiles) -> Moni
                 flush=True,
             )
         state = begin(gain)
+    items = monitor_items(loop.monitor)
+    for item in items:
+        wording = likelihood_wording(item)
+        needed = model.needs(wording.prompt.text or "", wording.continuations)
+        if needed > settings.context:
+            raise InputError(f"--context: item {item.item_id!r} of {loop.monitor} needs {needed} tokens; raise it")
     return Monitor(
         model,
-        monitor_items(loop.monitor),
+        items,
         guard,
         loop.online,
         state,

@@ -28,7 +28,7 @@ async def answer(_: Scope, __: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def asked(desk: Desk, take: Take | None = None) -> list[Message]:
+def asked(desk: Desk, take: Take | None = None, receive: Receive = nothing) -> list[Message]:
     """What one client gets."""
     got: list[Message] = []
 
@@ -37,7 +37,7 @@ def asked(desk: Desk, take: Take | None = None) -> list[Message]:
             await take(message)
         got.append(message)
 
-    anyio.run(desk, SCOPE, nothing, send)
+    anyio.run(desk, SCOPE, receive, send)
     return got
 
 
@@ -77,6 +77,41 @@ def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch)
     desk.app = answer
     assert [message["type"] for message in asked(desk, stall)] == ["http.response.start"]
     assert (desk.tally.stalled, desk.tally.inside, desk.tally.answered) == (1, 0, 0)
+
+
+def test_a_client_that_never_ends_its_question_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never() -> Message:
+        await anyio.sleep_forever()
+        return {}
+
+    async def reading(_: Scope, receive: Receive, __: Send) -> None:
+        await receive()
+
+    monkeypatch.setattr(module, "STALLED_SECONDS", 0.05)
+    desk = Desk(0, lambda _: None)
+    desk.app = reading
+    assert asked(desk, receive=never) == []
+    assert (desk.tally.inside, desk.tally.answered) == (0, 0)
+
+
+def test_a_client_whose_question_is_whole_may_wait_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = iter([{"type": "http.request"}, {"type": "http.disconnect"}])
+
+    async def slow() -> Message:
+        message: Message = next(messages)
+        if message["type"] == "http.disconnect":
+            await anyio.sleep(0.2)
+        return message
+
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "http.request"
+        assert (await receive())["type"] == "http.disconnect"
+        await answer(scope, receive, send)
+
+    monkeypatch.setattr(module, "STALLED_SECONDS", 0.05)
+    desk = Desk(0, lambda _: None)
+    desk.app = reading
+    assert len(asked(desk, receive=slow)) == 3
 
 
 def test_numbers_stand_in_prometheus_s_format() -> None:

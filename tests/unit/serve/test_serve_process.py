@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gguf
 import httpx2
+import numpy as np
 import openai
+import pandas as pd
 import pytest
 
 if TYPE_CHECKING:
@@ -168,6 +173,42 @@ def test_the_loop_judges_after_answers_steers_and_survives_a_restart(
     with serving(*arguments) as again:
         assert again.metric("judged_total") == 12
         assert again.get("/health").json()["gain"] == state["gain"]
+
+
+def test_a_monitor_item_that_does_not_fit_is_told_at_once(
+    tiny: Path, online: list[object], tmp_path: Path, monitor: Path
+) -> None:
+    table = pd.read_parquet(monitor)
+    table["options"] = [[f"{word} {'long ' * 90}" for word in ("one", "other", "third")]] * len(table)
+    table.to_parquet(tmp_path / "items.parquet")
+    changed = [tmp_path / "items.parquet" if argument == monitor else argument for argument in online]
+    status, error = ended("--weights", tiny, *changed, "--state", tmp_path / "s.json", "--context", 256)
+    assert status == 2
+    assert error.startswith("error: --context: item 'calibration/00' of ")
+    assert error.count("\n") == 1
+
+
+def test_a_model_that_llama_cpp_does_not_know_ends_the_server_with_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "strange.gguf"
+    writer = gguf.GGUFWriter(path, "strange")
+    writer.add_block_count(1)
+    writer.add_embedding_length(4)
+    writer.add_context_length(512)
+    writer.add_tensor("token_embd.weight", np.zeros((4, 4), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    status, error = ended("--weights", path, "--context", 256)
+    assert (status, error.count("\n")) == (2, 1)
+    assert error.startswith(f"error: {path}: llama.cpp cannot load it")
+
+
+def ended(*arguments: object) -> tuple[int, str]:
+    """Exit status and standard error of a server that cannot load what it is given."""
+    command = [sys.executable, "-m", "edgebias.serve", "--port", "0", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return result.returncode, result.stderr
 
 
 def test_sigterm_during_an_answer_lets_it_end(serving: Serving, tiny: Path) -> None:
