@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +219,21 @@ def test_sigterm_during_an_answer_lets_it_end(serving: Serving, tiny: Path) -> N
         status, _, error = running.end()
         assert reply.result().status_code == 200
     assert (status, error) == (0, "")
+
+
+def test_sigterm_during_a_stream_ends_the_server_all_the_same(serving: Serving, tiny: Path) -> None:
+    with serving("--weights", tiny) as running:
+        body = LONG | {"stream": True}
+        with httpx2.stream("POST", f"{running.url}/v1/completions", json=body, timeout=60) as reply:
+            lines = reply.iter_lines()
+            assert next(lines).startswith("data:")
+            running.process.terminate()
+            with suppress(httpx2.RemoteProtocolError):  # the stream is cut, and the client is told so
+                for _ in lines:
+                    pass
+        status, _, error = running.end()
+    assert status == 0
+    assert "Traceback" not in error
 
 
 def test_while_requests_wait_no_item_is_asked(
