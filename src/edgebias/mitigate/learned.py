@@ -12,9 +12,7 @@ The first line takes the preference out in the mean and item by item, the second
 Sigmoid of 8 gaps counts choices almost as a stereotype rate does, and has a slope.
 
 The mean of a step's few items is noise for the most part: gaps of StereoSet are 0.1 in the mean and vary by 0.45. The
-gradient of a square is therefore taken as 2 (running mean over the steps) x (gradient of the step's mean). What noise
-is left walks through thousands of coordinates, so the result is the mean of the vectors after each step of the second
-half (Polyak and Juditsky 1992, doi 10.1137/0330046), not the last.
+gradient of a square is therefore taken as 2 (running mean over the steps) x (gradient of the step's mean).
 """
 
 from __future__ import annotations
@@ -160,8 +158,6 @@ def learn(
     means = RunningMeans()
     optimizer = torch.optim.Adam([model.vector], lr=settings.rate, betas=(0.9, 0.99))
     rows = []
-    averaged = torch.zeros_like(model.vector)
-    first = settings.steps // 2 + 1
     for step in tqdm(range(1, settings.steps + 1), desc="learn vectors", unit="step", mininterval=10, ascii=True):
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * _schedule(step, settings.steps)
@@ -171,11 +167,7 @@ def learn(
         optimizer.step()
         optimizer.zero_grad()
         rows.append(row | {"norm": float(model.vector.detach().norm())})
-        if step >= first:
-            averaged += model.vector.detach() / (settings.steps - first + 1)
-    with torch.no_grad():
-        model.vector.copy_(averaged)
-    return Learned(averaged.numpy(), pd.DataFrame(rows))
+    return Learned(model.vector.detach().numpy().copy(), pd.DataFrame(rows))
 
 
 class RunningMeans:

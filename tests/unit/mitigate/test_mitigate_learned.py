@@ -54,10 +54,10 @@ def divergence(model: SteeredModel) -> float:
 def test_the_gap_of_the_fitted_items_goes_towards_zero(model: SteeredModel) -> None:
     fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
     before = gaps(model, fitted)
-    result = learn(model, fitted, NEUTRAL, settings(steps=80), seed=1)
+    result = learn(model, fitted, NEUTRAL, settings(), seed=1)
     assert abs(gaps(model, fitted).mean()) < 0.3 * abs(before.mean())
     assert not result.vector[0].any()
-    assert list(result.training["step"]) == list(range(1, 81))
+    assert list(result.training["step"]) == list(range(1, 41))
 
 
 def test_a_heavier_divergence_keeps_the_model_nearer_to_what_it_was(model: SteeredModel, tiny: Path) -> None:
