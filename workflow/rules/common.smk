@@ -33,7 +33,7 @@ wildcard_constraints:
     variant=one_of(sorted(study.config["variants"])),
     suite=one_of(study.suites),
     method=one_of(study.methods),
-    source="learned|gradient|difference_of_means|single_layer",
+    source="learned|gradient|difference_of_means|pca|probe|single_layer",
     fitted_on="all|all_but_fold_[1-9][0-9]*",
 
 

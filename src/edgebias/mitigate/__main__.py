@@ -45,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         command.add_argument("--items-folder", required=True, type=Path, help="folder of item tables")
         command.add_argument("--texts", required=True, type=Path, help="BOLD profession_wiki.json, the neutral text")
         command.add_argument("--weights", required=True, type=Path, help="GGUF of the build that is steered")
-    finding.add_argument("--source", required=True, help="learned, gradient, difference_of_means or single_layer")
+    finding.add_argument(
+        "--source", required=True, help="learned, gradient, difference_of_means, pca, probe or single_layer"
+    )
     finding.add_argument("--fitted-on", default="all", help="all, or all_but_fold_1 and so on, up to mitigate.folds")
     finding.add_argument("--control-vector", required=True, type=Path, help="directions at a gain of 1 to write (GGUF)")
     finding.add_argument("--training", required=True, type=Path, help="table of the steps of learning to write (CSV)")

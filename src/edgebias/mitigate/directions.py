@@ -6,7 +6,7 @@ Layers are counted as llama.cpp counts blocks: the direction of layer ``il`` is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,22 +17,24 @@ from tqdm import tqdm
 from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
+from edgebias.mitigate.linear_probe import Doubles, probe_normal
 
 if TYPE_CHECKING:
     from edgebias.mitigate.steered_model import SteeredModel
 
 Matrix = npt.NDArray[np.float32]
 
-MEANS, GRADIENT, LEARNED, SINGLE_LAYER = "difference_of_means", "gradient", "learned", "single_layer"
-SOURCES = (LEARNED, GRADIENT, MEANS)
+MEANS, PCA, PROBE = "difference_of_means", "pca", "probe"
+GRADIENT, LEARNED, SINGLE_LAYER = "gradient", "learned", "single_layer"
+SOURCES = (LEARNED, GRADIENT, MEANS, PCA, PROBE)
 """Names of the sources that the loop can steer along, as in `mitigate.directions`."""
 
 GAIN_UNIT = 1e-3
-"""Of `MEANS` and `GRADIENT`, which have no length of their own, a gain of 1 adds this share of the residual norm."""
+"""Of all sources but `LEARNED`, which have no length of their own, a gain of 1 adds this share of the residual norm."""
 
 
 class SeesHiddenStates(Protocol):
-    """The part of a backend that difference of means needs."""
+    """The part of a backend that is read for directions and probes."""
 
     def hidden_states(self, requests: Sequence[OptionRequest]) -> Iterator[Matrix]:
         """Block outputs (options, n_layer, n_embd) at the last token of prompt + option, of each request."""
@@ -85,6 +87,30 @@ def difference_of_means(backend: SeesHiddenStates, pairs: Sequence[Contrast]) ->
     return _directions(*_mean_difference(backend, pairs), MEANS)
 
 
+def principal_component(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Directions:
+    """First principal component of the differences, anti-stereotype less stereotype, of each block's output.
+
+    The differences are not centred: centred, the component would be what the pairs differ in, and the mean difference
+    would be taken out of it. Its sign is the one with which the mean difference projects positively.
+
+    As llama.cpp's ``cvector-generator --method pca``, which does not centre either, but takes every token at which the
+    two texts differ (the shorter one filled up with spaces), leaves the last block out, writes the vector of block l as
+    ``direction.{l + 1}``, and leaves the sign to the random start of its power iteration.
+    """
+    states = _states(backend, pairs)
+    return _directions(np.stack([_component(block) for block in _differences(states)]), _mean_norm(states), PCA)
+
+
+def probe_normals(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Directions:
+    """Normal of a linear probe on each block's output, pointing to the anti-stereotype-consistent side: `probe_normal`.
+
+    Unlike the difference of means it discounts what differs from pair to pair. FairSteer (arXiv 2504.14492) trains such
+    probes as its gate and steers along the difference of means.
+    """
+    states = _states(backend, pairs)
+    return _directions(np.stack([probe_normal(block) for block in _differences(states)]), _mean_norm(states), PROBE)
+
+
 def single_layer(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Directions:
     """The difference of means as it is, of the middle block alone: steering with one layer and a fixed strength.
 
@@ -123,17 +149,47 @@ def from_vector(vector: Matrix, source: str) -> Directions:
     return Directions(unit, length, source)
 
 
-def _mean_difference(
-    backend: SeesHiddenStates, pairs: Sequence[Contrast]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Anti-stereotype less stereotype, (n_layer, n_embd), and the mean norm of each layer."""
+FROM_HIDDEN_STATES: Mapping[str, Callable[[SeesHiddenStates, Sequence[Contrast]], Directions]] = {
+    MEANS: difference_of_means,
+    PCA: principal_component,
+    PROBE: probe_normals,
+    SINGLE_LAYER: single_layer,
+}
+"""The sources that need nothing but the block outputs of the build itself."""
+
+
+def _states(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Doubles:
+    """Block outputs (pairs, 2, n_layer, n_embd) after the stereotype- and the anti-stereotype-consistent completion."""
     requests = [OptionRequest(Prompt(text=pair.prompt), (pair.stereotype, pair.anti_stereotype)) for pair in pairs]
-    states = np.stack([np.asarray(state, dtype=np.float64) for state in backend.hidden_states(requests)])
+    return np.stack([np.asarray(state, dtype=np.float64) for state in backend.hidden_states(requests)])
+
+
+def _differences(states: Doubles) -> Doubles:
+    """Anti-stereotype less stereotype, block by block: (n_layer, pairs, n_embd)."""
+    return (states[:, 1] - states[:, 0]).transpose(1, 0, 2)
+
+
+def _mean_norm(states: Doubles) -> Doubles:
+    """Mean norm of the residual stream after each block, (n_layer,)."""
+    norms: Doubles = np.linalg.norm(states, axis=3).mean(axis=(0, 1))
+    return norms
+
+
+def _mean_difference(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> tuple[Doubles, Doubles]:
+    """Anti-stereotype less stereotype, (n_layer, n_embd), and the mean norm of each layer."""
+    states = _states(backend, pairs)
     stereotype, anti_stereotype = states.mean(axis=0)
-    return anti_stereotype - stereotype, np.linalg.norm(states, axis=3).mean(axis=(0, 1))
+    return anti_stereotype - stereotype, _mean_norm(states)
 
 
-def _directions(raw: npt.NDArray[np.float64], norm: npt.NDArray[np.float64], source: str) -> Directions:
+def _component(differences: Doubles) -> Doubles:
+    """The first right singular vector of ``differences`` (pairs, n_embd), times its singular value: 0 where all are."""
+    _, values, vectors = np.linalg.svd(differences, full_matrices=False)
+    component: Doubles = values[0] * vectors[0]
+    return -component if component @ differences.mean(axis=0) < 0 else component
+
+
+def _directions(raw: Doubles, norm: Doubles, source: str) -> Directions:
     length = np.linalg.norm(raw, axis=1, keepdims=True)
     unit = np.divide(raw, length, out=np.zeros_like(raw), where=length > 0)
     unit[0] = 0.0

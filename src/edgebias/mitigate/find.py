@@ -16,16 +16,15 @@ from edgebias.infer.cell import Cell, read_cell
 from edgebias.infer.items import Item, items_from_table
 from edgebias.mitigate.calibration import drivers, items_of, read_calibration
 from edgebias.mitigate.directions import (
+    FROM_HIDDEN_STATES,
     GRADIENT,
     LEARNED,
     SINGLE_LAYER,
     SOURCES,
     Directions,
     contrasts,
-    difference_of_means,
     from_vector,
     gradient,
-    single_layer,
 )
 from edgebias.mitigate.folds import fitted_part, number_of_folds
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
@@ -118,4 +117,4 @@ def _closed_form(cell: Cell, source: str, items: Sequence[Item], weights: Path) 
         start_token=cell.model.get("start_token"),
         capture_hidden=True,
     ) as backend:
-        return single_layer(backend, pairs) if source == SINGLE_LAYER else difference_of_means(backend, pairs)
+        return FROM_HIDDEN_STATES[source](backend, pairs)
