@@ -13,6 +13,8 @@ EXAMPLE = """example:
   python -m edgebias.mitigate directions --settings SETTINGS --source learned --fitted-on all_but_fold_1 \\
     --items-folder data/prompts --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json \\
     --weights data/models/M/wanda50_q8_0.gguf --control-vector all_but_fold_1.gguf --training training.csv
+  python -m edgebias.mitigate probe --settings SETTINGS --items-folder data/prompts \\
+    --weights data/models/M/wanda50_q8_0.gguf --table layer_probes.csv
   python -m edgebias.mitigate fit --settings SETTINGS --items-folder data/prompts \\
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
     --directions all.gguf --directions-without all_but_fold_1.gguf all_but_fold_2.gguf \\
@@ -27,30 +29,33 @@ EXAMPLE = """example:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Find directions, run the feedback loop, or evaluate a method; see ``--help``."""
+    """Find directions, probe the blocks, run the feedback loop, or evaluate a method; see ``--help``."""
     parser = argparse.ArgumentParser(
         prog="python -m edgebias.mitigate",
-        description="Find directions and run the per-layer feedback loop on calibration items, or evaluate a method on "
-        "held-out items.",
+        description="Find directions, probe the blocks and run the per-layer feedback loop on calibration items, or "
+        "evaluate a method on held-out items.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
     finding = commands.add_parser("directions", help="find the directions to steer along, on calibration items")
+    probing = commands.add_parser("probe", help="how well the blocks tell contrast pairs apart, on calibration items")
     fitting = commands.add_parser("fit", help="run the loop on calibration items and export a control vector")
     describing = commands.add_parser("card", help="the model card of the vector that fit wrote")
     evaluating = commands.add_parser("evaluate", help="bias, utility and cost of one method on held-out items")
-    for command in (finding, fitting, evaluating):
+    for command in (finding, probing, fitting, evaluating):
         command.add_argument("--settings", required=True, help="inline JSON or FILE[#key] with the stage's sections")
         command.add_argument("--items-folder", required=True, type=Path, help="folder of item tables")
+        command.add_argument("--weights", required=True, type=Path, help="GGUF of the build that is steered or probed")
+    for command in (finding, fitting, evaluating):
         command.add_argument("--texts", required=True, type=Path, help="BOLD profession_wiki.json, the neutral text")
-        command.add_argument("--weights", required=True, type=Path, help="GGUF of the build that is steered")
     finding.add_argument(
         "--source", required=True, help="learned, gradient, difference_of_means, pca, probe or single_layer"
     )
     finding.add_argument("--fitted-on", default="all", help="all, or all_but_fold_1 and so on, up to mitigate.folds")
     finding.add_argument("--control-vector", required=True, type=Path, help="directions at a gain of 1 to write (GGUF)")
     finding.add_argument("--training", required=True, type=Path, help="table of the steps of learning to write (CSV)")
+    probing.add_argument("--table", required=True, type=Path, help="table of the probes to write (CSV)")
     fitting.add_argument("--directions", required=True, type=Path, help="control vector that `directions` wrote")
     fitting.add_argument(
         "--directions-without", required=True, type=Path, nargs="+", help="those found without each fold, in order"
@@ -82,6 +87,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         from edgebias.mitigate.find import find
 
         find(settings, **arguments)
+    elif command == "probe":
+        from edgebias.mitigate.layer_probes import probe_layers
+
+        probe_layers(settings, **arguments)
     elif command == "fit":
         from edgebias.mitigate.fit import fit
 

@@ -98,7 +98,7 @@ def principal_component(backend: SeesHiddenStates, pairs: Sequence[Contrast]) ->
     ``direction.{l + 1}``, and leaves the sign to the random start of its power iteration.
     """
     states = _states(backend, pairs)
-    return _directions(np.stack([_component(block) for block in _differences(states)]), _mean_norm(states), PCA)
+    return _directions(np.stack([_component(block) for block in _by_block(states)]), _mean_norm(states), PCA)
 
 
 def probe_normals(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Directions:
@@ -108,7 +108,7 @@ def probe_normals(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Direc
     probes as its gate and steers along the difference of means.
     """
     states = _states(backend, pairs)
-    return _directions(np.stack([probe_normal(block) for block in _differences(states)]), _mean_norm(states), PROBE)
+    return _directions(np.stack([probe_normal(block) for block in _by_block(states)]), _mean_norm(states), PROBE)
 
 
 def single_layer(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Directions:
@@ -142,6 +142,11 @@ def gradient(model: SteeredModel, pairs: Sequence[Contrast]) -> Directions:
     return _directions(-slope.numpy().astype(np.float64), norm / len(pairs), GRADIENT)
 
 
+def block_differences(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Doubles:
+    """Block outputs at the last token, anti-stereotype less stereotype: (n_layer, pairs, n_embd)."""
+    return _by_block(_states(backend, pairs))
+
+
 def from_vector(vector: Matrix, source: str) -> Directions:
     """Directions whose `vector` at gain 1 is ``vector`` (n_layer, n_embd): how a file of directions is read."""
     length = np.linalg.norm(vector.astype(np.float64), axis=1)
@@ -164,7 +169,7 @@ def _states(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Doubles:
     return np.stack([np.asarray(state, dtype=np.float64) for state in backend.hidden_states(requests)])
 
 
-def _differences(states: Doubles) -> Doubles:
+def _by_block(states: Doubles) -> Doubles:
     """Anti-stereotype less stereotype, block by block: (n_layer, pairs, n_embd)."""
     return (states[:, 1] - states[:, 0]).transpose(1, 0, 2)
 
