@@ -20,6 +20,7 @@ def study() -> Study:
     config = params.load(ROOT / "params.yaml")
     config["study"]["suites"] = ["forced_choice", *OPEN_SUITES]
     config["study"]["robustness"] = []  # asks BBQ
+    config["study"]["layer_probes"] = []  # read StereoSet
     return Study(params.check(config, "params.yaml"))
 
 

@@ -7,6 +7,7 @@ from edgebias.errors import InputError
 from edgebias.workflow import params
 
 ROOT = Path(__file__).resolve().parents[2]
+MODEL = "smollm2-135m-instruct"
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
 
 
@@ -41,6 +42,17 @@ def test_every_configuration_is_valid(overlay: Path) -> None:
         ({"environments": {"edge": {"memory_mb": 1}}}, ["environments.edge.memory_mb", "64"]),
         ({"variants": {"q8_0": {"from": "ful"}}}, ["variants.q8_0.from", "ful", "full"]),
         ({"study": {"edge_build": {"environment": "edge", "model": "m", "variant": "full"}}}, ["study.edge_build"]),
+        (
+            {"study": {"layer_probes": [{"environment": "desktop", "model": MODEL, "variant": "full"}]}},
+            ["study.layer_probes[0]", "'desktop'", "whose backend is llama"],
+        ),
+        (
+            {"study": {"layer_probes": [{"environment": "edge", "model": MODEL, "variant": "half"}]}},
+            ["study.layer_probes[0]", "half", "study.cells"],
+        ),
+        ({"layer_probes": {"suites": ["forced_choice", "winobias"]}}, ["layer_probes.suites", "winobias", "stereoset"]),
+        ({"study": {"suites": ["bbq"]}}, ["layer_probes.suites", "stereoset", "allowed values: bbq"]),
+        ({"mitigate": {"directions": "umap"}}, ["mitigate.directions", "umap", "pca, probe"]),
         ({"benchmarks": {"sha256": "short"}}, ["benchmarks", "short"]),
     ],
 )

@@ -1,5 +1,6 @@
 # The feedback loop on the edge build, beside a prompt baseline and no mitigation, on held-out items.
-# REQUIRED INPUTS: items, weights of the edge build. OUTPUTS: results/mitigation/{environment}/{model}/{variant}/{method}/...
+# REQUIRED INPUTS: items, weights of the edge build. OUTPUTS: results/mitigation/{environment}/{model}/{variant}/{method}/...,
+# and layer_probes.csv of each probed cell.
 
 
 rule directions:
@@ -29,6 +30,35 @@ rule directions:
         "python -m edgebias.mitigate directions --settings {params.settings:q} --source {wildcards.source:q}"
         " --fitted-on {wildcards.fitted_on:q} --items-folder data/prompts --texts {input.texts:q} {params.weights}"
         " --control-vector {output.control_vector:q} --training {output.training:q} 2> {log:q}"
+
+
+rule layer_probes:
+    """Where a stereotype is legible, block by block, beside what the words alone tell: before anything is steered there."""
+    input:
+        prompts=expand("data/prompts/{suite}.parquet", suite=study.layer_probe_suites()),
+        weights=weights_of,
+        code=code_of("edgebias.mitigate"),
+    output:
+        table=report(
+            "results/mitigation/{environment}/{model}/{variant}/layer_probes.csv",
+            caption="../report/layer_probes.rst",
+            category="Mitigation",
+        ),
+    log:
+        "logs/layer_probes/{environment}/{model}/{variant}.log",
+    benchmark:
+        "logs/benchmarks/layer_probes/{environment}/{model}/{variant}.tsv"
+    threads: threads_of
+    resources:
+        mem_mb=memory_of,
+    params:
+        settings=settings_of("layer_probes"),
+        weights=weights_option_of,
+    message:
+        "{wildcards.environment} {wildcards.variant}: probe every block"
+    shell:
+        "python -m edgebias.mitigate probe --settings {params.settings:q} --items-folder data/prompts {params.weights}"
+        " --table {output.table:q} 2> {log:q}"
 
 
 rule fit_feedback_loop:

@@ -62,6 +62,7 @@ rule report:
         mitigation_scores=study.mitigation("scores.csv"),
         mitigation_costs=study.mitigation("cost.json"),
         trajectory=study.trajectories(),
+        layer_probes=study.layer_probes(),
         robustness=study.robustness(),
         provenance=rules.provenance.output.provenance,
         paper="data/paper/edge_bias.csv",

@@ -1,4 +1,4 @@
-"""The eight figures, as deterministic SVG: fixed hash salt, no date, text as paths."""
+"""The nine figures, as deterministic SVG: fixed hash salt, no date, text as paths."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from edgebias.cell import Cell
 from edgebias.report.answer import ALPHA, KINDS, MITIGATED, cell_name, held_out
 from edgebias.report.canvas import COLOURS, MARKERS, STYLE, error_bars, name_rows, new_canvas, svg_text
 from edgebias.report.format_robustness import draw as _robustness
+from edgebias.report.layer_probes import draw as _layer_probes
 from edgebias.report.numbers import MINUS, p_value
 from edgebias.report.primary import PANELS, ideal_of, primary_contrasts, primary_metric
 from edgebias.report.roofline import draw as _roofline
@@ -380,6 +381,19 @@ PLANS = (
         "option stands in every place equally often; dashed line: no position bias. Bars: intervals over items.",
         "Dot plots of variance shares by source and of choices by place; the same numbers are in the tables below.",
         _robustness,
+    ),
+    _Plan(
+        "layer_probes",
+        "Where a stereotype is legible",
+        "Share of calibration pairs in which a linear probe on a block's output at the last token, trained on other "
+        "target terms, ranks the anti-stereotype-consistent completion above the other one; band: interval over "
+        "target terms. Filled markers: higher than the highest of all blocks in 95 % of random swaps of the labels. "
+        "Grey: where 95 % of these swaps lie, which is what chance can do (dashed: 50 %). Orange, the same probe on "
+        "the words of the completion alone, which have no order and no context: what a block has more than that, it "
+        "has from reading. Left, likewise before any block: the last token alone, and the number of tokens.",
+        "Line chart of the accuracy of layer probes by block with interval, beside chance and the words alone; the "
+        "same numbers are in layer_probes.csv.",
+        _layer_probes,
     ),
     _Plan(
         "trajectory",

@@ -72,7 +72,7 @@ def paper_readings(study: Study) -> dict[str, Any]:
 
 
 def plot_tables(study: Study) -> dict[str, pd.DataFrame]:
-    """Tidy tables by name: overall bias scores, outcomes, mitigation and the loop's trajectory."""
+    """Tidy tables by name: overall bias scores, outcomes, mitigation, layer probes and the loop's trajectory."""
     parts = []
     for suite in study.suites:
         chosen = primary_metric(suite, study.scores)
@@ -92,6 +92,10 @@ def plot_tables(study: Study) -> dict[str, pd.DataFrame]:
         rows = held_out(study.mitigation)
         tables["mitigation"] = rows[rows["category"] == "all"][
             ["method", "suite", "format", "metric", "estimate", "low", "high", "ideal"]
+        ]
+    if not study.layer_probes.empty:
+        tables["layer_probes"] = study.layer_probes[
+            ["environment", "model", "variant", "layer", "target", "accuracy", "low", "high"]
         ]
     if not study.trajectory.empty:
         tables["trajectory"] = study.trajectory.select_dtypes("number")

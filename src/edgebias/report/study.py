@@ -87,6 +87,7 @@ ROBUSTNESS_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "by_level": ("environment", "model", "variant", "factor", "level", "metric", "estimate", "low", "high", "ideal"),
 }
 """Tables of the stage ``score_robustness``."""
+LAYER_PROBE_COLUMNS = ("layer", "target", "accuracy", "low", "high", "p_corrected", "above_words", "n", "n_clusters")
 CELL = ["environment", "model", "variant"]
 
 
@@ -135,6 +136,8 @@ class Study:
     mitigation: pd.DataFrame
     mitigation_costs: pd.DataFrame
     trajectory: pd.DataFrame
+    layer_probes: pd.DataFrame
+    """How well linear probes tell contrast pairs apart, by probed cell, block and target."""
     variants: tuple[Mapping[str, Any], ...]
     parity: Mapping[str, Mapping[str, Any]]
     robustness: Mapping[str, pd.DataFrame]
@@ -227,6 +230,12 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
         else pd.DataFrame(columns=[*SCORE_COLUMNS, "method"]),
         mitigation_costs=pd.DataFrame(
             [{"method": method, **_flat(read_json(folder / method / "cost.json"))} for method in methods]
+        ),
+        layer_probes=_stack(
+            sources.mitigation,
+            [_cell(entry) for entry in study.get("layer_probes", [])],
+            "layer_probes.csv",
+            LAYER_PROBE_COLUMNS,
         ),
         trajectory=read_table(folder / feedback[0] / "trajectory.csv", ["round"]) if feedback else pd.DataFrame(),
         variants=tuple(

@@ -135,6 +135,7 @@ def _check_names(config: dict[str, Any], origin: str) -> None:
     references = [(f"study.{key}", study[key]) for key in ("edge_build", "desktop_build", "cloud_build")]
     references += [(f"study.rounds[{index}]", cell) for index, cell in enumerate(study["rounds"])]
     references += [(f"study.robustness[{index}]", cell) for index, cell in enumerate(study["robustness"])]
+    references += [(f"study.layer_probes[{index}]", cell) for index, cell in enumerate(study["layer_probes"])]
     for where, environment, model, variant in uses:
         for section, name in (("environments", environment), ("models", model), ("variants", variant)):
             if name not in config[section]:
@@ -145,6 +146,7 @@ def _check_names(config: dict[str, Any], origin: str) -> None:
             raise InputError(f"{origin}: {where} names a cell that study.cells does not list: {cell}")
     _check_variants(config, origin)
     _check_robustness(config, origin)
+    _check_layer_probes(config, origin)
     for suite in study["suites"]:
         if suite not in config["infer"]["formats"]:
             raise InputError(f"{origin}: infer.formats has no entry for suite {suite!r}; name its formats")
@@ -161,6 +163,21 @@ def _check_robustness(config: dict[str, Any], origin: str) -> None:
     if config["study"]["robustness"] and suite not in config["study"]["suites"]:
         raise InputError(
             f"{origin}: robustness.suite: {suite!r} is not in study.suites; allowed values: "
+            f"{', '.join(config['study']['suites'])}"
+        )
+
+
+def _check_layer_probes(config: dict[str, Any], origin: str) -> None:
+    for index, cell in enumerate(config["study"]["layer_probes"]):
+        if config["environments"][cell["environment"]]["backend"] != "llama":
+            raise InputError(
+                f"{origin}: study.layer_probes[{index}]: environment {cell['environment']!r} does not show what is "
+                "inside its model; name cells whose backend is llama"
+            )
+    suites = config["layer_probes"]["suites"]
+    if config["study"]["layer_probes"] and not set(suites) & set(config["study"]["suites"]):
+        raise InputError(
+            f"{origin}: layer_probes.suites: none of {suites} is in study.suites; allowed values: "
             f"{', '.join(config['study']['suites'])}"
         )
 

@@ -45,6 +45,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
         "models.{model}",
         "environments.{environment}",
     ),
+    "layer_probes": ("seed", "infer", "layer_probes", "models.{model}", "environments.{environment}"),
     "control_vector_card": (),
     "fit_feedback_loop": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
     "mitigate": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
@@ -87,6 +88,11 @@ class Study:
     def robustness_cells(self) -> list[Cell]:
         """The cells that also answer in every format."""
         return [Cell(**entry) for entry in self.config["study"]["robustness"]]
+
+    @property
+    def layer_probe_cells(self) -> list[Cell]:
+        """The cells whose blocks are probed."""
+        return [Cell(**entry) for entry in self.config["study"]["layer_probes"]]
 
     @property
     def edge_build(self) -> Cell:
@@ -223,6 +229,14 @@ class Study:
     def trajectories(self) -> list[str]:
         """The trajectory of the feedback loop, where the study has one."""
         return [path for path in self.mitigation("trajectory.csv") if "/feedback_loop/" in path]
+
+    def layer_probes(self) -> list[str]:
+        """The table of each cell whose blocks are probed."""
+        return [f"results/mitigation/{cell.path}/layer_probes.csv" for cell in self.layer_probe_cells]
+
+    def layer_probe_suites(self) -> list[str]:
+        """The suites of the study whose calibration items are probed."""
+        return [suite for suite in self.suites if suite in self.config["layer_probes"]["suites"]]
 
     def raw_files(self) -> list[str]:
         """Benchmark files, as they are called here."""

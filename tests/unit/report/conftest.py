@@ -35,6 +35,7 @@ METRICS = {
     ],
 }
 ROBUSTNESS_CELLS = [Cell(name, MODEL, variant) for name, variant in CELLS if variant in ("full", "wanda50_q8_0")][:3]
+PROBED = ["full", "wanda50_q8_0"]
 FORMATS = {
     "bbq": ["likelihood", "letter"],
     "stereoset": ["likelihood"],
@@ -162,6 +163,31 @@ def _robustness(rng: np.random.Generator, folder: Path) -> None:
         ("by_level", tables.level_table(answers, intervals)),
     ):
         table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def _layer_probes(rng: np.random.Generator, path: Path) -> None:
+    """Invented accuracies of 12 blocks that rise above chance in the middle, and the controls."""
+    controls = [(-1, name, 52.0 + 3 * place) for place, name in enumerate(("last_token", "length", "words"))]
+    bias = [(layer, "bias", 50 + 20 * float(np.sin(layer / 4)) + float(rng.normal())) for layer in range(12)]
+    swapped = [(layer, "flipped_labels", 50.0 + float(rng.normal(0, 0.3))) for layer in range(12)]
+    rows: list[dict[str, object]] = [
+        {
+            "layer": layer,
+            "target": target,
+            "accuracy": accuracy,
+            "low": accuracy - 6,
+            "high": accuracy + 6,
+            "p": 0.02 if accuracy > 57 else 0.3,
+            "p_corrected": 0.03 if accuracy > 57 else 0.6,
+            "above_words": accuracy - 58.0,
+            "above_words_low": accuracy - 65.0,
+            "above_words_high": accuracy - 51.0,
+            "n": 96,
+            "n_clusters": 24,
+        }
+        for layer, target, accuracy in (*controls, *bias, *swapped)
+    ]
+    _csv(rows, path)
 
 
 def write_study(root: Path) -> list[str]:
@@ -305,6 +331,8 @@ def write_study(root: Path) -> list[str]:
             folder / "over_time.csv",
         )
     _robustness(rng, root / "robustness")
+    for variant in PROBED:
+        _layer_probes(rng, root / "mitigation/edge" / MODEL / variant / "layer_probes.csv")
     folder = root / "mitigation/edge" / MODEL / "wanda50_q8_0"
     for method, bias in [("none", 57.9), ("instruction", 57.1), ("feedback_loop", 51.2)]:
         rows = []
@@ -407,6 +435,7 @@ def write_study(root: Path) -> list[str]:
                 ]
             ],
             "robustness": [vars(cell) for cell in ROBUSTNESS_CELLS],
+            "layer_probes": [{"environment": "edge", "model": MODEL, "variant": variant} for variant in PROBED],
             "edge_build": {"environment": "edge", "model": MODEL, "variant": "wanda50_q8_0"},
             "desktop_build": {"environment": "desktop", "model": MODEL, "variant": "full"},
             "cloud_build": {"environment": "cloud", "model": MODEL, "variant": "full"},

@@ -72,11 +72,30 @@ def test_contents_links_lead_somewhere(page: Page) -> None:
     assert all(link and link.startswith("#") and link[1:] in anchors for link in links)
 
 
-def test_all_eight_figures_have_alt_text(page: Page, written: Path) -> None:
+def test_all_nine_figures_have_alt_text(page: Page, written: Path) -> None:
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 8
+    assert len(images) == 9
     assert all(len(image["alt"] or "") > 20 for image in images)
-    assert len(list((written / "report/figures").glob("*.svg"))) == 8
+    assert len(list((written / "report/figures").glob("*.svg"))) == 9
+
+
+def test_layer_probes_are_drawn_and_tabled_as_they_were_measured(
+    written: Path, tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    measured = pd.read_csv(written / "mitigation/edge/tiny/full/layer_probes.csv").set_index(["target", "layer"])
+    shown = pd.read_csv(written / "report/plots/layer_probes.csv")
+    assert sorted(shown["variant"].unique()) == ["full", "wanda50_q8_0"]
+    shown = shown[shown["variant"] == "full"].set_index(["target", "layer"])
+    columns = ["accuracy", "low", "high"]
+    pd.testing.assert_frame_equal(shown[columns].sort_index(), measured[columns].sort_index(), atol=1e-6)
+    arguments = study_writer(tmp_path)
+    place = arguments.index("--settings") + 1
+    settings = json.loads(arguments[place])
+    settings["study"]["layer_probes"] = []
+    arguments[place] = json.dumps(settings)
+    main(arguments)
+    assert not (tmp_path / "report/figures/layer_probes.svg").exists()
+    assert not (tmp_path / "report/plots/layer_probes.csv").exists()
 
 
 def test_a_method_without_a_point_is_in_the_table_and_not_in_the_legend(
@@ -166,6 +185,7 @@ def test_metrics_hold_the_numbers_of_the_tables(written: Path) -> None:
         "models/tiny/q4_0.json",
         "parity/tiny.json",
         "mitigation/edge/tiny/wanda50_q8_0/feedback_loop/trajectory.csv",
+        "mitigation/edge/tiny/full/layer_probes.csv",
     ],
 )
 def test_absent_file_is_one_plain_line(
