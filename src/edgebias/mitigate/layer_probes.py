@@ -11,6 +11,7 @@ what can be read, not what the model uses (Hewitt and Liang 2019, EMNLP, arXiv 1
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,7 @@ from edgebias.infer.items import items_from_table
 from edgebias.metrics.answers import FloatArray, IntArray, StrArray
 from edgebias.mitigate.calibration import read_calibration
 from edgebias.mitigate.directions import Contrast, Matrix, SeesHiddenStates, block_differences, contrasts
+from edgebias.mitigate.folds import fold_of_clusters
 from edgebias.mitigate.linear_probe import probe_normal
 from edgebias.settings import require
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
@@ -73,8 +75,8 @@ LAYER_PROBE = Table(
         Column(
             "low",
             "float",
-            "lower limit, from a bootstrap over clusters; of `flipped_labels` the range that holds the accuracies of "
-            "swaps: what chance can do",
+            "lower limit, from a bootstrap over clusters, widened for what the folds share; of `flipped_labels` of the "
+            "range in which the accuracies of swaps lie: what chance can do",
             rule=between(0.0, 100.0),
             undefined=True,
         ),
@@ -262,31 +264,30 @@ def layer_probe_table(found: Representations, pairs: Sequence[Pair], how: ProbeS
             f"layer_probes.folds: {how.folds} folds of the {len(names)} clusters of {list(how.suites)}; "
             "choose at least 2 and no more than there are clusters"
         )
-    rng = generator(how.resampling.seed, "layer_probes")
-    fold = (rng.permutation(len(names)) % how.folds)[codes]
-    signs = rng.choice([-1.0, 1.0], size=(how.flips, len(names)))[:, codes]
+    described = pd.DataFrame([(pair.cluster, pair.category) for pair in pairs], columns=["cluster", "category"])
+    dealt = fold_of_clusters(described, how.folds, how.resampling.seed)
+    fold = np.array([dealt[pair.cluster] for pair in pairs])
+    signs = generator(how.resampling.seed, "layer_probes").choice([-1.0, 1.0], size=(how.flips, len(names)))[:, codes]
+    groups = _Groups(names, np.array([pair.category for pair in pairs])[first], codes, how.resampling)
     trials = [
-        (layer, target, ranked_right(differences, fold), _swapped(differences, fold, signs))
+        _Trial(layer, target, ranked_right(differences, fold), _swapped(differences, fold, signs))
         for layer, target, differences in _progress(found)
     ]
-    (words,) = (right for _, target, right, _ in trials if target == WORDS)
-    highest = np.max([chance for _, target, _, chance in trials if target == BIAS], axis=0)
-    groups = _Groups(names, np.array([pair.category for pair in pairs])[first], codes)
+    (words,) = (trial for trial in trials if trial.target == WORDS)
+    highest = np.max([trial.chance for trial in trials if trial.target == BIAS], axis=0)
     rows: list[dict[str, Any]] = []
-    for layer, target, right, chance in trials:
-        accuracy = groups.interval([right], how.resampling, target, layer)
+    for trial in trials:
+        accuracy = groups.interval(trial)
         rows.append(
-            {"layer": layer, "target": target}
+            {"layer": trial.layer, "target": trial.target}
             | {"accuracy": accuracy.estimate, "low": accuracy.low, "high": accuracy.high}
-            | {"p": _p(accuracy.estimate, chance)}
-            | {"p_corrected": _p(accuracy.estimate, highest if target == BIAS else chance)}
+            | {"p": _p(accuracy.estimate, trial.chance)}
+            | {"p_corrected": _p(accuracy.estimate, highest if trial.target == BIAS else trial.chance)}
         )
-        if target == BIAS:
-            above = groups.interval([right, words], how.resampling, "above_words", layer)
+        if trial.target == BIAS:
+            above = groups.interval(trial, words)
             rows[-1] |= {"above_words": above.estimate, "above_words_low": above.low, "above_words_high": above.high}
-            tail = (1.0 - how.resampling.confidence) / 2.0
-            low, high = np.quantile(chance, [tail, 1.0 - tail])
-            rows.append({"layer": layer, "target": FLIPPED, "accuracy": float(chance.mean()), "low": low, "high": high})
+            rows.append({"layer": trial.layer, "target": FLIPPED} | _chance(trial, how.resampling.confidence))
     table = pd.DataFrame(rows).assign(n=len(pairs), n_clusters=len(names))
     return table.reindex(columns=list(LAYER_PROBE.names)).sort_values(list(LAYER_PROBE.order), ignore_index=True)
 
@@ -313,8 +314,30 @@ def _progress(found: Representations) -> Iterator[tuple[int, str, FloatArray]]:
 
 
 def _swapped(differences: FloatArray, fold: IntArray, signs: FloatArray) -> FloatArray:
-    """Per cent ranked right under each swap; ``signs`` (swaps, pairs) is -1 where the two completions change places."""
-    return np.array([100.0 * ranked_right(differences * sign[:, None], fold).mean() for sign in signs])
+    """`ranked_right` under each swap; ``signs`` (swaps, pairs) is -1 where the two completions change places."""
+    return np.stack([ranked_right(differences * sign[:, None], fold) for sign in signs])
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What one probe ranked right of each pair (pairs,), and under each swap (swaps, pairs)."""
+
+    layer: int
+    target: str
+    right: FloatArray
+    swapped: FloatArray
+
+    @property
+    def chance(self) -> FloatArray:
+        """Per cent ranked right under each swap: (swaps,)."""
+        share: FloatArray = 100.0 * self.swapped.mean(axis=1)
+        return share
+
+
+def _chance(trial: _Trial, confidence: float) -> dict[str, float]:
+    """The mean accuracy under swaps, and the range that holds ``confidence`` of them."""
+    low, high = np.quantile(trial.chance, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
+    return {"accuracy": float(trial.chance.mean()), "low": float(low), "high": float(high)}
 
 
 def _p(accuracy: float, chance: FloatArray) -> float:
@@ -324,27 +347,53 @@ def _p(accuracy: float, chance: FloatArray) -> float:
 
 @dataclass(frozen=True)
 class _Groups:
-    """Names and categories of the clusters, and the number of each pair's cluster."""
+    """Names and categories of the clusters, the number of each pair's cluster, and how intervals are drawn."""
 
     names: StrArray
     categories: StrArray
     codes: IntArray
+    how: Resampling
 
-    def interval(self, right: Sequence[FloatArray], how: Resampling, name: str, layer: int) -> Interval:
-        """Per cent ranked right, or its difference between two probes (first less second), over clusters."""
-        sums = np.zeros((len(self.names), len(right) + 1))
-        np.add.at(sums, self.codes, np.stack([*right, np.ones(len(self.codes))], axis=1))
-        weights = np.array([100.0, -100.0])[: len(right)]
+    def interval(self, trial: _Trial, beside: _Trial | None = None) -> Interval:
+        """Per cent ranked right, or how much more than ``beside`` on the same pairs: a cluster bootstrap, widened.
+
+        Probes of different folds were trained on the same pairs, so that their successes go together, and a bootstrap
+        of cross-validated results is too narrow (Bates, Hastie and Tibshirani 2023, JASA, arXiv 2104.00673). How much
+        too narrow, the swaps tell: by the ratio of the spread of their accuracies to the error that each has by itself.
+        """
+        right, swapped, lowest = trial.right, trial.swapped, 0.0
+        if beside is not None:
+            right, swapped, lowest = right - beside.right, swapped - beside.swapped, -100.0
+        clusters = Clusters(self.names, self.categories, self._sums(np.stack([right, np.ones(len(right))])).T)
 
         def formula(totals: FloatArray) -> FloatArray:
-            share: FloatArray = totals[..., :-1] @ weights / totals[..., -1]
+            share: FloatArray = 100.0 * totals[..., 0] / totals[..., 1]
             return share
 
-        return bootstrap(
-            Clusters(self.names, self.categories, sums),
+        found = bootstrap(
+            clusters,
             formula,
-            bounds=(0.0 if len(right) == 1 else -100.0, 100.0),
-            resamples=how.resamples,
-            confidence=how.confidence,
-            rng=generator(how.seed, "layer_probes", name, str(layer)),
+            bounds=(lowest, 100.0),
+            resamples=self.how.resamples,
+            confidence=self.how.confidence,
+            rng=generator(self.how.seed, "layer_probes", trial.target, str(trial.layer), str(beside is not None)),
         )
+        wider = self._widening(swapped)
+        return Interval(
+            found.estimate,
+            max(found.estimate - wider * (found.estimate - found.low), lowest),
+            min(found.estimate + wider * (found.high - found.estimate), 100.0),
+            wider * found.error,
+        )
+
+    def _widening(self, swapped: FloatArray) -> float:
+        """Spread of the means of ``swapped`` (swaps, pairs) over their root mean squared error over clusters."""
+        size, n_clusters = swapped.shape[1], len(self.names)
+        deviations = self._sums(swapped - swapped.mean(axis=1, keepdims=True)) / size
+        error = float(np.mean(np.sum(deviations**2, axis=1))) * n_clusters / (n_clusters - 1)
+        spread = float(np.mean((swapped.mean(axis=1) - swapped.mean()) ** 2))
+        return max(1.0, math.sqrt(spread / error)) if error > 0 else 1.0
+
+    def _sums(self, values: FloatArray) -> FloatArray:
+        """``values`` (k, pairs) added up within each cluster: (k, clusters)."""
+        return values @ np.eye(len(self.names))[self.codes]

@@ -116,18 +116,22 @@ def test_noise_and_what_is_peculiar_to_a_cluster_are_chance(tables: list[pd.Data
     """A probe that saw other pairs of a tested cluster would rank all of block `CLUSTER_ONLY` right."""
     found = pd.concat([rows(tables, BIAS, layer) for layer in (NOISE, LATER_NOISE, CLUSTER_ONLY)])
     covered = (found["low"] <= CHANCE) & (found["high"] >= CHANCE)
-    assert covered.sum() >= len(found) - 2
+    assert covered.sum() >= len(found) - 1
     assert (found["p"] <= 0.05).sum() <= 2
-    assert found["accuracy"].mean() == pytest.approx(CHANCE, abs=5)
-    assert (found["above_words_low"] > 0).sum() <= 2
+    assert (found["above_words_low"] > 0).sum() <= 1
 
 
-def test_a_cluster_split_over_folds_would_leak() -> None:
-    """What the test above guards against: the signal is there for whoever breaks clusters up."""
-    pairs = pairs_of(0)
-    blocks = representations(Synthetic(0), [pair.contrast for pair in pairs], embed).blocks
-    broken = np.arange(len(pairs)) % N_OF_CLUSTER
-    assert ranked_right(blocks[CLUSTER_ONLY], broken).mean() > 0.75
+def test_what_is_peculiar_to_a_cluster_is_found_by_whoever_breaks_clusters_up_and_by_nobody_else() -> None:
+    """Mean of many draws: a single one is 9 points from chance, since a cluster is right or wrong as a whole."""
+    whole, broken = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        own = np.repeat(rng.normal(size=(N_CLUSTERS, WIDTH)), N_OF_CLUSTER, axis=0)
+        differences = own + 0.1 * rng.normal(size=own.shape)
+        whole.append(ranked_right(differences, np.arange(len(own)) // N_OF_CLUSTER % 5).mean())
+        broken.append(ranked_right(differences, np.arange(len(own)) % N_OF_CLUSTER).mean())
+    assert np.mean(whole) == pytest.approx(0.5, abs=0.04)
+    assert np.mean(broken) > 0.65
 
 
 @pytest.mark.parametrize("layer", range(5))
