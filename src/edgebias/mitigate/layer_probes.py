@@ -310,7 +310,17 @@ def _progress(found: Representations) -> Iterator[tuple[int, str, FloatArray]]:
     """(layer, target, differences) of everything that is probed but the swaps."""
     probed = [(BEFORE_BLOCKS, name, found.controls[name]) for name in CONTROLS]
     probed += [(layer, BIAS, differences) for layer, differences in enumerate(found.blocks)]
-    yield from tqdm(probed, desc="layer probes", unit="probe", mininterval=10, ascii=True)
+    for layer, target, differences in tqdm(probed, desc="layer probes", unit="probe", mininterval=10, ascii=True):
+        yield layer, target, _coordinates(differences)
+
+
+def _coordinates(differences: FloatArray) -> FloatArray:
+    """``differences`` in a basis of the space that they span: half the work where there are fewer pairs than axes.
+
+    A regularised probe stays within that space and ranks alike in any orthonormal basis of it.
+    """
+    _, triangle = np.linalg.qr(differences.T)
+    return np.ascontiguousarray(triangle.T)
 
 
 def _swapped(differences: FloatArray, fold: IntArray, signs: FloatArray) -> FloatArray:

@@ -31,7 +31,7 @@ def probe_normal(differences: Doubles) -> Doubles:
     from sklearn.linear_model import LogisticRegression  # takes a second to import
 
     scaled = differences / length
-    model = LogisticRegression(C=STRENGTH, fit_intercept=False, tol=1e-6, max_iter=1000)
+    model = LogisticRegression(C=STRENGTH, fit_intercept=False, tol=1e-8, max_iter=1000)
     model.fit(np.concatenate([scaled, -scaled]), np.repeat([1, 0], len(scaled)))
     normal: Doubles = model.coef_[0]
     return normal

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgebias.compare.contrast_table import CONTRAST
 from edgebias.infer.responses import RESPONSE, ROUND
+from edgebias.mitigate.layer_probes import LAYER_PROBE
 from edgebias.mitigate.reductions import MITIGATION
 from edgebias.prompts.item import ITEM
 from edgebias.robustness.ask import ROBUSTNESS
@@ -49,6 +50,7 @@ TABLES = (
     Listed(ROUND, _EDGE_BUILD, extends=RESPONSE),
     Listed(SCORE, _FULL | _SUITE),
     Listed(MITIGATION, _EDGE_BUILD | {"method": "none"}, extends=SCORE),
+    Listed(LAYER_PROBE, _EDGE_BUILD),
     Listed(OVER_TIME, _EDGE_BUILD, extends=SCORE),
     Listed(TRAJECTORY, _EDGE_BUILD),
     Listed(CONTRAST, {}),

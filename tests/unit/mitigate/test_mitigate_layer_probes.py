@@ -189,7 +189,7 @@ def test_the_table_is_sorted_whole_and_keeps_its_declaration(tables: list[pd.Dat
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**16), st.integers(2, 6), st.floats(0.001, 1000))
-def test_ranks_do_not_depend_on_units_order_or_which_completion_is_called_which(
+def test_ranks_do_not_depend_on_units_axes_order_or_which_completion_is_called_which(
     seed: int, folds: int, unit: float
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -201,6 +201,8 @@ def test_ranks_do_not_depend_on_units_order_or_which_completion_is_called_which(
     np.testing.assert_array_equal(ranked_right(differences[order], fold[order]), right[order])
     np.testing.assert_array_equal(ranked_right(unit * differences, fold), right)
     np.testing.assert_array_equal(ranked_right(-differences, fold), right)
+    turned, _ = np.linalg.qr(rng.normal(size=(5, 5)))
+    np.testing.assert_array_equal(ranked_right(differences @ turned, fold), right)
 
 
 def test_a_pair_is_never_ranked_by_a_probe_that_saw_its_fold() -> None:

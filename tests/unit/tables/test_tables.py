@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edgebias.compare.contrast_table import CONTRAST
 from edgebias.errors import InputError
 from edgebias.infer.responses import RESPONSE, ROUND, response, response_table, write_responses
+from edgebias.mitigate.layer_probes import LAYER_PROBE
 from edgebias.prompts.item import ITEM, Design, Item, to_table
 from edgebias.robustness.ask import FORMAT, ROBUSTNESS
 from edgebias.score.table import SCORE
@@ -255,6 +256,13 @@ def study(tmp_path: Path) -> Path:
         "over-time score": scored().assign(p=np.nan, reason=["", "no answer names a group"]),
         "over-time trajectory": pd.DataFrame([["independent", -1, 1, 1, 12.5]], columns=list(TRAJECTORY.names)),
         "contrast": contrasted(),
+        "layer probe": pd.DataFrame(
+            [
+                (-1, "words", 60.0, 50.0, 70.0, 0.1, 0.1, np.nan, np.nan, np.nan, 8, 4),
+                (0, "bias", 70.0, 60.0, 80.0, 0.01, 0.03, 10.0, -2.0, 20.0, 8, 4),
+            ],
+            columns=list(LAYER_PROBE.names),
+        ),
         "mitigation score": scored().assign(
             p=np.nan,
             p_corrected=np.nan,
