@@ -63,6 +63,30 @@ def test_a_plant_that_does_not_react_is_reported_and_not_steered() -> None:
     assert not result.trajectory["converged"].any()
 
 
+def test_nothing_is_measured_twice_at_the_same_gains() -> None:
+    measured: list[tuple[str, float]] = []
+    gain = 0.0
+
+    def apply(new: np.ndarray) -> float:
+        nonlocal gain
+        gain = float(new[2])
+        return gain
+
+    def full_pass() -> PassResult:
+        measured.append(("pass", gain))
+        return PassResult(57.0, 55.0, 59.0)
+
+    def perplexity() -> float:
+        measured.append(("perplexity", gain))
+        return 20.0
+
+    plant = Plant(apply, lambda count: [place % 2 == 0 for place in range(count)], full_pass, perplexity)
+    result = run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 0.1), 32, 12, 0.02))
+    assert result.rounds == 12
+    assert result.trajectory["pass_bias"].notna().sum() > 3
+    assert len(measured) == len(set(measured))
+
+
 def test_the_guard_keeps_perplexity_within_budget() -> None:
     result = simulate(72.0, cost=0.01)
     assert not result.converged
