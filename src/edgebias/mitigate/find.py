@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from edgebias.backends.llama import LlamaBackend
 from edgebias.errors import InputError
 from edgebias.files import write_csv
 from edgebias.infer.cell import Cell, read_cell
@@ -27,6 +26,7 @@ from edgebias.mitigate.directions import (
     gradient,
 )
 from edgebias.mitigate.folds import fitted_part, number_of_folds
+from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
 from edgebias.variants.perplexity import neutral_sentences
 
@@ -110,11 +110,5 @@ def _closed_form(cell: Cell, source: str, items: Sequence[Item], weights: Path) 
         from edgebias.mitigate.steered_model import SteeredModel
 
         return gradient(SteeredModel(weights, cell.model.get("start_token"), _WAY_OUT), pairs)
-    with LlamaBackend(
-        weights,
-        threads=int(cell.environment["threads"]),
-        context=int(cell.environment["context"]),
-        start_token=cell.model.get("start_token"),
-        capture_hidden=True,
-    ) as backend:
+    with open_build(cell, weights, capture_hidden=True) as backend:
         return FROM_HIDDEN_STATES[source](backend, pairs)

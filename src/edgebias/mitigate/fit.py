@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from edgebias.backends.llama import LlamaBackend
 from edgebias.errors import InputError
 from edgebias.files import write_csv, write_json
 from edgebias.infer.cell import read_cell
@@ -17,6 +16,7 @@ from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.controller import ControllerSettings, Vector
 from edgebias.mitigate.directions import LEARNED, SOURCES, Directions, from_vector
 from edgebias.mitigate.folds import number_of_folds
+from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, run_loop
 from edgebias.mitigate.section import mitigate_section
 from edgebias.mitigate.vector_file import model_hint, read_control_vector, write_control_vector
@@ -73,12 +73,7 @@ def fit(
         )
     tables = read_calibration(items_folder, drivers(settings))
     sentences = neutral_sentences(texts, "fit")[LEARNED_SENTENCES:]
-    with LlamaBackend(
-        weights,
-        threads=int(cell.environment["threads"]),
-        context=int(cell.environment["context"]),
-        start_token=cell.model.get("start_token"),
-    ) as backend:
+    with open_build(cell, weights) as backend:
         shipped, *without = (
             from_vector(read_control_vector(path, backend.n_layer, backend.n_embd), source)
             for path in (directions, *directions_without)

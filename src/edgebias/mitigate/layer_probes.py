@@ -31,6 +31,7 @@ from edgebias.mitigate.calibration import read_calibration
 from edgebias.mitigate.directions import Contrast, Matrix, SeesHiddenStates, block_differences, contrasts
 from edgebias.mitigate.folds import fold_of_clusters
 from edgebias.mitigate.linear_probe import probe_normal
+from edgebias.mitigate.llama_build import open_build
 from edgebias.settings import require
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters
@@ -162,18 +163,10 @@ def probe_layers(settings: dict[str, Any], *, items_folder: Path, weights: Path,
     Raises:
         InputError: settings, items or weights are unusable, or there are fewer clusters than folds.
     """
-    from edgebias.backends.llama import LlamaBackend  # loads llama.cpp, which readers of the table do not need
-
     how = probe_settings(settings)
     cell = read_cell(settings)
     pairs = read_pairs(items_folder, how.suites)
-    with LlamaBackend(
-        weights,
-        threads=int(cell.environment["threads"]),
-        context=int(cell.environment["context"]),
-        start_token=cell.model.get("start_token"),
-        capture_hidden=True,
-    ) as backend:
+    with open_build(cell, weights, capture_hidden=True) as backend:
         found = representations(backend, [pair.contrast for pair in pairs], partial(embedding_rows, weights))
     LAYER_PROBE.write(layer_probe_table(found, pairs, how), table)
 

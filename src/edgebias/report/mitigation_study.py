@@ -14,6 +14,7 @@ import pandas as pd
 from edgebias.errors import InputError, run_stage
 from edgebias.files import read_json, read_table, write_text
 from edgebias.infer.answer import LIKELIHOOD
+from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, OPEN_LOOP
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 from edgebias.report.numbers import ABSENT, interval, number, p_value
@@ -84,7 +85,7 @@ def _scores(folder: Path) -> dict[str, pd.DataFrame]:
     if not paths:
         raise InputError(f"{folder}: has no */scores.csv; run `snakemake --cores 4 -- mitigation` first")
     scores = {path.parent.name: read_table(path, MITIGATION_COLUMNS) for path in paths}
-    order = ["none", *sorted(set(scores) - {"none", "feedback_loop"}), "feedback_loop"]
+    order = [NONE, *sorted(set(scores) - {NONE, FEEDBACK_LOOP}), FEEDBACK_LOOP]
     return {name: scores[name] for name in order if name in scores}
 
 
@@ -101,7 +102,7 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
     for folder in folders:
         state = read_json(folder / "feedback_loop" / "state.json")
         for name, table in _scores(folder).items():
-            if name not in ("none", "open_loop", "feedback_loop"):
+            if name not in (NONE, OPEN_LOOP, FEEDBACK_LOOP):
                 continue
             found = overall_scores(table)
             share = [
@@ -117,7 +118,7 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
                     _title(name),
                     *(_estimate(found[key]) for key in REPEATED),
                     _estimate(share[0]) if share else ABSENT,
-                    loop if name == "feedback_loop" else "",
+                    loop if name == FEEDBACK_LOOP else "",
                 )
             )
     means = [

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgebias.errors import InputError
 from edgebias.mitigate.controller import ControllerSettings
+from edgebias.mitigate.section import mitigate_section
 from edgebias.serve.online import OnlineSettings
 
 LOOP_KEYS = ("proportional", "integral", "max_gain", "window", "perplexity_budget")
@@ -55,9 +56,7 @@ def loop_settings(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> tupl
     Raises:
         InputError: a value is in neither, or is not possible.
     """
-    section = settings.get("mitigate", {})
-    if not isinstance(section, Mapping):
-        raise InputError("--settings: mitigate must be a mapping")
+    section = mitigate_section(settings)
     values: dict[str, Any] = {key: section.get(key) if flags[key] is None else flags[key] for key in LOOP_KEYS}
     for key, value in values.items():
         if value is None:
