@@ -312,7 +312,7 @@ class LlamaBackend:
         if self._hidden is None:
             raise ValueError("hidden_states needs a backend made with capture_hidden=True")
         for index, request in enumerate(requests):
-            prompt, options = self._tokens_of(index, request)
+            prompt, options = self.tokens_of(index, request)
             states = np.empty((len(options), self.n_layer, self.n_embd), np.float32)
             for row, option in enumerate(options):
                 tokens = prompt + option
@@ -381,6 +381,35 @@ class LlamaBackend:
                 return list(buffer[:count])
             size = -count
 
+    def tokens_of(self, index: int, request: OptionRequest) -> tuple[list[int], list[list[int]]]:
+        """Tokens of request number ``index``: of its prompt, after the start token, and of each option.
+
+        Raises:
+            InputError: the prompt has no token, or an option is empty.
+        """
+        options = option_tokens(index, request.options, partial(self.tokenise, special=False))
+        return self._prompt(index, request.prompt), options
+
+    def logits_after(self, index: int, tree: PrefixTree, rows: Sequence[int]) -> FloatArray:
+        """Logits of the next token after each of ``rows`` of ``tree``, shape (rows, vocabulary). Nothing is kept.
+
+        Args:
+            index: of the request that a message names.
+            tree: what is evaluated; its sequences are at most `MAX_SEQUENCES`.
+            rows: of the tree.
+
+        Raises:
+            ContextError: the tree has more tokens than the context.
+        """
+        check_room(index, len(tree), self._context_size)
+        started = time.perf_counter()
+        self._decode_tree(tree, set(rows))
+        logits = np.stack([self._logits(row) for row in rows])
+        self.forget()
+        self._scored_tokens += len(tree)
+        self._seconds += time.perf_counter() - started
+        return logits
+
     def _start_tokens(self) -> list[int]:
         if self._start_token is None:
             begin = llama.llama_vocab_bos(self._vocabulary)
@@ -404,10 +433,6 @@ class LlamaBackend:
         check_prompt(index, tokens)
         return tokens
 
-    def _tokens_of(self, index: int, request: OptionRequest) -> tuple[list[int], list[list[int]]]:
-        options = option_tokens(index, request.options, partial(self.tokenise, special=False))
-        return self._prompt(index, request.prompt), options
-
     def _token_text(self, token: int) -> str:
         return llama.llama_vocab_get_text(self._vocabulary, token).decode("utf-8") if token >= 0 else ""
 
@@ -422,7 +447,7 @@ class LlamaBackend:
 
     def _parts(self, requests: Sequence[OptionRequest]) -> Iterator[Part]:
         for index, request in enumerate(requests):
-            prompt, options = self._tokens_of(index, request)
+            prompt, options = self.tokens_of(index, request)
             check_room(index, len(prompt) + max(map(len, options)) - 1, self._context_size)
             yield from split_options(index, prompt, options, MAX_SEQUENCES)
 

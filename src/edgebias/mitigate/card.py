@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edgebias.files import read_json, read_table, write_text
+from edgebias.mitigate.loop import BOUNDS_HOLD, GUARD_HOLDS, IDEAL_REACHED, ROUNDS_OVER
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 
@@ -36,6 +37,15 @@ def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path,
         read_json(cost),
     )
     write_text(text, card)
+
+
+END = {
+    IDEAL_REACHED: "converged",
+    GUARD_HOLDS: "did not converge, as larger gains would cost more perplexity than the guard allows",
+    BOUNDS_HOLD: "did not converge, as all gains are at their bound",
+    ROUNDS_OVER: "did not converge in the rounds that it had",
+}
+"""How the loop ended, in words."""
 
 
 def card_text(
@@ -66,7 +76,7 @@ def card_text(
         "No held-out cluster is among them",
         f"- directions: {state['directions'].replace('_', ' ')}; "
         f"{state['rounds']} rounds of the loop, window of {state['window']} outputs",
-        f"- {'converged' if state['converged'] else 'did not converge'}: stereotype rate of the calibration items "
+        f"- {END[state['stopped']]}: stereotype rate of the calibration items "
         f"{state['calibration_before']['bias']:.1f} before, {calibration['bias']:.1f} "
         f"[{calibration['low']:.1f}, {calibration['high']:.1f}] after; ideal 50",
         "",

@@ -21,9 +21,9 @@ from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
 from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import INSTRUCTION, STEERED, steering_gain
+from edgebias.mitigate.methods import INSTRUCTION, SELF_DEBIASING, STEERED, steering_gain
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
-from edgebias.mitigate.speed import paired_speed, speed
+from edgebias.mitigate.speed import paired_speed, scoring_speed, speed
 from edgebias.mitigate.vector_file import read_control_vector
 from edgebias.score.main import interval_settings
 from edgebias.score.table import RESPONSE_COLUMNS, SCORE, join, score_table
@@ -149,7 +149,8 @@ def evaluate(
     with job_of as job:
         with open_cell(cell, weights) as loaded:  # steered before its answers are kept: only the model itself can be
             vector = None if control_vector is None or gain is None else steer(loaded, control_vector, gain)
-            backend = journaled(loaded, job.journal)
+            mitigated = self_debiasing(loaded, settings) if method == SELF_DEBIASING else loaded
+            backend = journaled(mitigated, job.journal)
             answered = {
                 suite: answer_items(backend, items, formats_of(cell, suite), cell.answer, instruction, job.stopwatch)
                 for suite, items in asked.items()
@@ -157,7 +158,12 @@ def evaluate(
             record = job.cost(backend, skipped={})
             perplexity = _perplexity(backend, sentences, instruction, how)
             record |= {"method": method, "control_vector_bytes": 0 if vector is None else int(vector[1:].nbytes)}
-            record |= speed(loaded, sentences) if vector is None else paired_speed(loaded, vector, sentences)
+            if vector is not None:
+                record |= paired_speed(loaded, vector, sentences)
+            else:
+                record |= (
+                    speed(loaded, sentences) if mitigated is loaded else scoring_speed(loaded, mitigated, sentences)
+                )
         outputs.write(answered, judge.table(answered, perplexity), record)
 
 
@@ -174,6 +180,20 @@ def steer(backend: Backend, control_vector: Path, gain: float = 1.0) -> Matrix:
     vector = (gain * read_control_vector(control_vector, backend.n_layer, backend.n_embd)).astype(np.float32)
     backend.set_control_vector(vector)
     return vector
+
+
+def self_debiasing(backend: Backend, settings: dict[str, Any]) -> Backend:
+    """``backend`` with self-debiased scores.
+
+    Raises:
+        InputError: it does not tell whole distributions, or ``mitigate.self_debiasing`` is unusable.
+    """
+    from edgebias.backends.llama import LlamaBackend
+    from edgebias.mitigate.self_debiasing import SelfDebiasingBackend, self_debiasing_settings
+
+    if not isinstance(backend, LlamaBackend):
+        raise InputError(f"environments: self_debiasing needs the backend 'llama', not {backend.name!r}")
+    return SelfDebiasingBackend(backend, self_debiasing_settings(settings))
 
 
 def _perplexity(backend: Backend, sentences: Sequence[str], instruction: str | None, how: Resampling) -> pd.DataFrame:

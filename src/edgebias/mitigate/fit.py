@@ -120,6 +120,7 @@ def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -
     return {
         "directions": directions.source,
         "converged": result.converged,
+        "stopped": result.stopped,
         "rounds": result.rounds,
         "window": settings.window,
         "calibration_before": passed(result.before),

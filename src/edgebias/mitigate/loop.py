@@ -12,6 +12,7 @@ import pandas as pd
 from edgebias.mitigate.controller import (
     IDEAL,
     ControllerSettings,
+    ControllerState,
     Vector,
     initial_state,
     shrink,
@@ -22,6 +23,9 @@ from edgebias.mitigate.controller import (
 
 SHRINKS = 30
 """The guard gives up after this many shrinks in one round; the gains are then below 5 % of what they were."""
+
+IDEAL_REACHED, GUARD_HOLDS, BOUNDS_HOLD, ROUNDS_OVER = "ideal_reached", "guard_holds", "bounds_hold", "rounds_over"
+"""Why the loop stopped: it converged; no gain may grow, since the guard or since ``max_gain`` says so; neither."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class LoopResult:
     perplexity_before: float
     perplexity_after: float
     converged: bool
+    stopped: str
     rounds: int
     trajectory: pd.DataFrame
 
@@ -79,7 +84,10 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     of the last window, lets the guard shrink them while perplexity is over budget, and judges the next ``window``
     outputs. When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides:
     the loop has converged when its interval covers the ideal and its bias is as near as one output of a window.
-    If no pass says so, the gains of the pass nearest the ideal are kept and ``converged`` is False.
+
+    Such a pass is made, too, when every layer has come to its bound. If its bias is still on the side from which the
+    gains push it away, nothing that the loop may do would bring it nearer, and it stops there. If no pass says that
+    the loop has converged, the gains of the pass nearest the ideal are kept and ``converged`` is False.
     """
     plant = _remembering(plant)
     tolerance = 100.0 / settings.window
@@ -89,12 +97,12 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     budget = perplexity_before * (1.0 + settings.perplexity_budget)
     before = plant.full_pass()
     best, best_gains, best_perplexity = before, state.gain, perplexity
-    bias, guarded = before.bias, False
+    bias, guarded, held = before.bias, False, False
     converged = _covers(before)
     rows = [_row(0, bias, before, guarded, converged, perplexity, norm, state.gain)]
     outputs: list[bool] = []
     number = 0
-    while not converged and number < settings.rounds:
+    while not (converged or held) and number < settings.rounds:
         number += 1
         state = update(state, signed_error(bias), weights, settings.controller)
         norm, perplexity, guarded = plant.apply(state.gain), plant.perplexity(), False
@@ -107,8 +115,10 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
         outputs += plant.judge(settings.window)
         bias = window_bias(outputs, settings.window)
         confirmation = None
-        if abs(bias - IDEAL) <= tolerance or number == settings.rounds:
+        at_bounds = _at_bounds(state, weights)
+        if abs(bias - IDEAL) <= tolerance or at_bounds or number == settings.rounds:
             confirmation = plant.full_pass()
+            held = at_bounds and bool((state.gain * (confirmation.bias - IDEAL) >= 0).all())
             converged = _covers(confirmation) and abs(confirmation.bias - IDEAL) <= tolerance
             if perplexity <= budget and abs(confirmation.bias - IDEAL) < abs(best.bias - IDEAL):
                 best, best_gains, best_perplexity = confirmation, state.gain, perplexity
@@ -122,6 +132,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
         perplexity_before=perplexity_before,
         perplexity_after=best_perplexity,
         converged=converged,
+        stopped=_why(converged, held, state, settings),
         rounds=number,
         trajectory=pd.DataFrame(rows),
     )
@@ -152,6 +163,19 @@ def _remembering(plant: Plant) -> Plant:
         return perplexities[gains]
 
     return Plant(apply, plant.judge, full_pass, perplexity)
+
+
+def _at_bounds(state: ControllerState, weights: Vector) -> bool:
+    """Whether no gain that the loop moves can grow."""
+    return bool((np.abs(state.gain) >= state.bound)[weights > 0].all())
+
+
+def _why(converged: bool, held: bool, state: ControllerState, settings: LoopSettings) -> str:
+    if converged:
+        return IDEAL_REACHED
+    if not held:
+        return ROUNDS_OVER
+    return GUARD_HOLDS if (state.bound < settings.controller.max_gain).any() else BOUNDS_HOLD
 
 
 def _covers(result: PassResult) -> bool:

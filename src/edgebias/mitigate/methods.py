@@ -8,11 +8,12 @@ from edgebias.errors import InputError
 from edgebias.mitigate.control import CONTROLS
 from edgebias.mitigate.directions import SINGLE_LAYER
 
-NONE, INSTRUCTION, FEEDBACK_LOOP, OPEN_LOOP = "none", "instruction", "feedback_loop", "open_loop"
+NONE, INSTRUCTION, SELF_DEBIASING = "none", "instruction", "self_debiasing"
+FEEDBACK_LOOP, OPEN_LOOP = "feedback_loop", "open_loop"
 STEERED = (FEEDBACK_LOOP, OPEN_LOOP, SINGLE_LAYER)
 """Methods that are a control vector: what the loop found, its directions at a gain of 1, a baseline from the field."""
 
-METHODS = (NONE, INSTRUCTION, *STEERED, *CONTROLS)
+METHODS = (NONE, INSTRUCTION, SELF_DEBIASING, *STEERED, *CONTROLS)
 
 _OPEN_LOOP_AT = re.compile(rf"{OPEN_LOOP}_at_(\d+(?:\.\d+)?)")
 

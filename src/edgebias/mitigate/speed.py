@@ -1,4 +1,4 @@
-"""How fast a model reads and writes, and what a control vector costs of that."""
+"""How fast a model reads and writes, and what a control vector or another mitigation costs of that."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Prompt
+from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, OptionRequest, Prompt
 from edgebias.mitigate.directions import Matrix
 
 PROMPTS, TOKENS = 3, 16
 """Of how many prompts the median is taken, and how many tokens are written after each."""
+
+SCORED = 12
+"""Sentences that are scored where a method writes nothing."""
 
 PAIRS = 4
 """How often speed with and without a vector is measured in turn."""
@@ -62,6 +65,27 @@ def paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> 
         record[f"{name}_without"] = float(np.median([pair[1] for pair in pairs])) if pairs else None
         record[f"{name}_ratio"] = float(np.median([pair[0] / pair[1] for pair in pairs])) if pairs else None
     return record
+
+
+def scoring_speed(plain: Backend, mitigated: Backend, sentences: Sequence[str]) -> dict[str, float | None]:
+    """Median ms per token of scoring texts under a mitigation that is no vector, and, in turn with it, without.
+
+    ``prefill_ms_per_token_ratio`` is the median over the pairs of with over without.
+    """
+    requests = [OptionRequest(Prompt(text=""), (sentence,)) for sentence in sentences[:SCORED]]
+    times: dict[bool, list[float]] = {False: [], True: []}
+    tokens = 0
+    for number in range(PAIRS):
+        for with_it in (number % 2 == 0, number % 2 == 1):
+            start = time.perf_counter()
+            tokens = sum(sum(found.n_tokens) for found in (mitigated if with_it else plain).score(requests))
+            times[with_it].append(time.perf_counter() - start)
+    name = "prefill_ms_per_token"
+    return {
+        name: 1000.0 * float(np.median(times[True])) / tokens,
+        f"{name}_without": 1000.0 * float(np.median(times[False])) / tokens,
+        f"{name}_ratio": float(np.median(np.array(times[True]) / np.array(times[False]))),
+    }
 
 
 def _seconds(backend: Backend, prompt: Prompt, tokens: int) -> tuple[float, int]:

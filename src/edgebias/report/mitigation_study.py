@@ -14,6 +14,7 @@ import pandas as pd
 from edgebias.errors import InputError, run_stage
 from edgebias.files import read_json, read_table, write_text
 from edgebias.infer.answer import LIKELIHOOD
+from edgebias.mitigate.card import END
 from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, OPEN_LOOP
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
@@ -110,8 +111,7 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
             ]
             for one in share:
                 removed.setdefault(name, []).append(one.estimate)
-            end = "converged" if state["converged"] else "not converged"
-            loop = f"gain {number(max(map(abs, state['gains'])))}, {end}"
+            loop = f"gain {number(max(map(abs, state['gains'])))}, {END[state['stopped']]}"
             rows.append(
                 (
                     str(state["seed"]),

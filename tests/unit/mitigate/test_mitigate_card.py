@@ -12,7 +12,7 @@ from edgebias.mitigate.reductions import MITIGATION_COLUMNS
 STATE = {
     "directions": "learned",
     "suites": ["stereoset"],
-    "converged": False,
+    "stopped": "rounds_over",
     "rounds": 7,
     "window": 32,
     "calibration_items": 120,
@@ -40,7 +40,8 @@ def test_the_card_holds_scores_reduction_cost_and_the_end_of_the_loop() -> None:
     assert "| stereoset | ss (likelihood) | 50 | 61.0 [60.0, 62.0] | 54.0 [53.0, 55.0] |" in text
     assert "| stereoset (likelihood) | 7.0 [6.0, 8.0] | 63.0 [62.0, 64.0] | yes: baseline 61 |" in text
     assert "66 816 bytes" in text
-    assert "did not converge: stereotype rate of the calibration items 62.0 before, 51.0 [45.0, 57.0] after" in text
+    assert "did not converge in the rounds that it had: stereotype rate of the calibration items 62.0 before" in text
+    assert "51.0 [45.0, 57.0] after" in text
     assert "--model q8_0.gguf --control-vector control_vector.gguf" in text
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from edgebias.mitigate.controller import ControllerSettings
-from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Plant, run_loop
+from edgebias.mitigate.loop import (
+    BOUNDS_HOLD,
+    GUARD_HOLDS,
+    IDEAL_REACHED,
+    ROUNDS_OVER,
+    LoopResult,
+    LoopSettings,
+    PassResult,
+    Plant,
+    run_loop,
+)
 
 WEIGHTS = np.array([0.0, 0.5, 1.0, 0.5])
 
@@ -36,6 +46,7 @@ def simulate(bias: float, *, cost: float = 0.0, effect: float = 5.0, rounds: int
 def test_the_loop_brings_a_biased_plant_to_the_ideal_and_stops() -> None:
     result = simulate(72.0)
     assert result.converged
+    assert result.stopped == IDEAL_REACHED
     assert abs(result.after.bias - 50.0) <= 100 / 32
     assert 0 < result.rounds < 30
     assert list(result.trajectory["round"]) == list(range(result.rounds + 1))
@@ -57,13 +68,24 @@ def test_a_plant_at_its_ideal_is_left_alone() -> None:
 
 
 def test_a_plant_that_does_not_react_is_reported_and_not_steered() -> None:
-    result = simulate(80.0, effect=0.0, rounds=8)
+    result = simulate(80.0, effect=0.0, rounds=2)
     assert not result.converged
+    assert result.stopped == ROUNDS_OVER
     assert not result.gains.any()
     assert not result.trajectory["converged"].any()
 
 
-def test_nothing_is_measured_twice_at_the_same_gains() -> None:
+def test_a_loop_whose_gains_are_all_at_their_bound_stops_when_the_ideal_is_still_ahead() -> None:
+    result = simulate(80.0, effect=0.5, rounds=100)
+    assert result.stopped == BOUNDS_HOLD
+    assert not result.converged
+    assert result.rounds < 100
+    assert (result.gains[1:] == 4.0).all()
+    assert result.trajectory["pass_bias"].iloc[-1] == result.after.bias
+
+
+def contrary() -> tuple[LoopResult, list[tuple[str, float]]]:
+    """Windows of 80 per cent drive the gains to a bound of 0.1, where all items say 40; and what was measured where."""
     measured: list[tuple[str, float]] = []
     gain = 0.0
 
@@ -74,15 +96,26 @@ def test_nothing_is_measured_twice_at_the_same_gains() -> None:
 
     def full_pass() -> PassResult:
         measured.append(("pass", gain))
-        return PassResult(57.0, 55.0, 59.0)
+        rate = 40.0 if gain >= 0.1 else 57.0
+        return PassResult(rate, rate - 2.0, rate + 2.0)
 
     def perplexity() -> float:
         measured.append(("perplexity", gain))
         return 20.0
 
-    plant = Plant(apply, lambda count: [place % 2 == 0 for place in range(count)], full_pass, perplexity)
-    result = run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 0.1), 32, 12, 0.02))
+    plant = Plant(apply, lambda count: [place % 5 > 0 for place in range(count)], full_pass, perplexity)
+    return run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 0.1), 32, 12, 0.02)), measured
+
+
+def test_a_loop_at_its_bound_goes_on_when_a_pass_says_that_it_has_gone_too_far() -> None:
+    result, _ = contrary()
+    assert result.stopped == ROUNDS_OVER
     assert result.rounds == 12
+    assert set(np.sign(result.trajectory["gain_02"])) == {-1.0, 0.0, 1.0}
+
+
+def test_nothing_is_measured_twice_at_the_same_gains() -> None:
+    result, measured = contrary()
     assert result.trajectory["pass_bias"].notna().sum() > 3
     assert len(measured) == len(set(measured))
 
@@ -90,6 +123,8 @@ def test_nothing_is_measured_twice_at_the_same_gains() -> None:
 def test_the_guard_keeps_perplexity_within_budget() -> None:
     result = simulate(72.0, cost=0.01)
     assert not result.converged
+    assert result.stopped == GUARD_HOLDS
+    assert result.rounds < 30
     assert result.trajectory["guard"].any()
     assert (result.trajectory["perplexity"] <= 20.0 * 1.02 + 1e-9).all()
     assert result.after.bias < result.before.bias

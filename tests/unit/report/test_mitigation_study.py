@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
         "round,bias,gain,perplexity,guard,pass_bias,pass_low,pass_high\n0,61,0,100.5,0,61,55,66\n1,53.1,0.5,101,0,,,\n",
         encoding="utf-8",
     )
-    state = {"seed": 7, "gains": [0.0, -1.25, 1.0], "converged": True}
+    state = {"seed": 7, "gains": [0.0, -1.25, 1.0], "stopped": "ideal_reached"}
     (found / "feedback_loop" / "state.json").write_text(json.dumps(state), encoding="utf-8")
     write_method(found, "always_refuse", [ss | {"estimate": float("nan"), "low": float("nan"), "high": float("nan")}])
     (tmp_path / "provenance.json").write_text(json.dumps(PROVENANCE), encoding="utf-8")
@@ -87,7 +87,7 @@ def test_the_reduction_comes_with_its_p_value_and_the_loop_with_its_rounds(folde
 def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "edge" / "model" / "q8_0"
     shutil.copytree(folder, other)
-    state = {"seed": 8, "gains": [0.0, 4.0, 4.0], "converged": False}
+    state = {"seed": 8, "gains": [0.0, 4.0, 4.0], "stopped": "guard_holds"}
     (other / "feedback_loop" / "state.json").write_text(json.dumps(state), encoding="utf-8")
     scores = pd.read_csv(other / "feedback_loop" / "scores.csv")
     scores.loc[scores["metric"] == "relative_reduction", ["estimate", "low"]] = 47.0, 20.0
@@ -95,7 +95,7 @@ def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_
     text = page(folder, tmp_path / "provenance.json", [other])
     same = "53 [55, 66] | 87 [85, 89] | 107 [90, 120]"
     assert f"| 7 | feedback loop | {same} | 73 [45, 99] | gain 1.25, converged |" in text
-    assert f"| 8 | feedback loop | {same} | 47 [20, 99] | gain 4.00, not converged |" in text
+    assert f"| 8 | feedback loop | {same} | 47 [20, 99] | gain 4.00, did not converge, as larger" in text
     assert "| 8 | none | 61 [55, 66] | 87 [85, 89] | 107 [90, 120] | – |  |" in text
     assert "feedback loop: mean over 2 seeds 60 per cent, from 47 to 73." in text
     assert "Repeats" not in page(folder, tmp_path / "provenance.json")
