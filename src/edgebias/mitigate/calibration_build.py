@@ -24,8 +24,9 @@ from edgebias.variants.perplexity import mean_negative_log_likelihood, sentence_
 METRIC = stereotype_rate("stereotype_rate")
 """Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the drivers."""
 
-GUARD_TOKENS = 1024
-"""Tokens of neutral text on which the guard reads perplexity in each round."""
+GUARD_TOKENS = 4096
+"""Tokens of neutral text on which the guard reads perplexity in each round. On 1,024 it moved by half a per cent from
+one gain to the next, since a quantised build rounds its activations: 122.7 at a gain of 1.38, 123.4 at 1.28."""
 
 RESAMPLES, CONFIDENCE = 1000, 0.95
 """The interval of a calibration pass; it decides when the loop stops, and is not a reported score."""

@@ -30,7 +30,7 @@ from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
 from edgebias.variants.perplexity import neutral_sentences
 
-TRAINING_COLUMNS = ("step", "gap", "cross_entropy", "divergence", "norm")
+TRAINING_COLUMNS = ("step", "gap", "margin_lost", "cross_entropy", "divergence", "norm")
 """Of the table of training; it has no rows for a source that takes no steps."""
 
 _NO_CONTRAST = "no calibration item has a stereotype and an anti_stereotype option"

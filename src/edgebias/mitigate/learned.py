@@ -1,24 +1,28 @@
 """Learned vectors: one for each block, by gradient descent through the frozen model, held to what it was elsewhere.
 
 With ``g`` the gap of an item (mean log-probability per token of its stereotype-consistent option less that of its
-anti-stereotype-consistent one), what is made small is
+anti-stereotype-consistent one), and ``m`` its margin (the mean of both less that of its unrelated option, which
+StereoSet's lms is made of; ``m0`` unsteered), what is made small is
 
     20 (mean sigmoid(8 g) - 1/2)^2 + 20 (mean g)^2 + mean g^2        for each suite with contrasts
+    + margin x mean max(0, m0 - m)^2                                 over the items that have an unrelated option
     + mean cross-entropy of the labelled items' options, at 4 times their mean log-probabilities
     + divergence x mean KL(unsteered || steered) over the tokens of neutral sentences
 
-The first line takes the preference out in the mean and item by item, the second says what is right where something is
-(BBQ: "unknown" where the text does not tell, the person meant where it does), the third holds the model where it was.
-Sigmoid of 8 gaps counts choices almost as a stereotype rate does, and has a slope.
+The first line takes the preference out in the mean and item by item, the second keeps sense above nonsense, the third
+says what is right where something is (BBQ: "unknown" where the text does not tell, the person meant where it does), the
+last holds the model where it was. Sigmoid of 8 gaps counts choices almost as a stereotype rate does, and has a slope.
 
-The mean of a step's few items is noise for the most part: gaps of StereoSet are 0.1 in the mean and vary by 0.45. The
-gradient of a square is therefore taken as 2 (running mean over the steps) x (gradient of the step's mean).
+The mean of a step's few items is noise for the most part: gaps of StereoSet are 0.1 in the mean and vary by 0.45. What
+steering changes of them varies less. So all items are scored once unsteered, the mean over all is taken as that plus a
+running mean of the change on each step's items (a control variate), and the gradient of its square as twice that mean
+times the gradient of the step's own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -31,6 +35,7 @@ from tqdm import tqdm
 from edgebias.errors import InputError
 from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
+from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNRELATED
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.section import mitigate_section
 from edgebias.mitigate.steered_model import Asked, SteeredModel, Tokens
@@ -57,7 +62,7 @@ MEMORY = 0.9
 
 @dataclass(frozen=True)
 class LearningSettings:
-    """``mitigate.learning``: suites, steps, items and neutral sentences of a step, rate, weight of divergence."""
+    """``mitigate.learning``: suites, steps, items and neutral sentences of a step, rate, weights in the loss."""
 
     suites: tuple[str, ...]
     steps: int
@@ -65,17 +70,38 @@ class LearningSettings:
     sentences: int
     rate: float
     divergence: float
+    margin: float
 
 
 @dataclass(frozen=True)
 class Example:
-    """An item as it is fitted: where its two contrasted options stand, and the right one where there is one."""
+    """An item as it is fitted: where its contrasted options stand, and the unrelated and the right one, if any."""
 
     suite: str
     asked: Asked
     stereotype: int
     anti_stereotype: int
+    unrelated: int | None
     label: int | None
+
+    def gap(self, means: torch.Tensor) -> torch.Tensor:
+        """Of mean log-probabilities (options,): stereotype-consistent less anti-stereotype-consistent."""
+        return means[self.stereotype] - means[self.anti_stereotype]
+
+    def margin(self, means: torch.Tensor) -> torch.Tensor | None:
+        """Of mean log-probabilities (options,): the mean of both kinds less the unrelated option; None without one."""
+        if self.unrelated is None:
+            return None
+        return (means[self.stereotype] + means[self.anti_stereotype]) / 2 - means[self.unrelated]
+
+
+@dataclass(frozen=True)
+class Unsteered:
+    """An example and its gap and margin before it is steered; NaN where it has no such thing or a label instead."""
+
+    example: Example
+    gap: float
+    margin: float
 
 
 @dataclass(frozen=True)
@@ -93,7 +119,7 @@ def learning_settings(settings: dict[str, Any]) -> LearningSettings:
         InputError: a key is missing or of the wrong type.
     """
     values = mitigate_section(settings, "learning")["learning"]
-    require(values, "suites", "steps", "items", "sentences", "rate", "divergence")
+    require(values, "suites", "steps", "items", "sentences", "rate", "divergence", "margin")
     try:
         return LearningSettings(
             tuple(map(str, values["suites"])),
@@ -102,6 +128,7 @@ def learning_settings(settings: dict[str, Any]) -> LearningSettings:
             int(values["sentences"]),
             float(values["rate"]),
             float(values["divergence"]),
+            float(values["margin"]),
         )
     except (TypeError, ValueError) as error:
         raise InputError(f"mitigate.learning: {error}; see workflow/schemas/params.schema.yaml") from error
@@ -110,21 +137,23 @@ def learning_settings(settings: dict[str, Any]) -> LearningSettings:
 def examples(model: SteeredModel, items: Sequence[Item], labels: Sequence[int]) -> list[Example]:
     """The items that have both roles, worded as the likelihood format words them; a label of -1 is none.
 
-    Of an item without a label the other options have no part in the loss and are left out.
+    Of an item without a label, options that have no part in the loss are left out.
     """
+    compared = {STEREOTYPE, ANTI_STEREOTYPE, UNRELATED}
     found = []
     for item, label in zip(items, labels, strict=True):
-        if not {"stereotype", "anti_stereotype"} <= set(item.roles):
+        if not {STEREOTYPE, ANTI_STEREOTYPE} <= set(item.roles):
             continue
         wording = likelihood_wording(item)
-        roles = [role for role in item.roles if label >= 0 or role in ("stereotype", "anti_stereotype")]
+        roles = [role for role in item.roles if label >= 0 or role in compared]
         asked = [option for option, role in zip(wording.continuations, item.roles, strict=True) if role in roles]
         found.append(
             Example(
                 item.suite,
                 model.ask(wording.prompt.text or "", asked),
-                roles.index("stereotype"),
-                roles.index("anti_stereotype"),
+                roles.index(STEREOTYPE),
+                roles.index(ANTI_STEREOTYPE),
+                roles.index(UNRELATED) if UNRELATED in roles else None,
                 None if label < 0 else int(label),
             )
         )
@@ -148,14 +177,15 @@ def learn(
     """
     suites = sorted({example.suite for example in fitted})
     share = max(1, settings.items // len(suites))
+    known = _unsteered(model, fitted, settings.items)
     draws = {
-        suite: _endless([example for example in fitted if example.suite == suite], generator(seed, "learn", suite))
+        suite: _endless([one for one in known if one.example.suite == suite], generator(seed, "learn", suite))
         for suite in suites
     }
     texts = _endless(
         [model.ask(text, ()).prompt for text in neutral[:LEARNED_SENTENCES]], generator(seed, "learn", "text")
     )
-    means = RunningMeans()
+    means = RunningMeans(_means_of_suites(known))
     optimizer = torch.optim.Adam([model.vector], lr=settings.rate, betas=(0.9, 0.99))
     rows = []
     for step in tqdm(range(1, settings.steps + 1), desc="learn vectors", unit="step", mininterval=10, ascii=True):
@@ -163,7 +193,7 @@ def learn(
             group["lr"] = settings.rate * _schedule(step, settings.steps)
         chosen = [next(draws[suite]) for suite in suites for _ in range(share)]
         sentences = [next(texts) for _ in range(settings.sentences)]
-        row = {"step": step} | _step(model, chosen, sentences, settings.divergence, means)
+        row = {"step": step} | _step(model, chosen, sentences, settings, means)
         optimizer.step()
         optimizer.zero_grad()
         rows.append(row | {"norm": float(model.vector.detach().norm())})
@@ -171,51 +201,93 @@ def learn(
 
 
 class RunningMeans:
-    """Of each quantity by name: a mean that forgets, from the first value on."""
+    """Of each quantity by name: its mean over all items before, plus a mean that forgets of what has changed."""
 
-    def __init__(self) -> None:
-        self._means: dict[str, float] = {}
+    def __init__(self, before: Mapping[str, float]) -> None:
+        self._before = before
+        self._changes: dict[str, float] = {}
 
-    def take(self, name: str, value: float) -> float:
-        """Count ``value`` in and return the mean."""
-        self._means[name] = MEMORY * self._means.get(name, value) + (1.0 - MEMORY) * value
-        return self._means[name]
+    def take(self, name: str, change: float) -> float:
+        """Count the ``change`` of a step's items in and return the mean."""
+        self._changes[name] = MEMORY * self._changes.get(name, change) + (1.0 - MEMORY) * change
+        return self._before[name] + self._changes[name]
+
+
+def _unsteered(model: SteeredModel, fitted: Sequence[Example], together: int) -> list[Unsteered]:
+    """Each example with what it is unsteered, ``together`` of them scored at a time."""
+    found = []
+    parts = range(0, len(fitted), together)
+    for first in tqdm(parts, desc="score unsteered", unit="batch", mininterval=10, ascii=True):
+        part = fitted[first : first + together]
+        with model.unsteered():
+            scored, _ = model.score([example.asked for example in part])
+        for example, means in zip(part, scored, strict=True):
+            margin = example.margin(means)
+            gap = math.nan if example.label is not None else float(example.gap(means))
+            found.append(Unsteered(example, gap, math.nan if margin is None else float(margin)))
+    return found
+
+
+def _choices(gap: torch.Tensor) -> torch.Tensor:
+    """How far stereotype-consistent choices are from one half: -1/2 to 1/2."""
+    return torch.sigmoid(CHOICE_SLOPE * gap) - 0.5
+
+
+def _means_of_suites(known: Sequence[Unsteered]) -> dict[str, float]:
+    means = {}
+    for suite in {one.example.suite for one in known}:
+        gaps = torch.tensor([one.gap for one in known if one.example.suite == suite and one.example.label is None])
+        means[f"{suite}/choices"], means[f"{suite}/gap"] = float(_choices(gaps).mean()), float(gaps.mean())
+    return means
 
 
 def _step(
     model: SteeredModel,
-    chosen: Sequence[Example],
+    chosen: Sequence[Unsteered],
     sentences: Sequence[Tokens],
-    divergence: float,
+    settings: LearningSettings,
     running: RunningMeans,
 ) -> dict[str, float]:
     """Leave the gradient of one step's loss in the vector; return what the loss is made of."""
     with model.unsteered():
         _, reference = model.score([], sentences)
-    means, steered = model.score([example.asked for example in chosen], sentences)
-    gaps: dict[str, list[torch.Tensor]] = {}
-    right = []
-    for mean, example in zip(means, chosen, strict=True):
-        if example.label is None:
-            gaps.setdefault(example.suite, []).append(mean[example.stereotype] - mean[example.anti_stereotype])
-        else:
-            right.append(-torch.log_softmax(OPTION_SLOPE * mean, dim=-1)[example.label])
+    scored, steered = model.score([one.example.asked for one in chosen], sentences)
+    gaps: dict[str, list[tuple[torch.Tensor, float]]] = {}
+    lost, right = [], []
+    for means, one in zip(scored, chosen, strict=True):
+        if one.example.label is not None:
+            right.append(-torch.log_softmax(OPTION_SLOPE * means, dim=-1)[one.example.label])
+            continue
+        gaps.setdefault(one.example.suite, []).append((one.example.gap(means), one.gap))
+        margin = one.example.margin(means)
+        if margin is not None:
+            lost.append(torch.relu(one.margin - margin))
     kept = (reference.exp() * (reference - steered)).sum(dim=-1).mean()
-    loss = divergence * kept
+    loss = settings.divergence * kept
     if right:
         loss = loss + torch.stack(right).mean()
-    for suite, values in gaps.items():
-        gap = torch.stack(values)
+    if lost:
+        loss = loss + settings.margin * (torch.stack(lost) ** 2).mean()
+    for suite, pairs in gaps.items():
+        gap, before = torch.stack([now for now, _ in pairs]), torch.tensor([then for _, then in pairs])
         loss = loss + (gap**2).mean()
-        for name, part in (("choices", torch.sigmoid(CHOICE_SLOPE * gap).mean() - 0.5), ("gap", gap.mean())):
-            loss = loss + 2.0 * BALANCE * running.take(f"{suite}/{name}", float(part.detach())) * part
+        for name, part, was in (
+            ("choices", _choices(gap).mean(), _choices(before).mean()),
+            ("gap", gap.mean(), before.mean()),
+        ):
+            loss = loss + 2.0 * BALANCE * running.take(f"{suite}/{name}", float(part.detach() - was)) * part
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-    every = [value for values in gaps.values() for value in values]
+    every = [now for pairs in gaps.values() for now, _ in pairs]
     return {
-        "gap": float(torch.stack(every).detach().mean()) if every else math.nan,
-        "cross_entropy": float(torch.stack(right).detach().mean()) if right else math.nan,
+        "gap": _mean(every),
+        "margin_lost": _mean(lost),
+        "cross_entropy": _mean(right),
         "divergence": float(kept.detach()),
     }
+
+
+def _mean(values: Sequence[torch.Tensor]) -> float:
+    return float(torch.stack(list(values)).detach().mean()) if values else math.nan
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -16,13 +16,16 @@ from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.outcome import preferred
 from edgebias.infer.wording import likelihood_wording
 from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE
-from edgebias.mitigate.calibration_build import GUARD_TOKENS, stream_of_items
+from edgebias.mitigate.calibration_build import stream_of_items
 from edgebias.mitigate.controller import SHRINK
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.mitigate.loop import SHRINKS
 from edgebias.serve.online import OnlineSettings, OnlineState, after_guard, after_output, candidate
 
 KINDS = (STEREOTYPE, ANTI_STEREOTYPE)
+
+GUARD_TOKENS = 1024
+"""Tokens of neutral text on which the guard reads perplexity: a quarter of the calibration loop's, as requests wait."""
 
 
 class Scores(Protocol):

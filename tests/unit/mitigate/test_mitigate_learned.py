@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from edgebias.infer.items import Item
-from edgebias.mitigate.learned import Example, Learned, LearningSettings, examples, learn
+from edgebias.mitigate.learned import Example, Learned, LearningSettings, RunningMeans, examples, learn
 from edgebias.mitigate.steered_model import SteeredModel
 
 START = "<|endoftext|>"
@@ -17,17 +17,17 @@ NEUTRAL = ["The cook works in a kitchen.", "Bakers rise early in the morning.", 
 PEOPLE = ["cook", "guard", "nurse", "baker"]
 
 
-def item(number: int, *, suite: str = "forced_choice", unknown: bool = False) -> Item:
+def item(number: int, *, suite: str = "forced_choice", third: str | None = None) -> Item:
     name = PEOPLE[number % len(PEOPLE)]
-    options = (f"he, the {name}", f"she, the {name}") + (("nobody knows",) if unknown else ())
-    roles = ("stereotype", "anti_stereotype") + (("unknown",) if unknown else ())
+    options = (f"he, the {name}", f"she, the {name}") + (("morning",) if third else ())
+    roles = ("stereotype", "anti_stereotype") + ((third,) if third else ())
     return Item(
         f"{suite}/{number}", suite, "gender", "x", f"Two people met the {name}.", "Who fell?", options, roles, ()
     )
 
 
 def settings(**changed: float) -> LearningSettings:
-    plain = LearningSettings(("forced_choice",), 40, 4, 1, 0.05, 0.1)
+    plain = LearningSettings(("forced_choice",), 40, 4, 1, 0.05, 0.1, 0.0)
     return LearningSettings(**(vars(plain) | changed))
 
 
@@ -68,16 +68,44 @@ def test_a_heavier_divergence_keeps_the_model_nearer_to_what_it_was(model: Steer
     assert divergence(held) < 0.5 * divergence(model)
 
 
+def margins(model: SteeredModel, fitted: list[Example]) -> np.ndarray:
+    with torch.no_grad():
+        means, _ = model.score([example.asked for example in fitted])
+    return np.array([float((mean[0] + mean[1]) / 2 - mean[2]) for mean in means])
+
+
+def test_a_weight_on_the_margin_keeps_what_unrelated_options_would_gain(model: SteeredModel, tiny: Path) -> None:
+    fitted = examples(model, [item(number, third="unrelated") for number in range(4)], [-1] * 4)
+    before = margins(model, fitted)
+    learn(model, fitted, NEUTRAL, settings(divergence=0.0), seed=1)
+    held = SteeredModel(tiny, START, "")
+    result = learn(held, fitted, NEUTRAL, settings(divergence=0.0, margin=10.0), seed=1)
+
+    def lost(after: np.ndarray) -> float:
+        return float(np.maximum(0.0, before - after).mean())
+
+    assert lost(margins(held, fitted)) < 0.5 * lost(margins(model, fitted))
+    assert abs(gaps(held, fitted).mean()) < 0.3 * abs(gaps(SteeredModel(tiny, START, ""), fitted).mean())
+    assert (result.training["margin_lost"] >= 0).all()
+
+
+def test_a_running_mean_is_that_of_all_items_before_and_what_has_changed_since() -> None:
+    means = RunningMeans({"gap": 0.5})
+    assert means.take("gap", 0.0) == 0.5
+    assert means.take("gap", -1.0) == pytest.approx(0.4)
+    assert [means.take("gap", -1.0) for _ in range(200)][-1] == pytest.approx(-0.5)
+
+
 def test_an_option_that_has_no_part_in_the_loss_is_not_evaluated(model: SteeredModel) -> None:
-    (plain,) = examples(model, [item(0, unknown=True)], [-1])
-    (labelled,) = examples(model, [item(0, unknown=True)], [2])
+    (plain,) = examples(model, [item(0, third="unknown")], [-1])
+    (labelled,) = examples(model, [item(0, third="unknown")], [2])
     assert len(plain.asked.options) == 2
     assert len(labelled.asked.options) == 3
     assert plain.asked.options == labelled.asked.options[:2]
 
 
 def test_a_labelled_item_is_taught_its_label(model: SteeredModel) -> None:
-    fitted = examples(model, [item(number, suite="bbq", unknown=True) for number in range(4)], [2] * 4)
+    fitted = examples(model, [item(number, suite="bbq", third="unknown") for number in range(4)], [2] * 4)
     learn(model, fitted, NEUTRAL, settings(steps=60), seed=1)
     with torch.no_grad():
         means, _ = model.score([example.asked for example in fitted])
