@@ -57,7 +57,8 @@ mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds 
 	done
 	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/$(STUDY_SEED)/$(STEERED) \
 	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study/$(seed)/$(STEERED)) \
-	  --provenance .mitigation-study/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study.md
+	  --provenance .mitigation-study/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study.md \
+	  --figure docs/figures/mitigation-frontier.svg
 
 data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- fetch_benchmarks $(MODEL)/full.gguf $(MODEL)/full.transformers/config.json

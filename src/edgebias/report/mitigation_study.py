@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
@@ -18,6 +19,9 @@ from edgebias.mitigate.card import END
 from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, OPEN_LOOP
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
+from edgebias.report.canvas import STYLE, svg_text
+from edgebias.report.frontier import PUBLISHED
+from edgebias.report.frontier import draw as draw_frontier
 from edgebias.report.numbers import ABSENT, interval, number, p_value
 
 TRAJECTORY = ("round", "bias", "gain", "perplexity", "guard", "pass_bias", "pass_low", "pass_high")
@@ -25,7 +29,7 @@ TRAJECTORY = ("round", "bias", "gain", "perplexity", "guard", "pass_bias", "pass
 
 EXAMPLE = """example:
   python -m edgebias.report.mitigation_study --folder results/mitigation/edge/M/wanda50_q8_0 \\
-    --provenance results/provenance.json --markdown docs/mitigation_study.md
+    --provenance results/provenance.json --markdown docs/mitigation_study.md --figure docs/figures/frontier.svg
   python -m edgebias.report.mitigation_study --folder 1/results/mitigation/edge/M/wanda50_q8_0 \\
     --repeats 2/results/mitigation/edge/M/wanda50_q8_0 3/results/mitigation/edge/M/wanda50_q8_0 \\
     --provenance 1/results/provenance.json --markdown docs/mitigation_study.md
@@ -43,13 +47,14 @@ REPEATED = (
 """What the table of repeats shows: the bias that was fitted, and what it must not cost."""
 
 
-def page(folder: Path, provenance: Path, repeats: Sequence[Path] = ()) -> str:
+def page(folder: Path, provenance: Path, repeats: Sequence[Path] = (), figure: str | None = None) -> str:
     """The page.
 
     Args:
         folder: ``results/mitigation/{environment}/{model}/{variant}``.
         repeats: folders of the same study with other seeds, so with other splits.
         provenance: what the run left of itself.
+        figure: where the page finds the drawing of `frontier`, or None.
 
     Raises:
         InputError: a file is absent or unreadable, or no method was evaluated.
@@ -65,6 +70,12 @@ def page(folder: Path, provenance: Path, repeats: Sequence[Path] = ()) -> str:
         "## Distance from the ideal removed, against none",
         _table(("method", "suite", "points", "per cent", "corrected p", "bias to remove?"), _reduction_rows(scores)),
     ]
+    if figure:
+        parts += [
+            f"![Distance of ss from 50 that each method removes, against what it costs]({figure})",
+            "The line joins the gains of the learned vectors without the loop; grey is over budget, dotted are the "
+            f"{PUBLISHED} % of the seed paper.",
+        ]
     if repeats:
         parts += _repeats([folder, *repeats])
     cost = _cost_rows(costs)
@@ -79,6 +90,22 @@ def page(folder: Path, provenance: Path, repeats: Sequence[Path] = ()) -> str:
         parts += ["## The loop, on calibration items", _table(TRAJECTORY, listed)]
     parts += ["## What ran", _what_ran(read_json(provenance))]
     return "\n\n".join(parts) + "\n"
+
+
+def frontier(folder: Path) -> str:
+    """The frontier as SVG.
+
+    Raises:
+        InputError: no method was evaluated, or not without mitigation and at two gains of the open loop.
+    """
+    import matplotlib
+
+    matplotlib.use("svg", force=True)
+    with matplotlib.rc_context(STYLE):
+        canvas = draw_frontier(_scores(folder))
+        if canvas is None:
+            raise InputError(f"{folder}: has no frontier; add none, open_loop and open_loop_at_2 to study.methods")
+        return svg_text(canvas)
 
 
 def _scores(folder: Path) -> dict[str, pd.DataFrame]:
@@ -203,8 +230,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=Path, nargs="*", default=[], help="folders of the study with other seeds")
     parser.add_argument("--provenance", required=True, type=Path, help="results/provenance.json of the same run")
     parser.add_argument("--markdown", required=True, type=Path, help="page to write")
+    parser.add_argument("--figure", type=Path, help="SVG to write, which the page shows")
     options = parser.parse_args(argv)
-    write_text(page(options.folder, options.provenance, options.repeats), options.markdown)
+    shown = None
+    if options.figure is not None:
+        write_text(frontier(options.folder), options.figure)
+        shown = Path(os.path.relpath(options.figure, options.markdown.parent)).as_posix()
+    write_text(page(options.folder, options.provenance, options.repeats, shown), options.markdown)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,33 @@ def test_the_reduction_comes_with_its_p_value_and_the_loop_with_its_rounds(folde
     assert "commit abc" in text
 
 
+def test_the_page_shows_the_frontier_beside_it_and_the_same_run_draws_the_same_bytes(
+    folder: Path, tmp_path: Path
+) -> None:
+    for gain, share in (("", 30.0), ("_at_2", 90.0)):
+        rows = pd.read_csv(folder / "feedback_loop" / "scores.csv")
+        rows.loc[rows["metric"] == "relative_reduction", ["estimate", "low", "high"]] = share, share - 20, share + 20
+        (folder / f"open_loop{gain}").mkdir()
+        rows.to_csv(folder / f"open_loop{gain}" / "scores.csv", index=False)
+        shutil.copy(folder / "feedback_loop" / "cost.json", folder / f"open_loop{gain}" / "cost.json")
+    arguments = ["--folder", str(folder), "--provenance", str(tmp_path / "provenance.json")]
+    arguments += ["--markdown", str(tmp_path / "page.md"), "--figure", str(tmp_path / "figures" / "frontier.svg")]
+    main(arguments)
+    drawn = (tmp_path / "figures" / "frontier.svg").read_bytes()
+    assert b"<svg" in drawn
+    assert "](figures/frontier.svg)" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    main(arguments)
+    assert (tmp_path / "figures" / "frontier.svg").read_bytes() == drawn
+
+
+def test_a_study_without_gains_has_no_frontier_and_says_what_it_lacks(folder: Path, tmp_path: Path) -> None:
+    arguments = ["--folder", str(folder), "--provenance", str(tmp_path / "provenance.json")]
+    arguments += ["--markdown", str(tmp_path / "page.md"), "--figure", str(tmp_path / "frontier.svg")]
+    with pytest.raises(InputError, match="add none, open_loop and open_loop_at_2"):
+        main(arguments)
+    assert not (tmp_path / "page.md").exists()
+
+
 def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "edge" / "model" / "q8_0"
     shutil.copytree(folder, other)

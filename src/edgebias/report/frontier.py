@@ -1,0 +1,131 @@
+"""The frontier of a mitigation study: how much bias each method removes, against what it costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgebias.infer.answer import LIKELIHOOD
+from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, OPEN_LOOP, steering_gain
+from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
+from edgebias.report.canvas import COLOURS, MARKERS, error_bars, new_canvas
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+SUITE = "stereoset"
+PUBLISHED = 79.28
+"""Per cent of bias that the seed paper's loop removes (arXiv 2502.11349, abstract)."""
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """A panel: a score of every method, as what it costs, and the budget."""
+
+    key: tuple[str, str, str]
+    title: str
+    budget: float
+    shown: float
+    """The largest cost on the axis; a method that costs more stands at the edge, with its number."""
+
+    def of(self, score: Score, before: Score) -> float:
+        """What has become worse: per cent of perplexity, points of lms."""
+        if self.key[2] == "perplexity":
+            return 100.0 * (score.estimate / before.estimate - 1.0)
+        return before.estimate - score.estimate
+
+
+COSTS = (
+    _Cost(("neutral_text", LIKELIHOOD, "perplexity"), "rise of perplexity on neutral text (%)", 2.0, 6.0),
+    _Cost((SUITE, LIKELIHOOD, "lms"), "fall of lms (points)", 1.0, 4.0),
+)
+
+
+def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
+    """Distance from the ideal removed on StereoSet (per cent, with interval) against each cost.
+
+    None without `none` and two gains of the open loop, or where there is no bias to remove. The gains are joined by a
+    line, which begins where nothing is steered.
+
+    Args:
+        scores: the table of mitigation scores of each method.
+    """
+    removed = {name: share for name, table in scores.items() if (share := _removed(table)) is not None}
+    steps = sorted((name for name in removed if name.startswith(OPEN_LOOP)), key=lambda name: steering_gain(name) or 0)
+    if NONE not in scores or len(steps) < 2:
+        return None
+    overall = {name: overall_scores(scores[name]) for name in (NONE, *removed)}
+    others = sorted(set(removed) - set(steps), key=lambda name: (name != FEEDBACK_LOOP, name))
+    canvas, panels = new_canvas(8.4, 3.6, len(COSTS), sharey=True)
+    for axes, cost in zip(panels, COSTS, strict=True):
+        before = overall[NONE][cost.key]
+        costs = {name: cost.of(overall[name][cost.key], before) for name in removed}
+        path = [(0.0, 0.0), *((costs[name], removed[name].estimate) for name in steps)]
+        axes.plot(*zip(*path, strict=True), color=COLOURS[0], linewidth=1.2, zorder=1)
+        for position, name in enumerate([steps[0], *others]):
+            for each in steps if position == 0 else [name]:
+                label = ("open loop, at gains of " + _gains(steps)) if position == 0 else name.replace("_", " ")
+                _point(axes, costs[each], removed[each], position, label if each == name else None, cost.shown)
+        for name in steps:
+            axes.annotate(
+                f"{steering_gain(name):g}",
+                (costs[name], removed[name].estimate),
+                xytext=(5, -10),
+                textcoords="offset points",
+                fontsize=7.5,
+                color=COLOURS[0],
+            )
+        axes.axvspan(cost.budget, cost.shown * 1.06, color="#eeeeee", zorder=0)
+        axes.axvline(cost.budget, color="#888888", linewidth=0.8)
+        axes.axhline(PUBLISHED, color="#222222", linestyle=":", linewidth=1)
+        axes.axhline(0, color="#222222", linewidth=0.8)
+        lowest = min([0.0, *costs.values()])
+        axes.set_xlim(max(lowest, -cost.shown) - 0.05 * cost.shown, cost.shown * 1.06)
+        axes.set_xlabel(cost.title)
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
+    panels[0].set_ylabel("distance of ss from 50 removed (%)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=3)
+    return canvas
+
+
+def _removed(table: pd.DataFrame) -> Score | None:
+    """Per cent of the distance that a method removes on `SUITE`; None where that is not defined."""
+    for found in overall_reductions(table):
+        if (found.suite, found.format) == (SUITE, LIKELIHOOD) and math.isfinite(found.percent.estimate):
+            return found.percent
+    return None
+
+
+def _gains(steps: list[str]) -> str:
+    return ", ".join(f"{steering_gain(name):g}" for name in steps)
+
+
+def _point(axes: Axes, cost: float, share: Score, position: int, label: str | None, shown: float) -> None:
+    beyond = abs(cost) > shown
+    place = math.copysign(shown, cost) if beyond else cost
+    axes.errorbar(
+        place,
+        share.estimate,
+        yerr=error_bars(share.low, share.estimate, share.high),
+        fmt=MARKERS[position % len(MARKERS)],
+        color=COLOURS[position % len(COLOURS)],
+        markersize=5.5 if position else 4.5,
+        elinewidth=1.1,
+        alpha=1.0 if position else 0.8,
+        label=label,
+    )
+    if beyond:
+        axes.annotate(
+            f"{cost:+.0f} →",
+            (place, share.estimate),
+            xytext=(-6, 5),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7.5,
+        )
