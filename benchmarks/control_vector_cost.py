@@ -1,6 +1,6 @@
 """What a control vector costs a token in llama.cpp: reading and writing with it and without, in turn, in one process.
 
-    python benchmarks/control_vector_cost.py                         20 pairs, 1 thread (a minute)
+    python benchmarks/control_vector_cost.py                         100 pairs, 1 thread (five minutes)
     python benchmarks/control_vector_cost.py --build full.gguf --threads 2
 
 The vector is random and small, on every block but the first: what it holds does not change what it costs. Each pair
@@ -26,6 +26,9 @@ SENTENCE = "The baker opened the shop early in the morning and swept the floor b
 PROMPT, TOKENS = Prompt(text=SENTENCE * 8), 33
 """Some 160 tokens to read, and 32 to write after the first."""
 
+RESAMPLES = 2000
+"""Of the pairs, for the 95 % interval of the median ratio."""
+
 
 def seconds(backend: LlamaBackend, tokens: int) -> tuple[float, int]:
     """Seconds for reading `PROMPT` and writing ``tokens``, and how many were written."""
@@ -43,10 +46,10 @@ def measured(backend: LlamaBackend) -> tuple[float, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print medians, and the median and quartiles of the pairs' ratios."""
+    """Print medians, and the median of the pairs' ratios with its bootstrap interval over pairs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="wanda50_q8_0.gguf")
-    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     with LlamaBackend(MODEL / options.build, threads=options.threads, context=1024, start_token=START_TOKEN) as backend:
@@ -62,9 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ratios = np.array(with_it) / np.array(without)
     print(f"{options.build}, {options.threads} threads, {options.pairs} pairs, {vector[1:].nbytes:,} bytes of vectors")
     for column, name in enumerate(("reading", "writing")):
-        low, middle, high = np.quantile(ratios[:, column], [0.25, 0.5, 0.75])
+        drawn = np.random.default_rng(0).integers(options.pairs, size=(RESAMPLES, options.pairs))
+        low, high = np.quantile(np.median(ratios[drawn, column], axis=1), [0.025, 0.975])
+        middle = np.median(ratios[:, column])
         plain, steered_ms = (np.median(np.array(times)[:, column]) for times in (without, with_it))
-        print(f"{name}: {plain:.2f} ms without, {steered_ms:.2f} with; ratio {middle:.3f} ({low:.3f} to {high:.3f})")
+        print(f"{name}: {plain:.2f} ms without, {steered_ms:.2f} with; ratio {middle:.3f} [{low:.3f}, {high:.3f}]")
 
 
 if __name__ == "__main__":

@@ -71,6 +71,33 @@ def test_a_study_of_no_method_runs_none_and_makes_no_file_of_one(
         assert "MissingRuleException" in refused.stdout + refused.stderr
 
 
+def test_directions_of_another_build_are_found_on_it_and_applied_to_the_shipped_one(
+    checkout: Path, snakemake: str, tmp_path: Path
+) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("study: {methods: [none, open_loop_from_full], layer_probes: []}\n", encoding="utf-8")
+    plan = run(
+        checkout,
+        snakemake,
+        "--dry-run",
+        "--cores",
+        "1",
+        "--configfile",
+        str(overlay),
+        "--printshellcmds",
+        "--",
+        "mitigation",
+    )
+    assert plan.returncode == 0, plan.stderr
+    edge = "results/mitigation/edge/smollm2-135m-instruct"
+    found = re.findall(r"python -m edgebias.mitigate (directions .*|evaluate --settings .*)", plan.stdout)
+    (finding,) = [command for command in found if command.startswith("directions")]
+    assert f"--control-vector {edge}/full/directions/learned/all/control_vector.gguf" in finding
+    (applying,) = [command for command in found if "--method open_loop_from_full " in command]
+    assert f"--control-vector {edge}/full/directions/learned/all/control_vector.gguf" in applying
+    assert "--weights data/models/smollm2-135m-instruct/wanda50_q8_0.gguf" in applying
+
+
 def test_every_rule_says_why_and_leaves_a_log_and_a_benchmark() -> None:
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:

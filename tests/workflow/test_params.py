@@ -52,6 +52,11 @@ def test_every_configuration_is_valid(overlay: Path) -> None:
         ),
         ({"layer_probes": {"suites": ["forced_choice", "winobias"]}}, ["layer_probes.suites", "winobias", "stereoset"]),
         ({"study": {"suites": ["bbq"]}}, ["layer_probes.suites", "stereoset", "allowed values: bbq"]),
+        (
+            {"study": {"methods": ["none", "open_loop_from_half"]}},
+            ["study.methods", "open_loop_from_half", "'half'", "allowed values", "q8_0"],
+        ),
+        ({"study": {"methods": ["open_loop_from"]}}, ["study.methods.0", "open_loop_from"]),
         ({"mitigate": {"directions": "umap"}}, ["mitigate.directions", "umap", "pca, probe"]),
         ({"benchmarks": {"sha256": "short"}}, ["benchmarks", "short"]),
     ],

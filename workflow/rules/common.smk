@@ -2,6 +2,7 @@
 # REQUIRED INPUTS: params.yaml (and files given by --configfile). OUTPUTS: none.
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from edgebias.cell import Cell
@@ -98,18 +99,20 @@ def baseline_option_of(wildcards):
     return f"--baseline {path}" if path else ""
 
 
-def directions_file(wildcards, source, fitted_on):
-    return f"results/mitigation/{cell_of(wildcards).path}/directions/{source}/{fitted_on}/control_vector.gguf"
+def directions_file(cell, source, fitted_on):
+    return f"results/mitigation/{cell.path}/directions/{source}/{fitted_on}/control_vector.gguf"
 
 
 def directions_of(wildcards):
-    return directions_file(wildcards, study.config["mitigate"]["directions"], ALL)
+    return directions_file(
+        cell_of(wildcards), study.config["mitigate"]["directions"], ALL
+    )
 
 
 def directions_without_of(wildcards):
     mitigate = study.config["mitigate"]
     return [
-        directions_file(wildcards, mitigate["directions"], fitted_on)
+        directions_file(cell_of(wildcards), mitigate["directions"], fitted_on)
         for fitted_on in fitted_on_of(mitigate["folds"])
     ]
 
@@ -120,7 +123,11 @@ def control_vector_of(wildcards):
         case "feedback_loop":
             return f"{folder}/feedback_loop/control_vector.gguf"
         case "single_layer":
-            return directions_file(wildcards, "single_layer", ALL)
+            return directions_file(cell_of(wildcards), "single_layer", ALL)
+        case method if method.startswith(parameters.OTHER_BUILD):
+            found_on = method.removeprefix(parameters.OTHER_BUILD)
+            other = replace(cell_of(wildcards), variant=found_on)
+            return directions_file(other, study.config["mitigate"]["directions"], ALL)
         case method if method.startswith("open_loop"):
             return directions_of(wildcards)
     return []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgebias.infer.answer import LIKELIHOOD
-from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, OPEN_LOOP, steering_gain
+from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, open_loop_gain
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.report.canvas import COLOURS, MARKERS, error_bars, new_canvas
 
@@ -55,7 +55,8 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
         scores: the table of mitigation scores of each method.
     """
     removed = {name: share for name, table in scores.items() if (share := _removed(table)) is not None}
-    steps = sorted((name for name in removed if name.startswith(OPEN_LOOP)), key=lambda name: steering_gain(name) or 0)
+    gains = {name: gain for name in removed if (gain := open_loop_gain(name)) is not None}
+    steps = sorted(gains, key=gains.__getitem__)
     if NONE not in scores or len(steps) < 2:
         return None
     overall = {name: overall_scores(scores[name]) for name in (NONE, *removed)}
@@ -68,11 +69,15 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
         axes.plot(*zip(*path, strict=True), color=COLOURS[0], linewidth=1.2, zorder=1)
         for position, name in enumerate([steps[0], *others]):
             for each in steps if position == 0 else [name]:
-                label = ("open loop, at gains of " + _gains(steps)) if position == 0 else name.replace("_", " ")
+                label = (
+                    f"open loop, at gains of {', '.join(f'{gains[step]:g}' for step in steps)}"
+                    if position == 0
+                    else name.replace("_", " ")
+                )
                 _point(axes, costs[each], removed[each], position, label if each == name else None, cost.shown)
         for name in steps:
             axes.annotate(
-                f"{steering_gain(name):g}",
+                f"{gains[name]:g}",
                 (costs[name], removed[name].estimate),
                 xytext=(5, -10),
                 textcoords="offset points",
@@ -100,10 +105,6 @@ def _removed(table: pd.DataFrame) -> Score | None:
         if (found.suite, found.format) == (SUITE, LIKELIHOOD) and math.isfinite(found.percent.estimate):
             return found.percent
     return None
-
-
-def _gains(steps: list[str]) -> str:
-    return ", ".join(f"{steering_gain(name):g}" for name in steps)
 
 
 def _point(axes: Axes, cost: float, share: Score, position: int, label: str | None, shown: float) -> None:

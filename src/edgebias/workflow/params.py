@@ -17,6 +17,9 @@ PROJECT = Path(__file__).resolve().parents[3]
 LOCAL_BACKENDS = ("llama", "torch")
 """Backends that give the log-probabilities of options."""
 
+OTHER_BUILD = "open_loop_from_"
+"""Beginning of a mitigation method whose directions were found on the variant that its name ends in."""
+
 SCHEMA_FILE = PROJECT / "workflow" / "schemas" / "params.schema.yaml"
 
 
@@ -147,6 +150,7 @@ def _check_names(config: dict[str, Any], origin: str) -> None:
     _check_variants(config, origin)
     _check_robustness(config, origin)
     _check_layer_probes(config, origin)
+    _check_methods(config, origin)
     for suite in study["suites"]:
         if suite not in config["infer"]["formats"]:
             raise InputError(f"{origin}: infer.formats has no entry for suite {suite!r}; name its formats")
@@ -180,6 +184,14 @@ def _check_layer_probes(config: dict[str, Any], origin: str) -> None:
             f"{origin}: layer_probes.suites: none of {suites} is in study.suites; allowed values: "
             f"{', '.join(config['study']['suites'])}"
         )
+
+
+def _check_methods(config: dict[str, Any], origin: str) -> None:
+    for method in config["study"]["methods"]:
+        variant = method.removeprefix(OTHER_BUILD)
+        if variant != method and variant not in config["variants"]:
+            allowed = ", ".join(sorted(config["variants"]))
+            raise InputError(f"{origin}: study.methods: {method}: no variant {variant!r}; allowed values: {allowed}")
 
 
 def _check_variants(config: dict[str, Any], origin: str) -> None:
