@@ -14,6 +14,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe and Ito's palette, which readers with any colour vision can tell apart."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Every series has a marker of its own as well: no figure depends on colour."""
+
 STYLE: Any = {
     "svg.hashsalt": "edgebias",
     "svg.fonttype": "path",
@@ -47,6 +48,12 @@ def new_canvas(width: float, height: float, columns: int, **options: Any) -> tup
     canvas = Matplotlib(figsize=(width, height), layout="constrained")
     axes = canvas.subplots(1, columns, squeeze=False, **options)
     return canvas, list(axes[0])
+
+
+def series(position: int) -> dict[str, Any]:
+    """Colour and marker of series number ``position``, as matplotlib takes them: no two of 49 look alike."""
+    turn, place = divmod(position, len(COLOURS))
+    return {"color": COLOURS[place], "fmt": MARKERS[(place + turn) % len(MARKERS)]}
 
 
 def error_bars(low: float, estimate: float, high: float) -> list[list[float]]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from edgebias.cell import Cell
 from edgebias.report.answer import ALPHA, KINDS, MITIGATED, cell_name, held_out
-from edgebias.report.canvas import COLOURS, MARKERS, STYLE, error_bars, name_rows, new_canvas, svg_text
+from edgebias.report.canvas import COLOURS, MARKERS, STYLE, error_bars, name_rows, new_canvas, series, svg_text
 from edgebias.report.format_robustness import draw as _robustness
 from edgebias.report.frontier import draw as draw_frontier
 from edgebias.report.layer_probes import draw as _layer_probes
@@ -257,10 +257,9 @@ def _mitigation(study: Study) -> Canvas | None:
                 y["estimate"],
                 xerr=error_bars(x["low"], x["estimate"], x["high"]),
                 yerr=error_bars(y["low"], y["estimate"], y["high"]),
-                fmt=MARKERS[position % len(MARKERS)],
-                color=COLOURS[position % len(COLOURS)],
                 label=method.replace("_", " "),
                 elinewidth=1.1,
+                **series(position),
             )
         if math.isfinite(ideal):
             axes.axvline(ideal, color="#222222", linestyle="--", linewidth=1)
@@ -313,10 +312,9 @@ def _variants(study: Study) -> Canvas | None:
                 value,
                 row["estimate"],
                 yerr=error_bars(row["low"], row["estimate"], row["high"]),
-                fmt=MARKERS[position % len(MARKERS)],
-                color=COLOURS[position % len(COLOURS)],
                 label=str(record["variant"]),
                 elinewidth=1.1,
+                **series(position),
             )
     if not drawn:
         return None

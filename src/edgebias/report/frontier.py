@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, open_loop_gain
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
-from edgebias.report.canvas import COLOURS, MARKERS, error_bars, new_canvas
+from edgebias.report.canvas import COLOURS, error_bars, new_canvas, series
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,8 +114,7 @@ def _point(axes: Axes, cost: float, share: Score, position: int, label: str | No
         place,
         share.estimate,
         yerr=error_bars(share.low, share.estimate, share.high),
-        fmt=MARKERS[position % len(MARKERS)],
-        color=COLOURS[position % len(COLOURS)],
+        **series(position),
         markersize=5.5 if position else 4.5,
         elinewidth=1.1,
         alpha=1.0 if position else 0.8,
