@@ -124,7 +124,7 @@ def _point(axes: Axes, cost: float, share: Score, position: int, label: str | No
         axes.annotate(
             f"{cost:+.0f} →",
             (place, share.estimate),
-            xytext=(-6, 5),
+            xytext=(-6, 5 if position % 2 else -11),
             textcoords="offset points",
             ha="right",
             fontsize=7.5,
