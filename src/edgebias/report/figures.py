@@ -408,15 +408,6 @@ PLANS = (
         _trajectory,
     ),
     _Plan(
-        "mitigation",
-        "Bias against utility",
-        "One point a method, on held-out items. A method is useful where it moves to the dashed line (ideal "
-        "bias) while accuracy and lms do not fall and perplexity does not rise. Bars: intervals.",
-        "Scatter plot of bias against utility for each mitigation method; the same numbers are in the mitigation "
-        "table.",
-        _mitigation,
-    ),
-    _Plan(
         "frontier",
         "How much bias is removed, and what that costs",
         "Per cent of the distance of StereoSet's ss from 50 that a method removes on held-out items, with interval, "
@@ -427,6 +418,15 @@ PLANS = (
         "Scatter plot of the share of bias removed against the rise of perplexity and the fall of lms, by method; the "
         "same numbers are in the mitigation table.",
         _frontier,
+    ),
+    _Plan(
+        "mitigation",
+        "Bias against utility",
+        "One point a method, on held-out items. A method is useful where it moves to the dashed line (ideal "
+        "bias) while accuracy and lms do not fall and perplexity does not rise. Bars: intervals.",
+        "Scatter plot of bias against utility for each mitigation method; the same numbers are in the mitigation "
+        "table.",
+        _mitigation,
     ),
     _Plan(
         "variants",

@@ -494,7 +494,8 @@ def mitigation_cost_table(study: Study) -> Table | None:
         return None
     numbers = study.mitigation_costs.select_dtypes("number").dropna(axis="columns", how="all")
     rows = tuple(
-        (title_of(column), *(number(_float(value)) for value in numbers[column])) for column in sorted(numbers.columns)
+        (title_of(column.replace(".", " › ")), *(number(_float(value)) for value in numbers[column]))
+        for column in sorted(numbers.columns)
     )
     heads = ("Quantity", *(title_of(str(method)) for method in study.mitigation_costs["method"]))
     return Table("Cost of each method", heads, rows, frozenset(range(1, len(heads))))
@@ -617,4 +618,4 @@ def title_of(name: str) -> str:
         "winogender": "Winogender",
         "bold": "BOLD",
     }
-    return special.get(name, name.replace("_", " ").replace(".", " › ").capitalize())
+    return special.get(name, name.replace("_", " ").capitalize())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -70,6 +71,13 @@ def test_contents_links_lead_somewhere(page: Page) -> None:
     links = [a["href"] for tag, a in page.tags if tag == "a"]
     assert len(links) > 10
     assert all(link and link.startswith("#") and link[1:] in anchors for link in links)
+
+
+def test_figures_are_numbered_in_the_order_of_the_page(written: Path) -> None:
+    text = (written / "report/index.html").read_text(encoding="utf-8")
+    numbers = [int(found) for found in re.findall(r"Figure (\d+)\. ", text)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 9
 
 
 def test_all_nine_figures_have_alt_text(page: Page, written: Path) -> None:
