@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from likelihood_throughput import MODEL, START_TOKEN
 
-from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
 from edgebias.mitigate.vector_file import read_control_vector
-from edgebias.variants.perplexity import neutral_sentences
+from edgebias.variants.perplexity import neutral_sentences, sentence_scorer
 
 TEXTS = Path("data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json")
 RESAMPLES = 2000
@@ -31,7 +30,7 @@ RESAMPLES = 2000
 
 def losses(backend: LlamaBackend, sentences: Sequence[str]) -> npt.NDArray[np.float64]:
     """Negative log-likelihood and tokens of each sentence, shape (sentences, 2)."""
-    scored = backend.score([OptionRequest(Prompt(text=""), (sentence,)) for sentence in sentences])
+    scored = sentence_scorer(backend.score)(list(sentences))
     return np.array([[-one.logprobs[0], one.n_tokens[0]] for one in scored])
 
 

@@ -160,10 +160,10 @@ def evaluate(
             record |= {"method": method, "control_vector_bytes": 0 if vector is None else int(vector[1:].nbytes)}
             if vector is not None:
                 record |= paired_speed(loaded, vector, sentences)
+            elif mitigated is not loaded:
+                record |= scoring_speed(loaded, mitigated, sentences)
             else:
-                record |= (
-                    speed(loaded, sentences) if mitigated is loaded else scoring_speed(loaded, mitigated, sentences)
-                )
+                record |= speed(loaded, sentences)
         outputs.write(answered, judge.table(answered, perplexity), record)
 
 

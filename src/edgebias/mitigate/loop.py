@@ -70,10 +70,14 @@ class LoopResult:
     after: PassResult
     perplexity_before: float
     perplexity_after: float
-    converged: bool
     stopped: str
     rounds: int
     trajectory: pd.DataFrame
+
+    @property
+    def converged(self) -> bool:
+        """Whether a pass at the gains that are kept has reached the ideal."""
+        return self.stopped == IDEAL_REACHED
 
 
 def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResult:
@@ -131,7 +135,6 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
         after=best,
         perplexity_before=perplexity_before,
         perplexity_after=best_perplexity,
-        converged=converged,
         stopped=_why(converged, held, state, settings),
         rounds=number,
         trajectory=pd.DataFrame(rows),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, OptionRequest, Prompt
+from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Prompt
 from edgebias.mitigate.directions import Matrix
+from edgebias.variants.perplexity import sentence_scorer
 
 PROMPTS, TOKENS = 3, 16
 """Of how many prompts the median is taken, and how many tokens are written after each."""
@@ -47,11 +48,36 @@ def paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> 
     from edgebias.backends.llama import LlamaBackend
 
     assert isinstance(backend, LlamaBackend)  # nothing else was steered
+
+    def measure(steered: bool) -> dict[str, float | None]:
+        backend.set_control_vector(vector if steered else None)
+        return speed(backend, sentences)
+
+    return _in_turn(measure)
+
+
+def scoring_speed(plain: Backend, mitigated: Backend, sentences: Sequence[str]) -> dict[str, float | None]:
+    """Median ms per token of scoring texts under a mitigation that is no vector, and, in turn with it, without.
+
+    ``prefill_ms_per_token_ratio`` is the median over the pairs of with over without.
+    """
+    asked = list(sentences[:SCORED])
+
+    def measure(with_it: bool) -> dict[str, float | None]:
+        start = time.perf_counter()
+        scored = list(sentence_scorer((mitigated if with_it else plain).score)(asked))
+        seconds = time.perf_counter() - start
+        return {"prefill_ms_per_token": 1000.0 * seconds / sum(sum(one.n_tokens) for one in scored)}
+
+    return _in_turn(measure)
+
+
+def _in_turn(measure: Callable[[bool], dict[str, float | None]]) -> dict[str, float | None]:
+    """Medians of what ``measure`` gives with a mitigation (True) and without, and of the ratios of the pairs."""
     found: dict[bool, list[dict[str, float | None]]] = {False: [], True: []}
     for number in range(PAIRS):
-        for steered in (number % 2 == 0, number % 2 == 1):  # each goes first in half of the pairs
-            backend.set_control_vector(vector if steered else None)
-            found[steered].append(speed(backend, sentences))
+        for with_it in (number % 2 == 0, number % 2 == 1):  # each goes first in half of the pairs
+            found[with_it].append(measure(with_it))
     record: dict[str, float | None] = {}
     for name in found[True][0]:
         pairs = [
@@ -65,27 +91,6 @@ def paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> 
         record[f"{name}_without"] = float(np.median([pair[1] for pair in pairs])) if pairs else None
         record[f"{name}_ratio"] = float(np.median([pair[0] / pair[1] for pair in pairs])) if pairs else None
     return record
-
-
-def scoring_speed(plain: Backend, mitigated: Backend, sentences: Sequence[str]) -> dict[str, float | None]:
-    """Median ms per token of scoring texts under a mitigation that is no vector, and, in turn with it, without.
-
-    ``prefill_ms_per_token_ratio`` is the median over the pairs of with over without.
-    """
-    requests = [OptionRequest(Prompt(text=""), (sentence,)) for sentence in sentences[:SCORED]]
-    times: dict[bool, list[float]] = {False: [], True: []}
-    tokens = 0
-    for number in range(PAIRS):
-        for with_it in (number % 2 == 0, number % 2 == 1):
-            start = time.perf_counter()
-            tokens = sum(sum(found.n_tokens) for found in (mitigated if with_it else plain).score(requests))
-            times[with_it].append(time.perf_counter() - start)
-    name = "prefill_ms_per_token"
-    return {
-        name: 1000.0 * float(np.median(times[True])) / tokens,
-        f"{name}_without": 1000.0 * float(np.median(times[False])) / tokens,
-        f"{name}_ratio": float(np.median(np.array(times[True]) / np.array(times[False]))),
-    }
 
 
 def _seconds(backend: Backend, prompt: Prompt, tokens: int) -> tuple[float, int]:

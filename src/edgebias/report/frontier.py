@@ -61,20 +61,17 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
         return None
     overall = {name: overall_scores(scores[name]) for name in (NONE, *removed)}
     others = sorted(set(removed) - set(steps), key=lambda name: (name != FEEDBACK_LOOP, name))
+    drawn = [(f"open loop, at gains of {', '.join(f'{gains[name]:g}' for name in steps)}", steps)]
+    drawn += [(name.replace("_", " "), [name]) for name in others]
     canvas, panels = new_canvas(8.4, 3.6, len(COSTS), sharey=True)
     for axes, cost in zip(panels, COSTS, strict=True):
         before = overall[NONE][cost.key]
         costs = {name: cost.of(overall[name][cost.key], before) for name in removed}
         path = [(0.0, 0.0), *((costs[name], removed[name].estimate) for name in steps)]
         axes.plot(*zip(*path, strict=True), color=COLOURS[0], linewidth=1.2, zorder=1)
-        for position, name in enumerate([steps[0], *others]):
-            for each in steps if position == 0 else [name]:
-                label = (
-                    f"open loop, at gains of {', '.join(f'{gains[step]:g}' for step in steps)}"
-                    if position == 0
-                    else name.replace("_", " ")
-                )
-                _point(axes, costs[each], removed[each], position, label if each == name else None, cost.shown)
+        for position, (label, names) in enumerate(drawn):
+            for name in names:
+                _point(axes, costs[name], removed[name], position, label if name == names[0] else None, cost.shown)
         for name in steps:
             axes.annotate(
                 f"{gains[name]:g}",

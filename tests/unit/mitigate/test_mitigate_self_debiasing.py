@@ -20,6 +20,7 @@ from edgebias.mitigate.self_debiasing import (
     self_debiased,
     self_debiasing_settings,
 )
+from edgebias.mitigate.speed import scoring_speed
 
 PREFIX = "The following text is unkind:"
 HOW = SelfDebiasingSettings(PREFIX, 50.0, 0.01)
@@ -94,6 +95,13 @@ def distribution(backend: LlamaBackend, tokens: list[int]) -> np.ndarray:
 def test_what_is_known_is_left_out_and_changes_nothing(backend: LlamaBackend) -> None:
     debiased = SelfDebiasingBackend(backend, HOW)
     assert list(debiased.score(REQUESTS, skip=1)) == list(debiased.score(REQUESTS))[1:]
+
+
+def test_the_time_of_scoring_comes_with_that_without_and_their_ratio(backend: LlamaBackend) -> None:
+    sentences = [f"Sentence number {number}." for number in range(4)]
+    record = scoring_speed(backend, SelfDebiasingBackend(backend, HOW), sentences)
+    assert set(record) == {f"prefill_ms_per_token{ending}" for ending in ("", "_without", "_ratio")}
+    assert all(value is not None and value > 0 for value in record.values())
 
 
 def test_what_it_cannot_do_is_refused_with_the_way_out(backend: LlamaBackend) -> None:
