@@ -30,7 +30,7 @@ from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
 from edgebias.variants.perplexity import neutral_sentences
 
-TRAINING_COLUMNS = ("step", "gap", "margin_lost", "cross_entropy", "divergence", "norm")
+TRAINING_COLUMNS = ("step", "gap", "margin_lost", "cross_entropy", "divergence", "neutral_loss", "norm")
 """Of the table of training; it has no rows for a source that takes no steps."""
 
 _NO_CONTRAST = "no calibration item has a stereotype and an anti_stereotype option"
@@ -85,12 +85,13 @@ def _fitted_tables(
 def _learned(
     settings: dict[str, Any], cell: Cell, fitted_on: str, items_folder: Path, texts: Path, weights: Path
 ) -> tuple[Directions, pd.DataFrame]:
-    from edgebias.mitigate.learned import examples, learn, learning_settings
+    from edgebias.mitigate.learned import examples, first_block, learn, learning_settings
     from edgebias.mitigate.steered_model import SteeredModel
 
     how = learning_settings(settings)
     tables = _fitted_tables(settings, how.suites, fitted_on, items_folder)
     model = SteeredModel(weights, cell.model.get("start_token"), _WAY_OUT)
+    model.steer_from(first_block(len(model.vector)))
     fitted = [
         example
         for suite, table in tables.items()

@@ -24,6 +24,10 @@ from edgebias.mitigate.controller import (
 SHRINKS = 30
 """The guard gives up after this many shrinks in one round; the gains are then below 5 % of what they were."""
 
+PASS_TOLERANCE = 0.5
+"""How near the ideal a pass over all calibration items must be, in outputs of a window: it resolves more than a window
+does, and at a whole output (3 points of 32) a third of a distance of 10 points would be left."""
+
 IDEAL_REACHED, GUARD_HOLDS, BOUNDS_HOLD, ROUNDS_OVER = "ideal_reached", "guard_holds", "bounds_hold", "rounds_over"
 """Why the loop stopped: it converged; no gain may grow, since the guard or since ``max_gain`` says so; neither."""
 
@@ -87,7 +91,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     evidence of bias and the model is left alone. Each later round corrects the gains by the error
     of the last window, lets the guard shrink them while perplexity is over budget, and judges the next ``window``
     outputs. When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides:
-    the loop has converged when its interval covers the ideal and its bias is as near as one output of a window.
+    the loop has converged when its interval covers the ideal and its bias is within half an output of a window.
 
     Such a pass is made, too, when every layer has come to its bound. If its bias is still on the side from which the
     gains push it away, nothing that the loop may do would bring it nearer, and it stops there. If no pass says that
@@ -123,7 +127,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
         if abs(bias - IDEAL) <= tolerance or at_bounds or number == settings.rounds:
             confirmation = plant.full_pass()
             held = at_bounds and bool((state.gain * (confirmation.bias - IDEAL) >= 0).all())
-            converged = _covers(confirmation) and abs(confirmation.bias - IDEAL) <= tolerance
+            converged = _covers(confirmation) and abs(confirmation.bias - IDEAL) <= PASS_TOLERANCE * tolerance
             if perplexity <= budget and abs(confirmation.bias - IDEAL) < abs(best.bias - IDEAL):
                 best, best_gains, best_perplexity = confirmation, state.gain, perplexity
         rows.append(_row(number, bias, confirmation, guarded, converged, perplexity, norm, state.gain))

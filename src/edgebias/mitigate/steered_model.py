@@ -50,16 +50,22 @@ class SteeredModel:
         self._model = load_model(weights, way_out).eval().requires_grad_(False)
         self._start = self._encode(start_token or special_tokens(open_gguf(weights)).get("bos_token", ""))
         self._steered = True
+        self._first = 1
         register()
         self._model.set_attn_implementation(NAME)
         blocks = self._model.get_decoder().layers
         self.vector = torch.zeros(len(blocks), self._model.config.hidden_size, requires_grad=True)
-        """What is added to the output of each block, shape (n_layer, n_embd); row 0 is never used."""
+        """What is added to the output of each block, shape (n_layer, n_embd); rows before `steer_from` are
+        never used, nor row 0."""
         self.residual_norm = torch.zeros(len(blocks), dtype=torch.float64)
         """Median norm of each block's output, before steering, over the tokens of the last pass: the first token of a
         text has an output many times larger than all others, which would carry a mean away."""
         for index, block in enumerate(blocks):
             block.register_forward_hook(self._hook(index))
+
+    def steer_from(self, block: int) -> None:
+        """Leave the blocks before ``block`` alone; block 0 always is."""
+        self._first = max(1, block)
 
     def ask(self, prompt: str, options: Sequence[str]) -> Asked:
         """Tokens of a prompt, after the start token, and of its options."""
@@ -122,7 +128,7 @@ class SteeredModel:
         def hook(_module: object, _inputs: object, output: torch.Tensor | tuple[torch.Tensor, ...]) -> object:
             hidden = output[0] if isinstance(output, tuple) else output
             self.residual_norm[index] = hidden.detach()[0].norm(dim=-1).median()
-            if index == 0 or not self._steered:
+            if index < self._first or not self._steered:
                 return output
             steered = hidden + self.vector[index]
             return (steered, *output[1:]) if isinstance(output, tuple) else steered

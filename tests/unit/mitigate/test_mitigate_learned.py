@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from edgebias.infer.items import Item
-from edgebias.mitigate.learned import Example, Learned, LearningSettings, RunningMeans, examples, learn
+from edgebias.mitigate.learned import Example, Learned, LearningSettings, RunningMeans, examples, first_block, learn
 from edgebias.mitigate.steered_model import SteeredModel
 
 START = "<|endoftext|>"
@@ -27,7 +27,7 @@ def item(number: int, *, suite: str = "forced_choice", third: str | None = None)
 
 
 def settings(**changed: float) -> LearningSettings:
-    plain = LearningSettings(("forced_choice",), 40, 4, 1, 0.05, 0.1, 0.0)
+    plain = LearningSettings(("forced_choice",), 40, 4, 1, 0.05, 0.1, 0.0, 0.0)
     return LearningSettings(**(vars(plain) | changed))
 
 
@@ -66,6 +66,36 @@ def test_a_heavier_divergence_keeps_the_model_nearer_to_what_it_was(model: Steer
     held = SteeredModel(tiny, START, "")
     learn(held, fitted, NEUTRAL, settings(divergence=100.0), seed=1)
     assert divergence(held) < 0.5 * divergence(model)
+
+
+def neutral_loss(model: SteeredModel) -> float:
+    texts = [model.ask(text, ()).prompt for text in NEUTRAL]
+    with torch.no_grad():
+        _, after = model.score([], texts)
+    return float(-after.gather(1, torch.tensor([[token] for text in texts for token in text[1:]])).mean())
+
+
+def test_a_weight_on_the_likelihood_lets_the_model_write_neutral_text_better(model: SteeredModel, tiny: Path) -> None:
+    fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
+    learn(model, fitted, NEUTRAL, settings(divergence=0.0), seed=1)
+    told = SteeredModel(tiny, START, "")
+    result = learn(told, fitted, NEUTRAL, settings(divergence=0.0, likelihood=10.0), seed=1)
+    assert neutral_loss(told) < neutral_loss(model) - 0.1
+    assert result.training["neutral_loss"].iloc[-1] < result.training["neutral_loss"].iloc[0]
+
+
+def test_blocks_before_the_first_that_is_steered_stay_at_zero(model: SteeredModel) -> None:
+    blocks = len(model.vector)
+    model.steer_from(blocks - 1)
+    fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
+    vector = learn(model, fitted, NEUTRAL, settings(steps=3), seed=1).vector
+    assert not vector[: blocks - 1].any()
+    assert vector[blocks - 1].any()
+
+
+@pytest.mark.parametrize(("blocks", "first"), [(1, 1), (2, 1), (4, 1), (30, 8), (32, 8)])
+def test_the_first_quarter_of_the_blocks_and_block_0_are_left_alone(blocks: int, first: int) -> None:
+    assert first_block(blocks) == first
 
 
 def margins(model: SteeredModel, fitted: list[Example]) -> np.ndarray:
