@@ -89,9 +89,10 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
 
     Round 0 is a pass over all calibration items without steering; where its interval covers the ideal, there is no
     evidence of bias and the model is left alone. Each later round corrects the gains by the error
-    of the last window, lets the guard shrink them while perplexity is over budget, and judges the next ``window``
+    of what was judged last, lets the guard shrink them while perplexity is over budget, and judges the next ``window``
     outputs. When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides:
-    the loop has converged when its interval covers the ideal and its bias is within half an output of a window.
+    the loop has converged when its interval covers the ideal and its bias is within half an output of a window. From
+    then on passes judge instead of windows, whose noise would carry gains away from where they are nearly right.
 
     Such a pass is made, too, when every layer has come to its bound. If its bias is still on the side from which the
     gains push it away, nothing that the loop may do would bring it nearer, and it stops there. If no pass says that
@@ -105,7 +106,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     budget = perplexity_before * (1.0 + settings.perplexity_budget)
     before = plant.full_pass()
     best, best_gains, best_perplexity = before, state.gain, perplexity
-    bias, guarded, held = before.bias, False, False
+    bias, guarded, held, near = before.bias, False, False, False
     converged = _covers(before)
     rows = [_row(0, bias, before, guarded, converged, perplexity, norm, state.gain)]
     outputs: list[bool] = []
@@ -120,12 +121,13 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
             guarded = True
             state = shrink(state)
             norm, perplexity = plant.apply(state.gain), plant.perplexity()
-        outputs += plant.judge(settings.window)
-        bias = window_bias(outputs, settings.window)
-        confirmation = None
-        at_bounds = _at_bounds(state, weights)
-        if abs(bias - IDEAL) <= tolerance or at_bounds or number == settings.rounds:
+        if not near:
+            outputs += plant.judge(settings.window)
+            bias = window_bias(outputs, settings.window)
+        confirmation, at_bounds = None, _at_bounds(state, weights)
+        if near or abs(bias - IDEAL) <= tolerance or at_bounds or number == settings.rounds:
             confirmation = plant.full_pass()
+            bias, near = (confirmation.bias, True) if near else (bias, abs(bias - IDEAL) <= tolerance)
             held = at_bounds and bool((state.gain * (confirmation.bias - IDEAL) >= 0).all())
             converged = _covers(confirmation) and abs(confirmation.bias - IDEAL) <= PASS_TOLERANCE * tolerance
             if perplexity <= budget and abs(confirmation.bias - IDEAL) < abs(best.bias - IDEAL):
