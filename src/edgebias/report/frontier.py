@@ -86,7 +86,7 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
         axes.axhline(PUBLISHED, color="#222222", linestyle=":", linewidth=1)
         axes.axhline(0, color="#222222", linewidth=0.8)
         lowest = min([0.0, *costs.values()])
-        axes.set_xlim(max(lowest, -cost.shown) - 0.05 * cost.shown, cost.shown * 1.06)
+        axes.set_xlim(lowest - 0.05 * (cost.shown - lowest), cost.shown * 1.06)
         axes.set_xlabel(cost.title)
         axes.grid(axis="y")
         axes.set_axisbelow(True)
@@ -105,8 +105,8 @@ def _removed(table: pd.DataFrame) -> Score | None:
 
 
 def _point(axes: Axes, cost: float, share: Score, position: int, label: str | None, shown: float) -> None:
-    beyond = abs(cost) > shown
-    place = math.copysign(shown, cost) if beyond else cost
+    beyond = cost > shown
+    place = shown if beyond else cost
     axes.errorbar(
         place,
         share.estimate,
