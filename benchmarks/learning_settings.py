@@ -1,6 +1,6 @@
 """What settings of learned vectors do to calibration items that the vectors have not seen; no held-out item is read.
 
-    python benchmarks/learning_settings.py                                    as params.yaml has it (half an hour)
+    python benchmarks/learning_settings.py                                    as params.yaml has it: learns four times
     python benchmarks/learning_settings.py --set divergence=6 --set steps=50  with other settings
     python benchmarks/learning_settings.py --first-block 1 --gains 1 1.5 2    with every block steered
 
@@ -112,23 +112,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = read_split(options.items, CALIBRATION)[: options.count]
     folds = table["cluster"].map(fold_of_clusters(table, FOLDS, params["seed"]))
     sentences = neutral_sentences(TEXTS, "fit")
+    judged_on = sentences[LEARNED_SENTENCES : LEARNED_SENTENCES + JUDGED_SENTENCES]
     before, after = list[Judged](), {gain: list[Judged]() for gain in options.gains}
     for fold in range(1, FOLDS + 1):
         model = SteeredModel(MODEL / options.build, START_TOKEN, "")
-        model.steer_from(options.first_block or first_block(len(model.vector)))
+        first = options.first_block or first_block(len(model.vector))
+        model.steer_from(first)
         known, new = (
             examples(model, items_from_table(part, "stereoset", "stereoset"), part["label"].tolist())
             for part in (table[folds != fold], table[folds == fold])
         )
-        later = sentences[LEARNED_SENTENCES : LEARNED_SENTENCES + JUDGED_SENTENCES]
-        texts = [model.ask(text, ()).prompt for text in later]
+        texts = [model.ask(text, ()).prompt for text in judged_on]
         before.append(judge(model, new, texts))
         vector = torch.from_numpy(learn(model, known, sentences, settings, params["seed"]).vector)
         for gain in options.gains:
             with torch.no_grad():
                 model.vector.copy_(gain * vector)
             after[gain].append(judge(model, new, texts))
-    print(settings, f"first block {options.first_block or first_block(len(model.vector))}, {len(table)} items")
+    print(settings, f"first block {first}, {len(table)} items")
     for gain in options.gains:
         print(f"gain {gain}: {row(before, after[gain])}", flush=True)
 
