@@ -61,11 +61,36 @@ rule layer_probes:
         " --table {output.table:q} 2> {log:q}"
 
 
+rule reference_answers:
+    """What a mitigated build should still find likely is what its uncompressed parent says in use."""
+    input:
+        weights="data/models/{model}/full.gguf",
+        code=code_of("edgebias.mitigate"),
+    output:
+        answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
+    log:
+        "logs/reference_answers/{environment}/{model}.log",
+    benchmark:
+        "logs/benchmarks/reference_answers/{environment}/{model}.tsv"
+    priority: 20  # the feedback loop waits for it
+    threads: threads_of
+    resources:
+        mem_mb=memory_of,
+    params:
+        settings=settings_of("reference_answers"),
+    message:
+        "{wildcards.environment} {wildcards.model}: reference answers of the uncompressed build"
+    shell:
+        "python -m edgebias.mitigate answers --settings {params.settings:q} --weights {input.weights:q}"
+        " --answers {output.answers:q} 2> {log:q}"
+
+
 rule fit_feedback_loop:
     """The loop is unrolled inside one job and leaves its whole trajectory; it sees calibration clusters only."""
     input:
         prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
         directions=directions_of,
         directions_without=directions_without_of,
@@ -93,7 +118,7 @@ rule fit_feedback_loop:
         "{wildcards.environment} {wildcards.variant}: fit the feedback loop"
     shell:
         "python -m edgebias.mitigate fit --settings {params.settings:q} --items-folder data/prompts --texts {input.texts:q}"
-        " {params.weights} --directions {input.directions:q} --directions-without {input.directions_without:q}"
+        " --answers {input.answers:q} {params.weights} --directions {input.directions:q} --directions-without {input.directions_without:q}"
         " --control-vector {output.control_vector:q} --trajectory {output.trajectory:q} --state {output.state:q} 2> {log:q}"
 
 
@@ -102,6 +127,7 @@ rule mitigate:
     input:
         prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
         baseline=baseline_of,
         control_vector=control_vector_of,
@@ -127,7 +153,8 @@ rule mitigate:
         "{wildcards.environment} {wildcards.variant}: held-out items with {wildcards.method}"
     shell:
         "python -m edgebias.mitigate evaluate --settings {params.settings:q} --method {wildcards.method:q}"
-        " --items-folder data/prompts --texts {input.texts:q} {params.weights} {params.baseline} {params.control_vector}"
+        " --items-folder data/prompts --texts {input.texts:q} --answers {input.answers:q}"
+        " {params.weights} {params.baseline} {params.control_vector}"
         " --responses {output.responses:q} --scores {output.scores:q} --cost {output.cost:q} 2> {log:q}"
 
 

@@ -15,13 +15,16 @@ EXAMPLE = """example:
     --weights data/models/M/wanda50_q8_0.gguf --control-vector all_but_fold_1.gguf --training training.csv
   python -m edgebias.mitigate probe --settings SETTINGS --items-folder data/prompts \\
     --weights data/models/M/wanda50_q8_0.gguf --table layer_probes.csv
+  python -m edgebias.mitigate answers --settings SETTINGS --weights data/models/M/full.gguf \\
+    --answers reference_answers.parquet
   python -m edgebias.mitigate fit --settings SETTINGS --items-folder data/prompts \\
-    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
+    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --answers reference_answers.parquet \\
+    --weights data/models/M/wanda50_q8_0.gguf \\
     --directions all.gguf --directions-without all_but_fold_1.gguf all_but_fold_2.gguf \\
     --control-vector control_vector.gguf --trajectory trajectory.csv --state state.json
   python -m edgebias.mitigate evaluate --settings SETTINGS --method feedback_loop --items-folder data/prompts \\
-    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --weights data/models/M/wanda50_q8_0.gguf \\
-    --control-vector control_vector.gguf --baseline none/responses.parquet \\
+    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --answers reference_answers.parquet \\
+    --weights data/models/M/wanda50_q8_0.gguf --control-vector control_vector.gguf --baseline none/responses.parquet \\
     --responses responses.parquet --scores scores.csv --cost cost.json
   python -m edgebias.mitigate card --name edge/M/wanda50_q8_0 --state state.json --before none/scores.csv \\
     --after feedback_loop/scores.csv --cost feedback_loop/cost.json --card card.md
@@ -29,7 +32,7 @@ EXAMPLE = """example:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Find directions, probe the blocks, run the feedback loop, or evaluate a method; see ``--help``."""
+    """Find directions, write reference answers, probe blocks, run the loop, or evaluate a method; see ``--help``."""
     parser = argparse.ArgumentParser(
         prog="python -m edgebias.mitigate",
         description="Find directions, probe the blocks and run the per-layer feedback loop on calibration items, or "
@@ -40,15 +43,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     finding = commands.add_parser("directions", help="find the directions to steer along, on calibration items")
     probing = commands.add_parser("probe", help="how well the blocks tell contrast pairs apart, on calibration items")
+    answering = commands.add_parser("answers", help="what the uncompressed build answers to everyday requests")
     fitting = commands.add_parser("fit", help="run the loop on calibration items and export a control vector")
     describing = commands.add_parser("card", help="the model card of the vector that fit wrote")
     evaluating = commands.add_parser("evaluate", help="bias, utility and cost of one method on held-out items")
-    for command in (finding, probing, fitting, evaluating):
+    for command in (finding, probing, answering, fitting, evaluating):
         command.add_argument("--settings", required=True, help="inline JSON or FILE[#key] with the stage's sections")
+    for command in (finding, probing, fitting, evaluating):
         command.add_argument("--items-folder", required=True, type=Path, help="folder of item tables")
         command.add_argument("--weights", required=True, type=Path, help="GGUF of the build that is steered or probed")
     for command in (finding, fitting, evaluating):
         command.add_argument("--texts", required=True, type=Path, help="BOLD profession_wiki.json, the neutral text")
+    for command in (fitting, evaluating):
+        command.add_argument("--answers", required=True, type=Path, help="reference answers that `answers` wrote")
+    answering.add_argument("--weights", required=True, type=Path, help="GGUF of the uncompressed build")
+    answering.add_argument("--answers", required=True, type=Path, help="table of the answers to write (parquet)")
     finding.add_argument(
         "--source", required=True, help="learned, gradient, difference_of_means, pca, probe or single_layer"
     )
@@ -91,6 +100,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         from edgebias.mitigate.layer_probes import probe_layers
 
         probe_layers(settings, **arguments)
+    elif command == "answers":
+        from edgebias.mitigate.reference_answers import write_answers
+
+        write_answers(settings, **arguments)
     elif command == "fit":
         from edgebias.mitigate.fit import fit
 

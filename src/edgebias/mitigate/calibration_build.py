@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from edgebias.backends.base import OptionRequest
 from edgebias.backends.llama import LlamaBackend
 from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
 from edgebias.infer.items import Item
@@ -16,7 +17,8 @@ from edgebias.mitigate.calibration import items_of
 from edgebias.mitigate.controller import Vector
 from edgebias.mitigate.directions import Directions
 from edgebias.mitigate.folds import fold_of_clusters
-from edgebias.mitigate.loop import PassResult, Plant
+from edgebias.mitigate.loop import PassResult, Perplexities, Plant
+from edgebias.mitigate.spared_texts import losses, perplexity
 from edgebias.score.table import cell_answers, join, measure
 from edgebias.stats.seeds import generator
 from edgebias.variants.perplexity import mean_negative_log_likelihood, sentence_scorer
@@ -48,6 +50,7 @@ class CalibrationBuild:
         directions: what steers it.
         tables: calibration items of the suites that drive the loop.
         sentences: neutral text that no direction was learned from.
+        answers: what the uncompressed build says in use, after what it was asked.
         answer: how items are answered; its seed makes folds, stream and bootstrap.
     """
 
@@ -57,10 +60,11 @@ class CalibrationBuild:
         directions: CrossFitted,
         tables: Mapping[str, pd.DataFrame],
         sentences: Sequence[str],
+        answers: Sequence[OptionRequest],
         answer: AnswerSettings,
     ) -> None:
         self._backend, self._directions, self._tables = backend, directions, tables
-        self._sentences, self._answer = sentences, answer
+        self._sentences, self._spared_answers, self._answer = sentences, answers, answer
         self._items = items_of(tables)
         self._fold: dict[str, int] = {}
         for table in tables.values():
@@ -71,7 +75,7 @@ class CalibrationBuild:
 
     def plant(self) -> Plant:
         """The build as the loop sees it."""
-        return Plant(self._apply, self._judge, self._full_pass, self._perplexity)
+        return Plant(self._apply, self._judge, self._full_pass, self._perplexities)
 
     def _apply(self, gains: Vector) -> float:
         self._gains = gains
@@ -115,9 +119,10 @@ class CalibrationBuild:
                 parts.append(answer_items(self._backend, of_fold, [LIKELIHOOD], self._answer))
         return pd.concat(parts, ignore_index=True)
 
-    def _perplexity(self) -> float:
+    def _perplexities(self) -> Perplexities:
         self._backend.set_control_vector(self._directions.shipped.vector(self._gains))
-        return mean_negative_log_likelihood(sentence_scorer(self._backend.score), self._sentences, GUARD_TOKENS).value
+        neutral = mean_negative_log_likelihood(sentence_scorer(self._backend.score), self._sentences, GUARD_TOKENS)
+        return Perplexities(neutral.value, perplexity(losses(self._backend, self._spared_answers)))
 
 
 def stream_of_items(items: Sequence[Item], seed: int) -> Iterator[Item]:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edgebias.files import read_json, read_table, write_text
+from edgebias.mitigate.directions import LEARNED
 from edgebias.mitigate.loop import BOUNDS_HOLD, GUARD_HOLDS, IDEAL_REACHED, ROUNDS_OVER
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
@@ -58,11 +59,12 @@ def card_text(
     """The card as Markdown, without anything that another run would measure otherwise."""
     _, model, variant = name.split("/")
     calibration = state["calibration_after"]
+    learned = state["directions"] == LEARNED
     lines = [
         f"# Control vector of {model}, {variant}",
         "",
-        "A vector for the output of every block but the first, found by the feedback loop of "
-        "edgebias. It belongs to this build: on other weights it is noise.",
+        f"A vector for the output of every block but the first{' quarter' if learned else ''}, found by the feedback "
+        "loop of edgebias. It belongs to this build: on other weights it is noise.",
         "",
         "## Use",
         "",

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from edgebias.backends.base import Backend, OptionRequest, Prompt
+from edgebias.backends.base import Backend
 from edgebias.errors import InputError
 from edgebias.files import read_table, write_json
 from edgebias.infer.answer import answer_items
@@ -21,19 +22,17 @@ from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
 from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import INSTRUCTION, SELF_DEBIASING, STEERED, steering_gain
+from edgebias.mitigate.methods import INSTRUCTION, NONE, SELF_DEBIASING, STEERED, steering_gain
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
+from edgebias.mitigate.reference_answers import read_answers
+from edgebias.mitigate.spared_texts import SparedTexts, losses, neutral_text, perplexity_scores, reference_answers
 from edgebias.mitigate.speed import paired_speed, scoring_speed, speed
 from edgebias.mitigate.vector_file import read_control_vector
 from edgebias.score.main import interval_settings
-from edgebias.score.table import RESPONSE_COLUMNS, SCORE, join, score_table
+from edgebias.score.table import RESPONSE_COLUMNS, join, score_table
 from edgebias.settings import require
-from edgebias.stats.bootstrap import Resampling, bootstrap
-from edgebias.stats.clusters import Clusters
-from edgebias.stats.seeds import generator
+from edgebias.stats.bootstrap import Resampling
 from edgebias.variants.perplexity import neutral_sentences
-
-NEUTRAL = "neutral_text"
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,7 @@ def evaluate(
     method: str,
     items_folder: Path,
     texts: Path,
+    answers: Path,
     weights: Path,
     control_vector: Path | None,
     baseline: Path | None,
@@ -127,6 +127,7 @@ def evaluate(
         )
     held_out = {suite: read_split(path, HELD_OUT) for suite, path in paths.items()}
     sentences = neutral_sentences(texts, "perplexity")[: settings["mitigate"]["perplexity_sentences"]]
+    said = read_answers(answers, "measured")
     before = None if baseline is None else read_table(baseline, RESPONSE_COLUMNS)
     asked = {suite: items_from_table(table, str(paths[suite]), suite) for suite, table in held_out.items()}
     judge = Judge(method, held_out, before, str(baseline), how)
@@ -141,7 +142,7 @@ def evaluate(
         "edgebias.mitigate",
         settings,
         cell,
-        files=[*paths.values(), texts, *filter(None, [control_vector])],
+        files=[*paths.values(), texts, answers, *filter(None, [control_vector])],
         weights=weights,
         outputs=[responses, scores, cost],
         more=[method],
@@ -156,7 +157,10 @@ def evaluate(
                 for suite, items in asked.items()
             }
             record = job.cost(backend, skipped={})
-            perplexity = _perplexity(backend, sentences, instruction, how)
+            spared = [neutral_text(sentences, instruction)]
+            if method != SELF_DEBIASING:  # it reads no conversation
+                spared.append(reference_answers(said, instruction))
+            lost = [losses(mitigated, kind.requests) for kind in spared]
             record |= {"method": method, "control_vector_bytes": 0 if vector is None else int(vector[1:].nbytes)}
             if vector is not None:
                 record |= paired_speed(loaded, vector, sentences)
@@ -164,7 +168,9 @@ def evaluate(
                 record |= scoring_speed(loaded, mitigated, sentences)
             else:
                 record |= speed(loaded, sentences)
-        outputs.write(answered, judge.table(answered, perplexity), record)
+            plain = _plain(loaded, method, [neutral_text(sentences), reference_answers(said)][: len(spared)])
+        measured = [perplexity_scores(*kind, how) for kind in zip(spared, lost, plain, strict=True)]
+        outputs.write(answered, judge.table(answered, *measured), record)
 
 
 def steer(backend: Backend, control_vector: Path, gain: float = 1.0) -> Matrix:
@@ -182,6 +188,17 @@ def steer(backend: Backend, control_vector: Path, gain: float = 1.0) -> Matrix:
     return vector
 
 
+def _plain(loaded: Backend, method: str, spared: Sequence[SparedTexts]) -> Sequence[npt.NDArray[np.float64] | None]:
+    """The losses of texts without the method, on the model that was steered; None for ``none`` itself."""
+    from edgebias.backends.llama import LlamaBackend
+
+    if method == NONE:
+        return [None] * len(spared)
+    if isinstance(loaded, LlamaBackend):
+        loaded.set_control_vector(None)
+    return [losses(loaded, kind.requests) for kind in spared]
+
+
 def self_debiasing(backend: Backend, settings: dict[str, Any]) -> Backend:
     """``backend`` with self-debiased scores.
 
@@ -194,41 +211,3 @@ def self_debiasing(backend: Backend, settings: dict[str, Any]) -> Backend:
     if not isinstance(backend, LlamaBackend):
         raise InputError(f"environments: self_debiasing needs the backend 'llama', not {backend.name!r}")
     return SelfDebiasingBackend(backend, self_debiasing_settings(settings))
-
-
-def _perplexity(backend: Backend, sentences: Sequence[str], instruction: str | None, how: Resampling) -> pd.DataFrame:
-    """Perplexity of neutral text as the model is served: after the instruction, where there is one. A row of scores."""
-    prompt, space = (Prompt(text=""), "") if instruction is None else (Prompt(text=instruction.strip()), " ")
-    scored = list(backend.score([OptionRequest(prompt, (space + sentence,)) for sentence in sentences]))
-    clusters = Clusters(
-        np.array([f"{place:04d}" for place in range(len(scored))]),
-        np.array(["neutral"] * len(scored)),
-        np.array([[-score.logprobs[0], float(score.n_tokens[0])] for score in scored]),
-    )
-    interval = bootstrap(
-        clusters,
-        lambda totals: np.exp(totals[..., 0] / totals[..., 1]),
-        bounds=(1.0, np.inf),
-        resamples=how.resamples,
-        confidence=how.confidence,
-        rng=generator(how.seed, "mitigate", NEUTRAL),
-    )
-    row = {
-        "suite": NEUTRAL,
-        "format": "likelihood",
-        "category": "all",
-        "metric": "perplexity",
-        "estimate": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "n": len(scored),
-        "n_clusters": len(scored),
-        "coverage": 1.0,
-        "bound_low": interval.estimate,
-        "bound_high": interval.estimate,
-        "n_refusal": 0,
-        "n_unparsed": 0,
-        "n_blank": 0,
-        "ideal": np.nan,
-    }
-    return pd.DataFrame([row], columns=list(SCORE.names))

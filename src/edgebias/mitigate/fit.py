@@ -17,7 +17,8 @@ from edgebias.mitigate.controller import ControllerSettings, Vector
 from edgebias.mitigate.directions import LEARNED, SOURCES, Directions, from_vector
 from edgebias.mitigate.folds import number_of_folds
 from edgebias.mitigate.llama_build import open_build
-from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, run_loop
+from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Perplexities, run_loop
+from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.section import mitigate_section
 from edgebias.mitigate.vector_file import model_hint, read_control_vector, write_control_vector
 from edgebias.variants.perplexity import neutral_sentences
@@ -40,6 +41,7 @@ def fit(
     *,
     items_folder: Path,
     texts: Path,
+    answers: Path,
     weights: Path,
     directions: Path,
     directions_without: Sequence[Path],
@@ -53,6 +55,7 @@ def fit(
         settings: of the rule ``fit_feedback_loop``.
         items_folder: of the item tables.
         texts: neutral text, as BOLD has it.
+        answers: table of reference answers; the guard reads its own part of it.
         weights: GGUF of the build.
         directions: those found from all calibration items, which are shipped.
         directions_without: those found without each fold, in order of the folds; the loop judges under them.
@@ -73,12 +76,13 @@ def fit(
         )
     tables = read_calibration(items_folder, drivers(settings))
     sentences = neutral_sentences(texts, "fit")[LEARNED_SENTENCES:]
+    spared = answer_requests(read_answers(answers, "guard"))
     with open_build(cell, weights) as backend:
         shipped, *without = (
             from_vector(read_control_vector(path, backend.n_layer, backend.n_embd), source)
             for path in (directions, *directions_without)
         )
-        build = CalibrationBuild(backend, CrossFitted(shipped, without), tables, sentences, cell.answer)
+        build = CalibrationBuild(backend, CrossFitted(shipped, without), tables, sentences, spared, cell.answer)
         result = run_loop(build.plant(), constraint_weights(backend.n_layer, source), loop_settings)
     write_control_vector(shipped.vector(result.gains), control_vector, model_hint(weights))
     write_csv(result.trajectory, trajectory, ["round"])
@@ -117,6 +121,9 @@ def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -
     def passed(one: PassResult) -> dict[str, float]:
         return {"bias": one.bias, "low": one.low, "high": one.high}
 
+    def of(found: Perplexities) -> dict[str, float]:
+        return {"neutral_text": found.neutral_text, "reference_answers": found.reference_answers}
+
     return {
         "directions": directions.source,
         "converged": result.converged,
@@ -125,8 +132,8 @@ def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -
         "window": settings.window,
         "calibration_before": passed(result.before),
         "calibration_after": passed(result.after),
-        "perplexity_before": result.perplexity_before,
-        "perplexity_after": result.perplexity_after,
+        "perplexity_before": of(result.perplexities_before),
+        "perplexity_after": of(result.perplexities_after),
         "gains": [float(gain) for gain in result.gains],
         "scales": [float(length) for length in directions.scale],
     }

@@ -40,7 +40,7 @@ from edgebias.infer.wording import likelihood_wording
 from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNRELATED
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.section import mitigate_section
-from edgebias.mitigate.steered_model import Asked, SteeredModel, Tokens
+from edgebias.mitigate.steered_model import Asked, SteeredModel, Tokens, divergence, surprise
 from edgebias.settings import require
 from edgebias.stats.seeds import generator
 
@@ -276,10 +276,8 @@ def _step(
         margin = one.example.margin(means)
         if margin is not None:
             lost.append(torch.relu(one.margin - margin))
-    kept = (reference.exp() * (reference - steered)).sum(dim=-1).mean()
-    told = torch.tensor([token for sentence in sentences for token in sentence[1:]], dtype=torch.int64)
-    surprise = -steered.gather(1, told[:, None]).mean()
-    loss = settings.divergence * kept + settings.likelihood * surprise
+    moved, told = divergence(reference, steered).mean(), surprise(steered, sentences).mean()
+    loss = settings.divergence * moved + settings.likelihood * told
     if right:
         loss = loss + torch.stack(right).mean()
     if lost:
@@ -297,8 +295,8 @@ def _step(
         "gap": _mean(every),
         "margin_lost": _mean(lost),
         "cross_entropy": _mean(right),
-        "divergence": float(kept.detach()),
-        "neutral_loss": float(surprise.detach()),
+        "divergence": float(moved.detach()),
+        "neutral_loss": float(told.detach()),
     }
 
 

@@ -42,6 +42,19 @@ class PassResult:
 
 
 @dataclass(frozen=True)
+class Perplexities:
+    """Of neutral text, and of what the uncompressed build answers in use: learning may have held the first alone."""
+
+    neutral_text: float
+    reference_answers: float
+
+    def within(self, budget: float, before: Perplexities) -> bool:
+        """Whether neither is higher than ``before`` by more than the share ``budget``."""
+        rises = self.neutral_text / before.neutral_text, self.reference_answers / before.reference_answers
+        return max(rises) <= 1.0 + budget
+
+
+@dataclass(frozen=True)
 class Plant:
     """What the loop steers: a live model behind four functions, so that the loop can be tested without one."""
 
@@ -51,8 +64,8 @@ class Plant:
     """Judge the next n calibration outputs: True for a stereotype-consistent one; other kinds left out."""
     full_pass: Callable[[], PassResult]
     """Judge all calibration items at the present gains."""
-    perplexity: Callable[[], float]
-    """Perplexity of neutral text at the present gains."""
+    perplexities: Callable[[], Perplexities]
+    """Of the texts that steering should spare, at the present gains."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +85,8 @@ class LoopResult:
     gains: Vector
     before: PassResult
     after: PassResult
-    perplexity_before: float
-    perplexity_after: float
+    perplexities_before: Perplexities
+    perplexities_after: Perplexities
     stopped: str
     rounds: int
     trajectory: pd.DataFrame
@@ -88,11 +101,12 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     """Close the loop; see ``docs/mitigation.md`` for the rules.
 
     Round 0 is a pass over all calibration items without steering; where its interval covers the ideal, there is no
-    evidence of bias and the model is left alone. Each later round corrects the gains by the error
-    of what was judged last, lets the guard shrink them while perplexity is over budget, and judges the next ``window``
-    outputs. When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides:
-    the loop has converged when its interval covers the ideal and its bias is within half an output of a window. From
-    then on passes judge instead of windows, whose noise would carry gains away from where they are nearly right.
+    evidence of bias and the model is left alone. Each later round corrects the gains by the error of what was judged
+    last, lets the guard shrink them while a perplexity is over budget, and judges the next ``window`` outputs.
+
+    When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides: the loop
+    has converged when its interval covers the ideal and its bias is within half an output of a window. From then on
+    passes judge instead of windows, whose noise would carry gains away from where they are nearly right.
 
     Such a pass is made, too, when every layer has come to its bound. If its bias is still on the side from which the
     gains push it away, nothing that the loop may do would bring it nearer, and it stops there. If no pass says that
@@ -102,45 +116,47 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     tolerance = 100.0 / settings.window
     state = initial_state(len(weights), settings.controller)
     norm = plant.apply(state.gain)
-    perplexity_before = perplexity = plant.perplexity()
-    budget = perplexity_before * (1.0 + settings.perplexity_budget)
+    unsteered = found = plant.perplexities()
     before = plant.full_pass()
-    best, best_gains, best_perplexity = before, state.gain, perplexity
+    best, best_gains, best_found = before, state.gain, found
     bias, guarded, held, near = before.bias, False, False, False
     converged = _covers(before)
-    rows = [_row(0, bias, before, guarded, converged, perplexity, norm, state.gain)]
+    rows = [_row(0, bias, before, guarded, converged, found, norm, state.gain)]
     outputs: list[bool] = []
     number = 0
     while not (converged or held) and number < settings.rounds:
         number += 1
         state = update(state, signed_error(bias), weights, settings.controller)
-        norm, perplexity, guarded = plant.apply(state.gain), plant.perplexity(), False
+        norm, found, guarded = plant.apply(state.gain), plant.perplexities(), False
         for _ in range(SHRINKS):
-            if perplexity <= budget:
+            if found.within(settings.perplexity_budget, unsteered):
                 break
             guarded = True
             state = shrink(state)
-            norm, perplexity = plant.apply(state.gain), plant.perplexity()
-        if not near:
+            norm, found = plant.apply(state.gain), plant.perplexities()
+        passes_judge = near
+        if not passes_judge:
             outputs += plant.judge(settings.window)
             bias = window_bias(outputs, settings.window)
-        confirmation, at_bounds = None, _at_bounds(state, weights)
-        if near or abs(bias - IDEAL) <= tolerance or at_bounds or number == settings.rounds:
-            confirmation = plant.full_pass()
-            bias, near = (confirmation.bias, True) if near else (bias, abs(bias - IDEAL) <= tolerance)
-            held = at_bounds and bool((state.gain * (confirmation.bias - IDEAL) >= 0).all())
-            converged = _covers(confirmation) and abs(confirmation.bias - IDEAL) <= PASS_TOLERANCE * tolerance
-            if perplexity <= budget and abs(confirmation.bias - IDEAL) < abs(best.bias - IDEAL):
-                best, best_gains, best_perplexity = confirmation, state.gain, perplexity
-        rows.append(_row(number, bias, confirmation, guarded, converged, perplexity, norm, state.gain))
+            near = abs(bias - IDEAL) <= tolerance
+        at_bounds = _at_bounds(state, weights)
+        confirmation = plant.full_pass() if near or at_bounds or number == settings.rounds else None
+        judged = bias
         if confirmation is not None:
             bias = confirmation.bias
+            judged = bias if passes_judge else judged
+            held = at_bounds and bool((state.gain * (bias - IDEAL) >= 0).all())
+            converged = _covers(confirmation) and abs(bias - IDEAL) <= PASS_TOLERANCE * tolerance
+            within = found.within(settings.perplexity_budget, unsteered)
+            if within and abs(bias - IDEAL) < abs(best.bias - IDEAL):
+                best, best_gains, best_found = confirmation, state.gain, found
+        rows.append(_row(number, judged, confirmation, guarded, converged, found, norm, state.gain))
     return LoopResult(
         gains=best_gains,
         before=before,
         after=best,
-        perplexity_before=perplexity_before,
-        perplexity_after=best_perplexity,
+        perplexities_before=unsteered,
+        perplexities_after=best_found,
         stopped=_why(converged, held, state, settings),
         rounds=number,
         trajectory=pd.DataFrame(rows),
@@ -154,7 +170,7 @@ def _remembering(plant: Plant) -> Plant:
     """
     gains = b""
     passes: dict[bytes, PassResult] = {}
-    perplexities: dict[bytes, float] = {}
+    perplexities: dict[bytes, Perplexities] = {}
 
     def apply(new: Vector) -> float:
         nonlocal gains
@@ -166,12 +182,12 @@ def _remembering(plant: Plant) -> Plant:
             passes[gains] = plant.full_pass()
         return passes[gains]
 
-    def perplexity() -> float:
+    def measured() -> Perplexities:
         if gains not in perplexities:
-            perplexities[gains] = plant.perplexity()
+            perplexities[gains] = plant.perplexities()
         return perplexities[gains]
 
-    return Plant(apply, plant.judge, full_pass, perplexity)
+    return Plant(apply, plant.judge, full_pass, measured)
 
 
 def _at_bounds(state: ControllerState, weights: Vector) -> bool:
@@ -197,7 +213,7 @@ def _row(
     confirmation: PassResult | None,
     guarded: bool,
     converged: bool,
-    perplexity: float,
+    found: Perplexities,
     norm: float,
     gain: npt.NDArray[np.float64],
 ) -> dict[str, float | int]:
@@ -208,7 +224,8 @@ def _row(
         "error": bias - IDEAL,
         "gain": float(np.abs(gain).max()),
         "norm": norm,
-        "perplexity": perplexity,
+        "perplexity": found.neutral_text,
+        "answers_perplexity": found.reference_answers,
         "guard": int(guarded),
         "converged": int(converged),
         "pass_bias": passed.bias,

@@ -32,6 +32,19 @@ class Asked:
     options: tuple[Tokens, ...]
 
 
+def divergence(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """KL(before || after) in nats at each place, of log-probabilities (places, vocabulary)."""
+    return (before.exp() * (before - after)).sum(dim=-1)
+
+
+def surprise(after: torch.Tensor, texts: Sequence[Tokens]) -> torch.Tensor:
+    """Negative log-probability (nats) of each token of ``texts`` but their first; ``after`` as `SteeredModel.score` has
+    it.
+    """
+    told = torch.tensor([token for text in texts for token in text[1:]], dtype=torch.int64)
+    return -after.gather(1, told[:, None])[:, 0]
+
+
 class SteeredModel:
     """The model of a GGUF file, its weights frozen.
 

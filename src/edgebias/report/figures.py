@@ -226,7 +226,13 @@ def _trajectory(study: Study) -> Canvas | None:
     return canvas
 
 
-TRAJECTORY_COLUMNS: dict[str, float | None] = {"bias": 50.0, "error": 0.0, "gain": None, "perplexity": None}
+TRAJECTORY_COLUMNS: dict[str, float | None] = {
+    "bias": 50.0,
+    "error": 0.0,
+    "gain": None,
+    "perplexity": None,
+    "answers_perplexity": None,
+}
 """Columns of the trajectory that are drawn, with the value that the controller steers to."""
 
 

@@ -8,6 +8,7 @@ from edgebias.compare.contrast_table import CONTRAST
 from edgebias.infer.responses import RESPONSE, ROUND
 from edgebias.mitigate.layer_probes import LAYER_PROBE
 from edgebias.mitigate.reductions import MITIGATION
+from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
 from edgebias.prompts.item import ITEM
 from edgebias.robustness.ask import ROBUSTNESS
 from edgebias.score.table import SCORE
@@ -50,6 +51,7 @@ TABLES = (
     Listed(ROUND, _EDGE_BUILD, extends=RESPONSE),
     Listed(SCORE, _FULL | _SUITE),
     Listed(MITIGATION, _EDGE_BUILD | {"method": "none"}, extends=SCORE),
+    Listed(REFERENCE_ANSWER, _MODEL),
     Listed(LAYER_PROBE, _EDGE_BUILD),
     Listed(OVER_TIME, _EDGE_BUILD, extends=SCORE),
     Listed(TRAJECTORY, _EDGE_BUILD),

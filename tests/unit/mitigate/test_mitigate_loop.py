@@ -13,6 +13,7 @@ from edgebias.mitigate.loop import (
     LoopResult,
     LoopSettings,
     PassResult,
+    Perplexities,
     Plant,
     run_loop,
 )
@@ -20,7 +21,9 @@ from edgebias.mitigate.loop import (
 WEIGHTS = np.array([0.0, 0.5, 1.0, 0.5])
 
 
-def simulate(bias: float, *, cost: float = 0.0, effect: float = 5.0, rounds: int = 30) -> LoopResult:
+def simulate(
+    bias: float, *, cost: float = 0.0, answers_cost: float = 0.0, effect: float = 5.0, rounds: int = 30
+) -> LoopResult:
     gains = np.zeros(4)
     place = 0
 
@@ -39,7 +42,11 @@ def simulate(bias: float, *, cost: float = 0.0, effect: float = 5.0, rounds: int
     def full_pass() -> PassResult:
         return PassResult(rate(), rate() - 6, rate() + 6)
 
-    plant = Plant(apply, judge, full_pass, lambda: 20.0 * (1.0 + cost * float(np.abs(gains).sum())))
+    def perplexities() -> Perplexities:
+        strength = float(np.abs(gains).sum())
+        return Perplexities(20.0 * (1.0 + cost * strength), 6.0 * (1.0 + answers_cost * strength))
+
+    plant = Plant(apply, judge, full_pass, perplexities)
     return run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, rounds, 0.02))
 
 
@@ -71,7 +78,7 @@ def test_from_the_first_near_window_on_passes_judge_and_windows_do_not() -> None
         rate = 60.0 - 2.0 * gains.sum()
         return PassResult(rate, rate - 6.0, rate + 6.0)
 
-    plant = Plant(apply, judge, full_pass, lambda: 20.0)
+    plant = Plant(apply, judge, full_pass, lambda: Perplexities(20.0, 6.0))
     result = run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, 30, 0.02))
     assert windows == 1
     assert result.converged
@@ -124,11 +131,11 @@ def contrary() -> tuple[LoopResult, list[tuple[str, float]]]:
         rate = 40.0 if gain >= 0.1 else 57.0
         return PassResult(rate, rate - 2.0, rate + 2.0)
 
-    def perplexity() -> float:
-        measured.append(("perplexity", gain))
-        return 20.0
+    def perplexities() -> Perplexities:
+        measured.append(("perplexities", gain))
+        return Perplexities(20.0, 6.0)
 
-    plant = Plant(apply, lambda count: [place % 5 > 0 for place in range(count)], full_pass, perplexity)
+    plant = Plant(apply, lambda count: [place % 5 > 0 for place in range(count)], full_pass, perplexities)
     return run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 0.1), 32, 12, 0.02)), measured
 
 
