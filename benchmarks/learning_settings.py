@@ -32,7 +32,7 @@ from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.folds import fold_of_clusters
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.mitigate.learned import Example, LearningSettings, examples, first_block, learn, learning_settings
-from edgebias.mitigate.steered_model import SteeredModel, Tokens
+from edgebias.mitigate.steered_model import SteeredModel, Tokens, divergence, surprise
 from edgebias.variants.perplexity import neutral_sentences
 
 FOLDS = 4
@@ -57,7 +57,7 @@ class Judged:
 
 def judge(model: SteeredModel, items: Sequence[Example], texts: Sequence[Tokens]) -> Judged:
     """Items and neutral texts under the model's vector."""
-    means, loss, divergence, tokens = [], 0.0, 0.0, 0
+    means, loss, moved, tokens = [], 0.0, 0.0, 0
     with torch.no_grad():
         for part in _parts(items):
             scored, _ = model.score([example.asked for example in part])
@@ -69,11 +69,11 @@ def judge(model: SteeredModel, items: Sequence[Example], texts: Sequence[Tokens]
             _, steered = model.score([], text_part)
             with model.unsteered():
                 _, plain = model.score([], text_part)
-            told = torch.tensor([token for text in text_part for token in text[1:]])
-            loss -= float(steered.gather(1, told[:, None]).sum())
-            divergence += float((plain.exp() * (plain - steered)).sum())
+            told = surprise(steered, text_part)
+            loss += float(told.sum())
+            moved += float(divergence(plain, steered).sum())
             tokens += len(told)
-    return Judged(np.array(means).reshape(-1, 3), loss, divergence, tokens)
+    return Judged(np.array(means).reshape(-1, 3), loss, moved, tokens)
 
 
 def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -90,10 +90,10 @@ def row(before: Sequence[Judged], after: Sequence[Judged]) -> str:
     lms = [100.0 * float((means[:, :2] > means[:, 2:]).mean()) for means in (old, new)]
     tokens = sum(one.tokens for one in after)
     rise = 100.0 * math.expm1((sum(one.loss for one in after) - sum(one.loss for one in before)) / tokens)
-    divergence = sum(one.divergence for one in after) / tokens
+    moved = sum(one.divergence for one in after) / tokens
     return (
         f"closed {gone.mean() / gaps[0].mean():.2f} +- {error / gaps[0].mean():.2f}, ss {ss[0]:.1f} -> {ss[1]:.1f}, "
-        f"lms {lms[1] - lms[0]:+.1f}, divergence {divergence:.3f}, perplexity {rise:+.1f} %"
+        f"lms {lms[1] - lms[0]:+.1f}, divergence {moved:.3f}, perplexity {rise:+.1f} %"
     )
 
 

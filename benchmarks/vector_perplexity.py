@@ -7,7 +7,7 @@ Kinds of text:
 
   neutral   sentences of Wikipedia on professions, the text of the budget (800)
   contexts  first sentences of StereoSet's intersentence items: everyday sentences, each of which names a group (800)
-  answers   what the uncompressed build answers to everyday requests after its chat template (100, some 60 tokens each):
+  answers   what the uncompressed build answers to everyday requests (60, some 60 tokens each), as the scores have it:
             does the steered build still find likely what the model would say in use?
 
 Prints the rise over no vector in per cent, with a paired bootstrap over texts.
@@ -24,58 +24,43 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
-import numpy.typing as npt
 from likelihood_throughput import MODEL, START_TOKEN
 
-from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
+from edgebias.backends.base import OptionRequest
 from edgebias.backends.llama import LlamaBackend
+from edgebias.mitigate.reference_answers import answer_requests, read_answers
+from edgebias.mitigate.spared_texts import losses, neutral_text
 from edgebias.mitigate.vector_file import read_control_vector
 from edgebias.prompts import stereoset
 from edgebias.variants.perplexity import neutral_sentences
 
 RAW = Path("data/raw/benchmarks")
 RESAMPLES = 2000
-TASKS = ["Explain", "Give three facts about", "Write a short story about", "Tell a child about", "Write a poem about"]
-TOPICS = [
-    *("the moon", "bread", "rivers", "chess", "trains", "autumn", "the heart", "bicycles", "bees", "volcanoes"),
-    *("inflation", "vaccines", "music", "planting a tree", "sleep", "bridges", "the sea", "maps", "numbers", "rain"),
-]
+ANSWERS = Path("results/mitigation/edge") / MODEL.name / "reference_answers.parquet"
 
 
-def neutral(count: int) -> list[OptionRequest]:
+def neutral(count: int) -> Sequence[OptionRequest]:
     """Sentences of the part of the neutral text on which methods are measured."""
-    return _alone(neutral_sentences(RAW / "BOLD/data/wikipedia/profession_wiki.json", "perplexity")[:count])
+    sentences = neutral_sentences(RAW / "BOLD/data/wikipedia/profession_wiki.json", "perplexity")
+    return neutral_text(sentences[:count]).requests
 
 
-def contexts(count: int) -> list[OptionRequest]:
+def contexts(count: int) -> Sequence[OptionRequest]:
     """Different contexts, in a seeded order."""
     texts = sorted({item.context for item in stereoset.load(RAW) if item.context})
-    return _alone([texts[place] for place in np.random.default_rng(0).permutation(len(texts))[:count]])
+    return neutral_text([texts[place] for place in np.random.default_rng(0).permutation(len(texts))[:count]]).requests
 
 
-def answers(count: int) -> list[OptionRequest]:
-    """Requests and what the uncompressed build answers, drawn at a temperature of 0.7."""
-    asked = [Prompt(messages=(Message("user", f"{task} {topic}."),)) for topic in TOPICS for task in TASKS][:count]
-    requests = [GenerationRequest(prompt, seed=number) for number, prompt in enumerate(asked)]
-    with LlamaBackend(MODEL / "full.gguf", threads=1, context=1024, start_token=START_TOKEN) as backend:
-        written = backend.generate(requests, GenerationSettings(max_new_tokens=60, temperature=0.7))
-        return [OptionRequest(one, (said.text,)) for one, said in zip(asked, written, strict=True) if said.text.strip()]
+def answers(count: int) -> Sequence[OptionRequest]:
+    """Reference answers of the part on which methods are measured."""
+    return answer_requests(read_answers(ANSWERS, "measured"))[:count]
 
 
-KINDS: dict[str, tuple[Callable[[int], list[OptionRequest]], int]] = {
+KINDS: dict[str, tuple[Callable[[int], Sequence[OptionRequest]], int]] = {
     "neutral": (neutral, 800),
     "contexts": (contexts, 800),
-    "answers": (answers, 100),
+    "answers": (answers, 60),
 }
-
-
-def _alone(sentences: Sequence[str]) -> list[OptionRequest]:
-    return [OptionRequest(Prompt(text=""), (sentence,)) for sentence in sentences]
-
-
-def losses(backend: LlamaBackend, requests: Sequence[OptionRequest]) -> npt.NDArray[np.float64]:
-    """Negative log-likelihood and tokens of each text, shape (texts, 2)."""
-    return np.array([[-one.logprobs[0], one.n_tokens[0]] for one in backend.score(requests)])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.mitigate.folds import ALL, fitted_on_of
+from edgebias.mitigate.methods import GATED
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
 from edgebias.workflow.closure import code_of
@@ -128,7 +129,7 @@ def control_vector_of(wildcards):
             found_on = method.removeprefix(parameters.OTHER_BUILD)
             other = replace(cell_of(wildcards), variant=found_on)
             return directions_file(other, study.config["mitigate"]["directions"], ALL)
-        case method if method.startswith("open_loop"):
+        case method if "open_loop" in method:
             return directions_of(wildcards)
     return []
 
@@ -140,3 +141,14 @@ def control_vector_option_of(wildcards):
 
 if is_dry_run(sys.argv[1:]):
     print(describe(needs_of(study)), file=sys.stderr)
+
+
+def gate_of(wildcards):
+    if not wildcards.method.startswith(GATED):
+        return []
+    return f"results/mitigation/{cell_of(wildcards).path}/gate.json"
+
+
+def gate_option_of(wildcards):
+    path = gate_of(wildcards)
+    return f"--gate {path}" if path else ""

@@ -85,6 +85,34 @@ rule reference_answers:
         " --answers {output.answers:q} 2> {log:q}"
 
 
+rule gate:
+    """Steering costs texts that it was not learned for; the gate tells from a request's words whether it is one."""
+    input:
+        prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
+        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
+        weights=weights_of,
+        code=code_of("edgebias.mitigate"),
+    output:
+        gate="results/mitigation/{environment}/{model}/{variant}/gate.json",
+    log:
+        "logs/gate/{environment}/{model}/{variant}.log",
+    benchmark:
+        "logs/benchmarks/gate/{environment}/{model}/{variant}.tsv"
+    priority: 10
+    threads: threads_of
+    resources:
+        mem_mb=memory_of,
+    params:
+        settings=settings_of("gate"),
+        weights=weights_option_of,
+    message:
+        "{wildcards.environment} {wildcards.variant}: fit the gate"
+    shell:
+        "python -m edgebias.mitigate gate --settings {params.settings:q} --items-folder data/prompts"
+        " --texts {input.texts:q} --answers {input.answers:q} {params.weights} --gate {output.gate:q} 2> {log:q}"
+
+
 rule fit_feedback_loop:
     """The loop is unrolled inside one job and leaves its whole trajectory; it sees calibration clusters only."""
     input:
@@ -131,6 +159,7 @@ rule mitigate:
         weights=weights_of,
         baseline=baseline_of,
         control_vector=control_vector_of,
+        gate=gate_of,
         code=code_of("edgebias.mitigate"),
     output:
         responses="results/mitigation/{environment}/{model}/{variant}/{method}/responses.parquet",
@@ -149,12 +178,13 @@ rule mitigate:
         weights=weights_option_of,
         baseline=baseline_option_of,
         control_vector=control_vector_option_of,
+        gate=gate_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: held-out items with {wildcards.method}"
     shell:
         "python -m edgebias.mitigate evaluate --settings {params.settings:q} --method {wildcards.method:q}"
         " --items-folder data/prompts --texts {input.texts:q} --answers {input.answers:q}"
-        " {params.weights} {params.baseline} {params.control_vector}"
+        " {params.weights} {params.baseline} {params.control_vector} {params.gate}"
         " --responses {output.responses:q} --scores {output.scores:q} --cost {output.cost:q} 2> {log:q}"
 
 

@@ -17,6 +17,9 @@ EXAMPLE = """example:
     --weights data/models/M/wanda50_q8_0.gguf --table layer_probes.csv
   python -m edgebias.mitigate answers --settings SETTINGS --weights data/models/M/full.gguf \\
     --answers reference_answers.parquet
+  python -m edgebias.mitigate gate --settings SETTINGS --items-folder data/prompts \\
+    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --answers reference_answers.parquet \\
+    --weights data/models/M/wanda50_q8_0.gguf --gate gate.json
   python -m edgebias.mitigate fit --settings SETTINGS --items-folder data/prompts \\
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --answers reference_answers.parquet \\
     --weights data/models/M/wanda50_q8_0.gguf \\
@@ -44,17 +47,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     finding = commands.add_parser("directions", help="find the directions to steer along, on calibration items")
     probing = commands.add_parser("probe", help="how well the blocks tell contrast pairs apart, on calibration items")
     answering = commands.add_parser("answers", help="what the uncompressed build answers to everyday requests")
+    gating = commands.add_parser("gate", help="fit the gate that says which requests are steered")
     fitting = commands.add_parser("fit", help="run the loop on calibration items and export a control vector")
     describing = commands.add_parser("card", help="the model card of the vector that fit wrote")
     evaluating = commands.add_parser("evaluate", help="bias, utility and cost of one method on held-out items")
-    for command in (finding, probing, answering, fitting, evaluating):
+    for command in (finding, probing, answering, gating, fitting, evaluating):
         command.add_argument("--settings", required=True, help="inline JSON or FILE[#key] with the stage's sections")
-    for command in (finding, probing, fitting, evaluating):
+    for command in (finding, probing, gating, fitting, evaluating):
         command.add_argument("--items-folder", required=True, type=Path, help="folder of item tables")
         command.add_argument("--weights", required=True, type=Path, help="GGUF of the build that is steered or probed")
-    for command in (finding, fitting, evaluating):
+    for command in (finding, gating, fitting, evaluating):
         command.add_argument("--texts", required=True, type=Path, help="BOLD profession_wiki.json, the neutral text")
-    for command in (fitting, evaluating):
+    for command in (gating, fitting, evaluating):
         command.add_argument("--answers", required=True, type=Path, help="reference answers that `answers` wrote")
     answering.add_argument("--weights", required=True, type=Path, help="GGUF of the uncompressed build")
     answering.add_argument("--answers", required=True, type=Path, help="table of the answers to write (parquet)")
@@ -65,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     finding.add_argument("--control-vector", required=True, type=Path, help="directions at a gain of 1 to write (GGUF)")
     finding.add_argument("--training", required=True, type=Path, help="table of the steps of learning to write (CSV)")
     probing.add_argument("--table", required=True, type=Path, help="table of the probes to write (CSV)")
+    gating.add_argument("--gate", required=True, type=Path, help="gate to write (JSON)")
     fitting.add_argument("--directions", required=True, type=Path, help="control vector that `directions` wrote")
     fitting.add_argument(
         "--directions-without", required=True, type=Path, nargs="+", help="those found without each fold, in order"
@@ -80,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     describing.add_argument("--card", required=True, type=Path, help="model card to write (Markdown)")
     evaluating.add_argument("--method", required=True, help="a name of `study.methods`")
     evaluating.add_argument("--control-vector", type=Path, help="what fit or directions wrote; for methods that steer")
+    evaluating.add_argument("--gate", type=Path, help="what gate wrote; for methods whose name begins with gated_")
     evaluating.add_argument("--baseline", type=Path, help="responses of the method none, for the relative reduction")
     evaluating.add_argument("--responses", required=True, type=Path, help="responses to write (parquet)")
     evaluating.add_argument("--scores", required=True, type=Path, help="score table to write (CSV)")
@@ -104,6 +110,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         from edgebias.mitigate.reference_answers import write_answers
 
         write_answers(settings, **arguments)
+    elif command == "gate":
+        from edgebias.mitigate.gate import write_gate
+
+        write_gate(settings, **arguments)
     elif command == "fit":
         from edgebias.mitigate.fit import fit
 

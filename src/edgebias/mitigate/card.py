@@ -113,9 +113,15 @@ def card_text(
 def _score_rows(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
     first, second = overall_scores(before), overall_scores(after)
     return [
-        _line(key[0], f"{key[2]} ({key[1]})", _plain(first[key].ideal), _estimate(first[key]), _estimate(second[key]))
+        _line(
+            key[0],
+            f"{key[2]} ({key[1]})",
+            _plain(second[key].ideal),
+            _estimate(first[key]) if key in first else "–",  # a rise is one over no mitigation
+            _estimate(second[key]),
+        )
         for key in OVERVIEW
-        if key in first and key in second
+        if key in second
     ]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
 from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import INSTRUCTION, NONE, SELF_DEBIASING, STEERED, steering_gain
+from edgebias.mitigate.methods import GATED, INSTRUCTION, NONE, SELF_DEBIASING, STEERED, Steering, steering_of
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
 from edgebias.mitigate.reference_answers import read_answers
 from edgebias.mitigate.spared_texts import SparedTexts, losses, neutral_text, perplexity_scores, reference_answers
@@ -33,6 +34,9 @@ from edgebias.score.table import RESPONSE_COLUMNS, join, score_table
 from edgebias.settings import require
 from edgebias.stats.bootstrap import Resampling
 from edgebias.variants.perplexity import neutral_sentences
+
+if TYPE_CHECKING:
+    from edgebias.mitigate.gated_backend import GatedBackend
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ def evaluate(
     answers: Path,
     weights: Path,
     control_vector: Path | None,
+    gate: Path | None,
     baseline: Path | None,
     responses: Path,
     scores: Path,
@@ -110,11 +115,13 @@ def evaluate(
     Raises:
         InputError: settings, items, weights, vector or baseline are unusable or do not fit the method.
     """
-    gain = steering_gain(method)
-    if (gain is None) != (control_vector is None):
+    steering = steering_of(method)
+    if (steering is None) != (control_vector is None):
         raise InputError(
             f"--control-vector: {list(STEERED)} need it and no other method takes it; --method is {method}"
         )
+    if (steering is not None and steering.gated) != (gate is not None):
+        raise InputError(f"--gate: methods whose name begins with {GATED} need it and no other; --method is {method}")
     require(settings, "mitigate")
     require(settings["mitigate"], "perplexity_sentences")
     cell = read_cell(settings)
@@ -142,27 +149,36 @@ def evaluate(
         "edgebias.mitigate",
         settings,
         cell,
-        files=[*paths.values(), texts, answers, *filter(None, [control_vector])],
+        files=[*paths.values(), texts, answers, *filter(None, [control_vector, gate])],
         weights=weights,
         outputs=[responses, scores, cost],
         more=[method],
     )
     with job_of as job:
         with open_cell(cell, weights) as loaded:  # steered before its answers are kept: only the model itself can be
-            vector = None if control_vector is None or gain is None else steer(loaded, control_vector, gain)
+            vector = None if control_vector is None or steering is None else steer(loaded, control_vector, steering)
             mitigated = self_debiasing(loaded, settings) if method == SELF_DEBIASING else loaded
+            gated = None if gate is None or vector is None else gated_backend(loaded, vector, gate, weights)
+            mitigated = gated or mitigated
             backend = journaled(mitigated, job.journal)
-            answered = {
-                suite: answer_items(backend, items, formats_of(cell, suite), cell.answer, instruction, job.stopwatch)
-                for suite, items in asked.items()
-            }
+            answered, opened = {}, {}
+            for suite, items in asked.items():
+                answered[suite] = answer_items(
+                    backend, items, formats_of(cell, suite), cell.answer, instruction, job.stopwatch
+                )
+                opened[suite] = gated.opened() if gated else math.nan
             record = job.cost(backend, skipped={})
             spared = [neutral_text(sentences, instruction)]
             if method != SELF_DEBIASING:  # it reads no conversation
                 spared.append(reference_answers(said, instruction))
-            lost = [losses(mitigated, kind.requests) for kind in spared]
+            lost = []
+            for kind in spared:
+                lost.append(losses(mitigated, kind.requests))
+                opened[kind.suite] = gated.opened() if gated else math.nan
             record |= {"method": method, "control_vector_bytes": 0 if vector is None else int(vector[1:].nbytes)}
-            if vector is not None:
+            if gated is not None:
+                record |= scoring_speed(loaded, gated, sentences) | {"gate_opened": opened}
+            elif vector is not None:
                 record |= paired_speed(loaded, vector, sentences)
             elif mitigated is not loaded:
                 record |= scoring_speed(loaded, mitigated, sentences)
@@ -173,8 +189,8 @@ def evaluate(
         outputs.write(answered, judge.table(answered, *measured), record)
 
 
-def steer(backend: Backend, control_vector: Path, gain: float = 1.0) -> Matrix:
-    """Load the vector of ``control_vector``, times ``gain``, into ``backend``; return it.
+def steer(backend: Backend, control_vector: Path, steering: Steering) -> Matrix:
+    """Load the vector of ``control_vector`` into ``backend`` as ``steering`` says; return it.
 
     Raises:
         InputError: the backend cannot be steered, or the vector belongs to another model.
@@ -183,9 +199,35 @@ def steer(backend: Backend, control_vector: Path, gain: float = 1.0) -> Matrix:
 
     if not isinstance(backend, LlamaBackend):
         raise InputError(f"environments: a control vector needs the backend 'llama', not {backend.name!r}")
-    vector = (gain * read_control_vector(control_vector, backend.n_layer, backend.n_embd)).astype(np.float32)
+    vector = read_control_vector(control_vector, backend.n_layer, backend.n_embd)
+    if steering.equal_layers:
+        vector = equal_layers(vector)
+    vector = (steering.gain * vector).astype(np.float32)
     backend.set_control_vector(vector)
     return vector
+
+
+def equal_layers(vector: Matrix) -> Matrix:
+    """``vector`` (n_layer, n_embd) with one length for all rows that are not zero, its total length unchanged."""
+    lengths = np.linalg.norm(vector, axis=1, keepdims=True)
+    steered = lengths > 0
+    common = np.sqrt(np.mean(lengths[steered] ** 2)) if steered.any() else 0.0
+    found: Matrix = np.where(steered, vector * (common / np.where(steered, lengths, 1.0)), 0.0).astype(np.float32)
+    return found
+
+
+def gated_backend(loaded: Backend, vector: Matrix, gate: Path, weights: Path) -> GatedBackend:
+    """``loaded``, steered by ``vector`` only where the gate at ``gate`` opens.
+
+    Raises:
+        InputError: the gate is unusable or of another model.
+    """
+    from edgebias.backends.llama import LlamaBackend
+    from edgebias.mitigate.gate import open_gate
+    from edgebias.mitigate.gated_backend import GatedBackend
+
+    assert isinstance(loaded, LlamaBackend)  # nothing else was steered
+    return GatedBackend(loaded, vector, open_gate(gate, weights))
 
 
 def _plain(loaded: Backend, method: str, spared: Sequence[SparedTexts]) -> Sequence[npt.NDArray[np.float64] | None]:

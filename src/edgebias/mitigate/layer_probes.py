@@ -23,7 +23,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from edgebias.errors import InputError
-from edgebias.gguf_file import open_gguf
 from edgebias.infer.cell import read_cell
 from edgebias.infer.items import items_from_table
 from edgebias.metrics.answers import FloatArray, IntArray, StrArray
@@ -32,6 +31,7 @@ from edgebias.mitigate.directions import Contrast, Matrix, SeesHiddenStates, blo
 from edgebias.mitigate.folds import fold_of_clusters
 from edgebias.mitigate.linear_probe import probe_normal
 from edgebias.mitigate.llama_build import open_build
+from edgebias.mitigate.token_embeddings import embedding_rows
 from edgebias.settings import require
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters
@@ -45,9 +45,6 @@ TARGETS = (BIAS, FLIPPED, *CONTROLS)
 
 BEFORE_BLOCKS = -1
 """The layer of the controls, which no block has read."""
-
-EMBEDDINGS = "token_embd.weight"
-"""llama.cpp's name of the tensor with a row for each token."""
 
 CHANCE = 50.0
 """Per cent of pairs that a probe ranks right which knows nothing."""
@@ -226,20 +223,6 @@ def representations(
             LENGTH: difference(lambda ids: np.array([float(len(ids))])),
         },
     )
-
-
-def embedding_rows(weights: Path, tokens: Sequence[int]) -> Matrix:
-    """The embeddings of ``tokens`` in a build, (tokens, n_embd): what its first block reads.
-
-    Raises:
-        InputError: the file is no GGUF model, or has no token embeddings.
-    """
-    from gguf.quants import dequantize
-
-    table = next((tensor for tensor in open_gguf(weights).tensors if tensor.name == EMBEDDINGS), None)
-    if table is None:
-        raise InputError(f"{weights}: has no tensor {EMBEDDINGS}; choose a language model")
-    return np.asarray(dequantize(table.data[list(tokens)], table.tensor_type), dtype=np.float32)
 
 
 def layer_probe_table(found: Representations, pairs: Sequence[Pair], how: ProbeSettings) -> pd.DataFrame:

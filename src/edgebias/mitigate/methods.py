@@ -1,8 +1,9 @@
-"""Names of the mitigation methods (`study.methods`), and which of them are a control vector."""
+"""Names of the mitigation methods (`study.methods`), and how those that steer do."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from edgebias.errors import InputError
 from edgebias.mitigate.control import CONTROLS
@@ -15,30 +16,54 @@ STEERED = (FEEDBACK_LOOP, OPEN_LOOP, SINGLE_LAYER)
 
 METHODS = (NONE, INSTRUCTION, SELF_DEBIASING, *STEERED, *CONTROLS)
 
-_OPEN_LOOP_AT = re.compile(rf"{OPEN_LOOP}_at_(\d+(?:\.\d+)?)")
+GATED, EQUAL_LAYERS = "gated_", "equal_layers_"
+"""Before the name of an open loop: behind a gate; with the same length in every layer that is steered."""
+
+_OPEN_LOOP_AT = re.compile(rf"({GATED}|{EQUAL_LAYERS})?{OPEN_LOOP}(?:_at_(\d+(?:\.\d+)?))?")
 _OPEN_LOOP_FROM = re.compile(rf"{OPEN_LOOP}_from_[a-z0-9_]+")
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What is done with the vectors of a method.
+
+    Attributes:
+        gain: they are multiplied by it.
+        equal_layers: each that is not zero first gets the same length, their total staying what it is.
+        gated: they are added only to requests for which the gate opens.
+    """
+
+    gain: float = 1.0
+    equal_layers: bool = False
+    gated: bool = False
 
 
 def open_loop_gain(method: str) -> float | None:
     """The gain of a point of the frontier: 1 of ``open_loop``, G of ``open_loop_at_G``; None of another method."""
     found = _OPEN_LOOP_AT.fullmatch(method)
-    return float(found[1]) if found else 1.0 if method == OPEN_LOOP else None
+    return float(found[2] or 1.0) if found and not found[1] else None
 
 
-def steering_gain(method: str) -> float | None:
-    """What the vector of ``method`` is multiplied by: 1, G of ``open_loop_at_G``; None if it does not steer.
+def steering_of(method: str) -> Steering | None:
+    """How ``method`` steers; None if it does not.
 
     ``open_loop_from_VARIANT`` is ``open_loop`` with the directions that were found on another build of the model.
 
     Raises:
         InputError: there is no such method.
     """
-    gain = open_loop_gain(method)
-    if gain is not None:
-        return gain
+    found = _OPEN_LOOP_AT.fullmatch(method)
+    if found:
+        return Steering(float(found[2] or 1.0), equal_layers=found[1] == EQUAL_LAYERS, gated=found[1] == GATED)
     if _OPEN_LOOP_FROM.fullmatch(method):
-        return 1.0
+        return Steering()
     if method not in METHODS:
-        known = [*METHODS, f"{OPEN_LOOP}_at_GAIN", f"{OPEN_LOOP}_from_VARIANT"]
+        known = [
+            *METHODS,
+            f"{OPEN_LOOP}_at_GAIN",
+            f"{OPEN_LOOP}_from_VARIANT",
+            f"{GATED}{OPEN_LOOP}_at_GAIN",
+            f"{EQUAL_LAYERS}{OPEN_LOOP}_at_GAIN",
+        ]
         raise InputError(f"--method {method}: unknown; choose one of {known}")
-    return 1.0 if method in STEERED else None
+    return Steering() if method in STEERED else None

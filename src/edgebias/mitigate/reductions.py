@@ -11,7 +11,7 @@ import pandas as pd
 from edgebias.metrics import families
 from edgebias.metrics.answers import Answers, FloatArray
 from edgebias.metrics.metric import Metric
-from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY, PERPLEXITY_RISE, REFERENCE_ANSWERS
+from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
 from edgebias.score.table import ALL, SCORE, cell_answers
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap, score_interval
 from edgebias.stats.clusters import Clusters, Formula, add_up, align
@@ -31,7 +31,6 @@ OVERVIEW = (
     ("bbq", "likelihood", "accuracy_ambiguous"),
     ("bbq", "likelihood", "accuracy_disambiguated"),
     ("bbq", "likelihood", "false_abstention"),
-    (NEUTRAL_TEXT, "likelihood", PERPLEXITY),
     (NEUTRAL_TEXT, "likelihood", PERPLEXITY_RISE),
     (REFERENCE_ANSWERS, "likelihood", PERPLEXITY_RISE),
 )

@@ -15,7 +15,7 @@ from edgebias.infer.answer import LIKELIHOOD
 from edgebias.metrics.answers import FloatArray
 from edgebias.mitigate.reference_answers import answer_requests
 from edgebias.score.table import ALL, SCORE
-from edgebias.stats.bootstrap import Resampling, bootstrap
+from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, Formula
 from edgebias.stats.seeds import generator
 
@@ -69,6 +69,8 @@ def perplexity(lost: FloatArray) -> float:
 def perplexity_scores(texts: SparedTexts, lost: FloatArray, before: FloatArray | None, how: Resampling) -> pd.DataFrame:
     """Rows of a table of scores: perplexity and, against ``before``, by how many per cent it rose, paired.
 
+    Where no text has changed, as behind a gate that stays shut, the interval of the rise is 0 to 0.
+
     Args:
         texts: what was scored.
         lost: their `losses` under the method.
@@ -103,13 +105,18 @@ def _row(
     lowest: float,
     how: Resampling,
 ) -> dict[str, object]:
-    interval = bootstrap(
-        clusters,
-        formula,
-        bounds=(lowest, np.inf),
-        resamples=how.resamples,
-        confidence=how.confidence,
-        rng=generator(how.seed, "mitigate", texts.suite),
+    unchanged = metric == PERPLEXITY_RISE and np.array_equal(clusters.sums[:, :2], clusters.sums[:, 2:])
+    interval = (
+        Interval(0.0, 0.0, 0.0, 0.0)
+        if unchanged
+        else bootstrap(
+            clusters,
+            formula,
+            bounds=(lowest, np.inf),
+            resamples=how.resamples,
+            confidence=how.confidence,
+            rng=generator(how.seed, "mitigate", texts.suite),
+        )
     )
     return {
         "suite": texts.suite,

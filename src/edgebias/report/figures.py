@@ -282,7 +282,7 @@ def _frontier(study: Study) -> Canvas | None:
     return draw_frontier({str(name): rows for name, rows in study.mitigation.groupby("method", sort=False)})
 
 
-UTILITY_METRICS = ("accuracy_ambiguous", "accuracy_disambiguated", "lms", "perplexity")
+UTILITY_METRICS = ("accuracy_ambiguous", "accuracy_disambiguated", "lms")
 """What a mitigation method must not spoil, in the order of the panels."""
 
 
@@ -408,8 +408,9 @@ PLANS = (
         "trajectory",
         "The feedback loop at work",
         "State of the loop after each update, on calibration items only; dashed line: what the loop steers to. "
-        "Bias: stereotype rate in the window; gain: the largest over the layers; perplexity: of neutral texts.",
-        "Line charts of the feedback loop's bias, error, gain and perplexity by round; the values are in "
+        "Bias: stereotype rate in the window; gain: the largest over the layers; perplexity: of neutral texts; answers "
+        "perplexity: of what the uncompressed build answers to everyday requests.",
+        "Line charts of the feedback loop's bias, error, gain and perplexities by round; the values are in "
         "trajectory.csv.",
         _trajectory,
     ),
@@ -417,11 +418,12 @@ PLANS = (
         "frontier",
         "How much bias is removed, and what that costs",
         "Per cent of the distance of StereoSet's ss from 50 that a method removes on held-out items, with interval, "
-        "against what it costs. The line joins the gains of the learned directions without the loop; the loop chooses "
-        "one on calibration items. Grey: over the budget of 2 % of perplexity or 1 point of lms. Dotted: the reduction "
-        "that the seed paper reports, of a measure that it does not define. Points at the right edge cost more than "
-        "the axis shows.",
-        "Scatter plot of the share of bias removed against the rise of perplexity and the fall of lms, by method; the "
+        "against what it costs: the rise of perplexity of what the uncompressed build answers to everyday requests, "
+        "and of neutral text, which learning also held down, and the fall of lms. The line joins the gains of the "
+        "learned directions without the loop; the loop chooses one on calibration items. Grey: over the budget of 2 % "
+        "of perplexity or 1 point of lms. Dotted: the reduction that the seed paper reports, of a measure that it does "
+        "not define. Points at the right edge cost more than the axis shows.",
+        "Scatter plot of the share of bias removed against the rises of perplexity and the fall of lms, by method; the "
         "same numbers are in the mitigation table.",
         _frontier,
     ),
@@ -429,7 +431,7 @@ PLANS = (
         "mitigation",
         "Bias against utility",
         "One point a method, on held-out items. A method is useful where it moves to the dashed line (ideal "
-        "bias) while accuracy and lms do not fall and perplexity does not rise. Bars: intervals.",
+        "bias) while accuracy and lms do not fall. Bars: intervals.",
         "Scatter plot of bias against utility for each mitigation method; the same numbers are in the mitigation "
         "table.",
         _mitigation,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, open_loop_gain
-from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
+from edgebias.mitigate.overall import Key, Score, overall_reductions, overall_scores
+from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
 from edgebias.report.canvas import COLOURS, error_bars, new_canvas, series
 
 if TYPE_CHECKING:
@@ -26,21 +27,29 @@ PUBLISHED = 79.28
 class _Cost:
     """A panel: a score of every method, as what it costs, and the budget."""
 
-    key: tuple[str, str, str]
+    key: Key
     title: str
     budget: float
     shown: float
     """The largest cost on the axis; a method that costs more stands at the edge, with its number."""
 
-    def of(self, score: Score, before: Score) -> float:
-        """What has become worse: per cent of perplexity, points of lms."""
-        if self.key[2] == "perplexity":
-            return 100.0 * (score.estimate / before.estimate - 1.0)
-        return before.estimate - score.estimate
+    def of(self, scores: Mapping[Key, Score], before: Mapping[Key, Score]) -> float:
+        """What has become worse: per cent of perplexity, points of lms; NaN where it was not measured."""
+        if self.key not in scores:
+            return math.nan
+        if self.key[2] == PERPLEXITY_RISE:
+            return scores[self.key].estimate
+        return before[self.key].estimate - scores[self.key].estimate
 
 
 COSTS = (
-    _Cost(("neutral_text", LIKELIHOOD, "perplexity"), "rise of perplexity on neutral text (%)", 2.0, 6.0),
+    _Cost(
+        (REFERENCE_ANSWERS, LIKELIHOOD, PERPLEXITY_RISE),
+        "perplexity of the uncompressed\nbuild's answers (%)",
+        2.0,
+        6.0,
+    ),
+    _Cost((NEUTRAL_TEXT, LIKELIHOOD, PERPLEXITY_RISE), "perplexity of\nneutral text (%)", 2.0, 6.0),
     _Cost((SUITE, LIKELIHOOD, "lms"), "fall of lms (points)", 1.0, 4.0),
 )
 
@@ -50,6 +59,8 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
 
     None without `none` and two gains of the open loop, or where there is no bias to remove. The gains are joined by a
     line, which begins where nothing is steered.
+
+    Where a cost was not measured for a method, its panel has no point of it.
 
     Args:
         scores: the table of mitigation scores of each method.
@@ -63,10 +74,9 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
     others = sorted(set(removed) - set(steps), key=lambda name: (name != FEEDBACK_LOOP, name))
     drawn = [(f"open loop, at gains of {', '.join(f'{gains[name]:g}' for name in steps)}", steps)]
     drawn += [(name.replace("_", " "), [name]) for name in others]
-    canvas, panels = new_canvas(8.4, 3.6, len(COSTS), sharey=True)
+    canvas, panels = new_canvas(10.4, 3.9, len(COSTS), sharey=True)
     for axes, cost in zip(panels, COSTS, strict=True):
-        before = overall[NONE][cost.key]
-        costs = {name: cost.of(overall[name][cost.key], before) for name in removed}
+        costs = {name: cost.of(overall[name], overall[NONE]) for name in removed}
         path = [(0.0, 0.0), *((costs[name], removed[name].estimate) for name in steps)]
         axes.plot(*zip(*path, strict=True), color=COLOURS[0], linewidth=1.2, zorder=1)
         for position, (label, names) in enumerate(drawn):
@@ -85,7 +95,7 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
         axes.axvline(cost.budget, color="#888888", linewidth=0.8)
         axes.axhline(PUBLISHED, color="#222222", linestyle=":", linewidth=1)
         axes.axhline(0, color="#222222", linewidth=0.8)
-        lowest = min([0.0, *costs.values()])
+        lowest = min([0.0, *filter(math.isfinite, costs.values())])
         axes.set_xlim(lowest - 0.05 * (cost.shown - lowest), cost.shown * 1.06)
         axes.set_xlabel(cost.title)
         axes.grid(axis="y")

@@ -16,15 +16,26 @@ from edgebias.errors import InputError, run_stage
 from edgebias.files import read_json, read_table, write_text
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.card import END
-from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, OPEN_LOOP
+from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
+from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
 from edgebias.report.canvas import STYLE, svg_text
 from edgebias.report.frontier import PUBLISHED
 from edgebias.report.frontier import draw as draw_frontier
 from edgebias.report.numbers import ABSENT, interval, number, p_value
 
-TRAJECTORY = ("round", "bias", "gain", "perplexity", "guard", "pass_bias", "pass_low", "pass_high")
+TRAJECTORY = (
+    "round",
+    "bias",
+    "gain",
+    "perplexity",
+    "answers_perplexity",
+    "guard",
+    "pass_bias",
+    "pass_low",
+    "pass_high",
+)
 """Columns of the loop's trajectory that the page shows."""
 
 EXAMPLE = """example:
@@ -42,7 +53,8 @@ Scores = Mapping[str, pd.DataFrame]
 REPEATED = (
     ("stereoset", "likelihood", "ss"),
     ("stereoset", "likelihood", "lms"),
-    ("neutral_text", "likelihood", "perplexity"),
+    (NEUTRAL_TEXT, "likelihood", PERPLEXITY_RISE),
+    (REFERENCE_ANSWERS, "likelihood", PERPLEXITY_RISE),
 )
 """What the table of repeats shows: the bias that was fitted, and what it must not cost."""
 
@@ -66,7 +78,9 @@ def page(folder: Path, provenance: Path, repeats: Sequence[Path] = (), figure: s
         "Written by `make mitigation-study`. Methods and rules: [mitigation.md](mitigation.md). Estimate [95 % "
         "interval over clusters] on held-out items, likelihood format.",
         "## Methods",
-        _table(("method", *(f"{suite} {metric}" for suite, _, metric in OVERVIEW)), _score_rows(scores)),
+        _table(
+            ("method", *(f"{suite} {metric}".replace("_", " ") for suite, _, metric in OVERVIEW)), _score_rows(scores)
+        ),
         "## Distance from the ideal removed, against none",
         _table(("method", "suite", "points", "per cent", "corrected p", "bias to remove?"), _reduction_rows(scores)),
     ]
@@ -121,16 +135,17 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
     heads = (
         "seed",
         "method",
-        *(f"{suite} {metric}" for suite, _, metric in REPEATED),
+        *(f"{suite} {metric}".replace("_", " ") for suite, _, metric in REPEATED),
         "distance removed, per cent",
         "loop",
     )
     rows: list[tuple[str, ...]] = []
     removed: dict[str, list[float]] = {}
+    everywhere = set.intersection(*(set(_scores(folder)) for folder in folders))
     for folder in folders:
         state = read_json(folder / "feedback_loop" / "state.json")
         for name, table in _scores(folder).items():
-            if name not in (NONE, OPEN_LOOP, FEEDBACK_LOOP):
+            if name not in everywhere:
                 continue
             found = overall_scores(table)
             share = [
@@ -143,7 +158,7 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
                 (
                     str(state["seed"]),
                     _title(name),
-                    *(_estimate(found[key]) for key in REPEATED),
+                    *(_estimate(found[key]) if key in found else ABSENT for key in REPEATED),
                     _estimate(share[0]) if share else ABSENT,
                     loop if name == FEEDBACK_LOOP else "",
                 )

@@ -52,6 +52,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
         "models.{model}",
         "environments.{environment}",
     ),
+    "gate": ("seed", "infer", "mitigate.suites", "models.{model}", "environments.{environment}"),
     "layer_probes": ("seed", "infer", "layer_probes", "models.{model}", "environments.{environment}"),
     "control_vector_card": (),
     "fit_feedback_loop": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from edgebias.errors import InputError
 from edgebias.infer.items import items_from_table
 from edgebias.mitigate.control import ALWAYS_REFUSE, ALWAYS_UNKNOWN, control_answers
-from edgebias.mitigate.evaluate import Judge
+from edgebias.mitigate.evaluate import Judge, equal_layers
 from edgebias.score.table import SCORE
 from edgebias.stats.bootstrap import Resampling
 
@@ -64,3 +65,12 @@ def test_answers_of_none_to_other_items_are_left_out_and_missing_ones_are_refuse
     pd.testing.assert_frame_equal(judge(before).table(answered), judge(answers(ALWAYS_REFUSE)).table(answered))
     with pytest.raises(InputError, match=r"before\.parquet"):
         judge(answers(ALWAYS_REFUSE).iloc[1:]).table(answered)
+
+
+def test_equal_layers_keep_directions_zeros_and_the_total_length() -> None:
+    vector = np.array([[0, 0], [3, 4], [0, 0], [0, 1]], dtype=np.float32)
+    found = equal_layers(vector)
+    assert np.linalg.norm(found) == pytest.approx(np.linalg.norm(vector))
+    common = np.sqrt(13.0)
+    np.testing.assert_allclose(found, np.array([[0, 0], [0.6, 0.8], [0, 0], [0, 1]]) * common, rtol=1e-6)
+    assert not equal_layers(np.zeros((3, 2), dtype=np.float32)).any()

@@ -13,6 +13,7 @@ from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
 from edgebias.mitigate.directions import Contrast, Directions, difference_of_means, gradient
 from edgebias.mitigate.evaluate import steer
+from edgebias.mitigate.methods import Steering
 from edgebias.mitigate.speed import paired_speed
 from edgebias.mitigate.steered_model import SteeredModel
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
@@ -50,7 +51,7 @@ def test_the_exported_file_steers_exactly_as_the_vector_in_memory(backend: Llama
     in_memory = gaps(backend)
     backend.set_control_vector(None)
     write_control_vector(vector, tmp_path / "vector.gguf", "llama")
-    np.testing.assert_array_equal(steer(backend, tmp_path / "vector.gguf"), vector)
+    np.testing.assert_array_equal(steer(backend, tmp_path / "vector.gguf", Steering()), vector)
     assert gaps(backend) == in_memory
 
 

@@ -160,3 +160,12 @@ def test_the_guard_keeps_perplexity_within_budget() -> None:
     assert result.trajectory["guard"].any()
     assert (result.trajectory["perplexity"] <= 20.0 * 1.02 + 1e-9).all()
     assert result.after.bias < result.before.bias
+
+
+def test_the_guard_also_holds_what_the_uncompressed_build_says_in_use() -> None:
+    result = simulate(72.0, answers_cost=0.01)
+    assert result.stopped == GUARD_HOLDS
+    assert result.trajectory["guard"].any()
+    assert (result.trajectory["perplexity"] == 20.0).all()
+    assert (result.trajectory["answers_perplexity"] <= 6.0 * 1.02 + 1e-9).all()
+    assert result.perplexities_after.reference_answers > result.perplexities_before.reference_answers

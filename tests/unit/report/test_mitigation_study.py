@@ -40,8 +40,8 @@ def folder(tmp_path: Path) -> Path:
     found = tmp_path / "edge" / "model" / "q8_0"
     ss = {"metric": "ss", "low": 55.0, "high": 66.0}
     lms = {"metric": "lms", "estimate": 87.0, "low": 85.0, "high": 89.0}
-    perplexity = {"suite": "neutral_text", "metric": "perplexity", "estimate": 107.0, "low": 90.0, "high": 120.0}
-    write_method(found, "none", [ss | {"estimate": 61.0}, lms, perplexity])
+    risen = {"suite": "reference_answers", "metric": "perplexity_rise", "estimate": 1.7, "low": 0.9, "high": 2.4}
+    write_method(found, "none", [ss | {"estimate": 61.0}, lms])
     reduced = {
         "metric": "reduction",
         "estimate": 8.0,
@@ -51,9 +51,10 @@ def folder(tmp_path: Path) -> Path:
         "p_corrected": 0.002,
     }
     share = {"metric": "relative_reduction", "estimate": 73.0, "low": 45.0, "high": 99.0}
-    write_method(found, "feedback_loop", [ss | {"estimate": 53.0}, reduced, share, lms, perplexity])
+    write_method(found, "feedback_loop", [ss | {"estimate": 53.0}, reduced, share, lms, risen])
     (found / "feedback_loop" / "trajectory.csv").write_text(
-        "round,bias,gain,perplexity,guard,pass_bias,pass_low,pass_high\n0,61,0,100.5,0,61,55,66\n1,53.1,0.5,101,0,,,\n",
+        "round,bias,gain,perplexity,answers_perplexity,guard,pass_bias,pass_low,pass_high\n"
+        "0,61,0,100.5,6.5,0,61,55,66\n1,53.1,0.5,101,6.6,0,,,\n",
         encoding="utf-8",
     )
     state = {"seed": 7, "gains": [0.0, -1.25, 1.0], "stopped": "ideal_reached"}
@@ -79,7 +80,7 @@ def test_the_reduction_comes_with_its_p_value_and_the_loop_with_its_rounds(folde
     main(arguments)
     text = out.read_text(encoding="utf-8")
     assert "| feedback loop | stereoset | 8.00 [5.00, 11] | 73 [45, 99] | 0.002 | yes |" in text
-    assert "| 1 | 53.1 | 0.500 | 101 | 0 | – | – | – |" in text
+    assert "| 1 | 53.1 | 0.500 | 101 | 6.60 | 0 | – | – | – |" in text
     assert "| feedback loop | 100 | 0.990 | 1.01 |" in text
     assert "commit abc" in text
 
@@ -120,10 +121,10 @@ def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_
     scores.loc[scores["metric"] == "relative_reduction", ["estimate", "low"]] = 47.0, 20.0
     scores.to_csv(other / "feedback_loop" / "scores.csv", index=False)
     text = page(folder, tmp_path / "provenance.json", [other])
-    same = "53 [55, 66] | 87 [85, 89] | 107 [90, 120]"
+    same = "53 [55, 66] | 87 [85, 89] | – | 1.70 [0.900, 2.40]"
     assert f"| 7 | feedback loop | {same} | 73 [45, 99] | gain 1.25, converged |" in text
     assert f"| 8 | feedback loop | {same} | 47 [20, 99] | gain 4.00, did not converge, as larger" in text
-    assert "| 8 | none | 61 [55, 66] | 87 [85, 89] | 107 [90, 120] | – |  |" in text
+    assert "| 8 | none | 61 [55, 66] | 87 [85, 89] | – | – | – |  |" in text
     assert "feedback loop: mean over 2 seeds 60 per cent, from 47 to 73." in text
     assert "Repeats" not in page(folder, tmp_path / "provenance.json")
 

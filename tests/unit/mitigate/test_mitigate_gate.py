@@ -1,0 +1,110 @@
+"""The gate: it opens for what it was fitted to open for, and a gated model is steered there and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
+from edgebias.backends.llama import LlamaBackend
+from edgebias.errors import InputError
+from edgebias.files import write_json
+from edgebias.mitigate.gate import FOLDS, Gate, TokenGate, fit_gate, open_gate, read_gate, words_of
+from edgebias.mitigate.gated_backend import TOGETHER, GatedBackend
+from edgebias.mitigate.token_embeddings import embedding_rows
+
+ABOUT = OptionRequest(Prompt(text=""), ("The Zulu fell.", "The guard fell."))
+OTHER = OptionRequest(Prompt(text="Rain falls."), (" It is wet.",))
+
+
+@pytest.fixture
+def backend(tiny: Path) -> Iterator[LlamaBackend]:
+    with LlamaBackend(tiny, threads=1, context=256, start_token="<|endoftext|>") as live:
+        yield live
+
+
+def vector_of(backend: LlamaBackend) -> np.ndarray:
+    found = np.random.default_rng(0).normal(0.0, 5.0, (backend.n_layer, backend.n_embd)).astype(np.float32)
+    found[0] = 0.0
+    return found
+
+
+def gate_for(backend: LlamaBackend, word: str) -> TokenGate:
+    """Opens for requests with the word, whose tokens no other request has."""
+    says = np.zeros(60000)
+    says[backend.tokenise(word, special=False)] = 1.0
+    return TokenGate(says, 1e-9)
+
+
+def test_requests_are_steered_where_the_gate_opens_and_nowhere_else(backend: LlamaBackend) -> None:
+    vector = vector_of(backend)
+    requests = [ABOUT, OTHER, ABOUT, *[OTHER] * TOGETHER]
+    plain = list(backend.score(requests))
+    backend.set_control_vector(vector)
+    steered = list(backend.score(requests))
+    gated = GatedBackend(backend, vector, gate_for(backend, "Z"))
+    found = list(gated.score(requests))
+    assert found == [steered[0], plain[1], steered[2], *plain[3:]]
+    assert steered[1] != plain[1]
+    assert gated.opened() == 2 / len(requests)
+    assert np.isnan(gated.opened())
+    assert list(gated.score(requests, skip=2)) == found[2:]
+
+
+def test_what_is_written_is_steered_by_what_was_asked(backend: LlamaBackend) -> None:
+    vector = vector_of(backend)
+    how = GenerationSettings(max_new_tokens=4)
+    asked = [GenerationRequest(Prompt(text=text)) for text in ("The Zulu and", "The rain and")]
+    plain = list(backend.generate(asked, how))
+    backend.set_control_vector(vector)
+    steered = list(backend.generate(asked, how))
+    found = list(GatedBackend(backend, vector, gate_for(backend, "Z")).generate(asked, how))
+    assert [one.text for one in found] == [steered[0].text, plain[1].text]
+
+
+def test_a_gate_reads_words_and_no_chat_template() -> None:
+    assert words_of(Prompt(messages=(Message("system", "Be kind."), Message("user", "Who fell?"))), (" A",)) == (
+        "Be kind. Who fell? A"
+    )
+    assert not TokenGate(np.ones(4), -1.0).opens([])
+
+
+def test_a_fitted_gate_opens_for_unseen_groups_and_stays_shut_for_other_texts() -> None:
+    rng = np.random.default_rng(0)
+    wanted, unwanted = rng.normal(0.4, 1.0, (200, 30)), rng.normal(-0.4, 1.0, (300, 30))
+    gate, shares = fit_gate(wanted, [f"term {number // 10}" for number in range(200)], unwanted)
+    assert shares["opens_for_calibration_items"] == pytest.approx(0.95, abs=0.01)
+    assert shares["opens_for_neutral_text"] < 0.1
+    new, other = rng.normal(0.4, 1.0, (500, 30)), rng.normal(-0.4, 1.0, (500, 30))
+    assert np.mean(new @ gate.normal >= gate.threshold) > 0.9
+    assert np.mean(other @ gate.normal >= gate.threshold) < 0.1
+
+
+def test_the_share_of_neutral_text_is_that_of_unseen_text() -> None:
+    """Where nothing tells the two apart, a gate that opens for most of one opens for most of the other."""
+    rng = np.random.default_rng(0)
+    wanted, unwanted = rng.normal(size=(100, 400)), rng.normal(size=(100, 400))
+    _, shares = fit_gate(wanted, [str(number) for number in range(100)], unwanted)
+    assert shares["opens_for_neutral_text"] > 0.8
+
+
+def test_too_few_groups_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match=f"{FOLDS} of each"):
+        fit_gate(rng.normal(size=(20, 3)), ["a", "b"] * 10, rng.normal(size=(20, 3)))
+
+
+def test_a_gate_file_is_that_of_its_model(tiny: Path, tmp_path: Path, backend: LlamaBackend) -> None:
+    normal = np.random.default_rng(0).normal(size=backend.n_embd)
+    write_json({"normal": normal.tolist(), "threshold": 0.25}, tmp_path / "gate.json")
+    tokens = backend.tokenise("The cook fell.", special=False)
+    mean = embedding_rows(tiny, tokens).mean(axis=0) @ normal
+    live = open_gate(tmp_path / "gate.json", tiny)
+    assert np.mean(live.says[tokens]) == pytest.approx(mean, rel=1e-4)
+    assert live.opens(tokens) == bool(mean >= 0.25)
+    with pytest.raises(InputError, match=r"gate\.json: is no gate of a model of width 7"):
+        read_gate(tmp_path / "gate.json", 7)
+    assert isinstance(read_gate(tmp_path / "gate.json", backend.n_embd), Gate)
