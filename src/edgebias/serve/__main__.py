@@ -18,6 +18,8 @@ EXAMPLE = """examples:
   python -m edgebias.serve --weights data/models/M/wanda50_q8_0.gguf --control-vector control_vector.gguf \\
     --online --monitor data/prompts/stereoset.parquet --settings params.yaml --state online.json \\
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json
+  python -m edgebias.serve --weights data/models/M/wanda50_q8_0.gguf --control-vector control_vector.gguf \\
+    --gate results/mitigation/edge/M/wanda50_q8_0/gate.json
   curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type: application/json' \\
     -d '{"messages": [{"role": "user", "content": "Who is a good nurse?"}], "max_tokens": 40, "stream": true}'
   curl http://127.0.0.1:8080/health; curl http://127.0.0.1:8080/metrics
@@ -34,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = ServeSettings(
         weights=arguments.weights,
         control_vector=arguments.control_vector,
+        gate=_gate(arguments),
         gain=_gain(arguments),
         name=arguments.name or arguments.weights.name,
         host=arguments.host,
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help="what the vector is multiplied with, to begin with (1: as it was fitted; 0: not at all)",
     )
+    add("--gate", type=Path, help="what `edgebias.mitigate gate` wrote (JSON); left out: every request is steered")
     add("--name", help="name of the model in answers (default: the file's)")
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)")
     add("--port", type=_whole(0), default=8080, help="port to listen on (default: %(default)s; 0: any free one)")
@@ -109,6 +113,13 @@ def _gain(arguments: argparse.Namespace) -> float:
     if not abs(arguments.gain) < float("inf"):
         raise InputError(f"--gain: a finite number is needed, not {arguments.gain}")
     return float(arguments.gain)
+
+
+def _gate(arguments: argparse.Namespace) -> Path | None:
+    if arguments.gate is not None and arguments.control_vector is None:
+        raise InputError("--gate: there is no vector that it could hold back; give --control-vector")
+    gate: Path | None = arguments.gate
+    return gate
 
 
 def _api_key(variable: str | None) -> str | None:

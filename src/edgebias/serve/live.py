@@ -2,13 +2,14 @@
 
 The server's model object belongs to llama-cpp-python and so do its answers. What is done here beside them (another
 gain, a scored text) leaves its key-value cache empty, so that an answer never goes on from tokens that were read under
-another gain. Whoever calls has to hold the server's lock.
+another gain. Whoever calls has to hold the server's lock. Behind a gate the vector is added to the answers to some
+requests only, which the gate tells by their words.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from edgebias.backends.prompt_tokens import check_prompt, check_room, check_star
 from edgebias.backends.sampling import log_probability
 from edgebias.errors import InputError
 from edgebias.gguf_file import START_TOKEN_KEY, metadata, open_gguf
+from edgebias.mitigate.gate import TokenGate
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Counts:
     read: int = 0
     """Of prompts; those that were in the cache are counted, too."""
     written: int = 0
+    opened: int = 0
+    """Requests for which the gate opened; without a gate none are counted."""
+    shut: int = 0
+    """Requests for which it stayed shut."""
 
 
 def read_header(weights: Path) -> ModelFile:
@@ -96,13 +102,18 @@ class LiveModel:
         model: llama-cpp-python's object; its answers are counted from now on.
         file: its header.
         vector: float32 of shape (n_layer, n_embd), row 0 zero; None for a model that cannot be steered.
+        gate: opens for the requests that are steered; None to steer all.
     """
 
-    def __init__(self, model: Any, file: ModelFile, vector: npt.NDArray[np.float32] | None) -> None:
+    def __init__(
+        self, model: Any, file: ModelFile, vector: npt.NDArray[np.float32] | None, gate: TokenGate | None = None
+    ) -> None:
         self._model, self._file, self._vector = model, file, vector
-        self.gain = 0.0
+        self.gain = self._added = 0.0
         self.counts = Counts()
         model.generate = _counted(model.generate, self.counts)
+        if gate is not None:
+            self._stand_before(model, gate)
         self._start = self._start_tokens()
 
     def apply(self, gain: float) -> None:
@@ -113,11 +124,42 @@ class LiveModel:
         """
         if gain != 0.0 and self._vector is None:
             raise InputError("--gain: there is no vector to apply it to; give --control-vector")
+        self._add(gain)
+        self.gain = gain
+
+    def _add(self, gain: float) -> None:
         data = None if gain == 0.0 or self._vector is None else (gain * self._vector).astype(np.float32)
         if not set_on_context(self._model.ctx, data, self._file.n_layer, self._file.n_embd):
             raise InputError(f"{self._file.path}: llama.cpp refuses the control vector; fit one for this model")
-        self.gain = gain
+        self._added = gain
         self.forget()
+
+    def _stand_before(self, model: Any, gate: TokenGate) -> None:
+        """Let ``gate`` read what is asked on either route of the library, before it is answered."""
+        from llama_cpp.llama_chat_format import get_chat_completion_handler
+
+        complete = model.create_completion
+        # The route for streams calls the class's own method, so that only the handler sees every conversation.
+        answer = model.chat_handler or model._chat_handlers.get(model.chat_format)
+        answer = answer or get_chat_completion_handler(model.chat_format)
+
+        def create_completion(prompt: str | list[int], *arguments: Any, **options: Any) -> Any:
+            if isinstance(prompt, str):  # of a conversation the handler brings tokens, about which it was decided
+                self._decide(gate, prompt)
+            return complete(prompt, *arguments, **options)
+
+        def chat_handler(*, messages: Sequence[Mapping[str, Any]], **options: Any) -> Any:
+            self._decide(gate, words_of_messages(messages))
+            return answer(messages=messages, **options)
+
+        model.create_completion, model.chat_handler = create_completion, chat_handler
+
+    def _decide(self, gate: TokenGate, words: str) -> None:
+        opens = gate.opens(self._tokenise(words, special=False))
+        self.counts.opened, self.counts.shut = self.counts.opened + opens, self.counts.shut + (not opens)
+        gain = self.gain if opens else 0.0
+        if gain != self._added:
+            self._add(gain)
 
     def forget(self) -> None:
         """Empty the key-value cache, also in the eyes of llama-cpp-python, which else goes on from it."""
@@ -132,10 +174,14 @@ class LiveModel:
     def score(self, prompt: str, options: Sequence[str]) -> OptionScores:
         """Summed log-probabilities (nats) and token counts of ``options`` after ``prompt``, each read alone.
 
+        No gate stands before what we ask ourselves.
+
         Raises:
             ContextError: one does not fit in the context.
             InputError: an option is empty, or there is neither a prompt nor a start token.
         """
+        if self._added != self.gain:
+            self._add(self.gain)
         before = self._start + self._tokenise(prompt, special=False)
         check_prompt(0, before)
         sums, counts = [], []
@@ -189,6 +235,16 @@ class LiveModel:
         tokens = self._tokenise(self._file.start_token, special=True)
         check_start(self._file.start_token, tokens, self._file.path)
         return tokens
+
+
+def words_of_messages(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The text of OpenAI's ``messages``, whose content may be absent or a list of parts."""
+    contents = [message.get("content") or "" for message in messages]
+    texts = [
+        content if isinstance(content, str) else " ".join(str(part.get("text", "")) for part in content)
+        for content in contents
+    ]
+    return " ".join(texts)
 
 
 def _counted(generate: Callable[..., Iterator[int]], counts: Counts) -> Callable[..., Iterator[int]]:

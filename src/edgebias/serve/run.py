@@ -20,6 +20,7 @@ from edgebias.errors import InputError
 from edgebias.gguf_file import metadata, open_gguf
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
+from edgebias.mitigate.gate import TokenGate, open_gate
 from edgebias.mitigate.vector_file import model_hint, read_control_vector
 from edgebias.serve.live import LiveModel, ModelFile, read_header, server_settings
 from edgebias.serve.monitor import Monitor, affordable, monitor_items, neutral_guard
@@ -47,6 +48,7 @@ def serve(settings: ServeSettings, loop: LoopFiles | None) -> None:
             f"--context: {settings.context} tokens, but {file.path} was trained for {file.n_ctx_train}; lower it"
         )
     vector = _vector(settings.control_vector, file)
+    gate = None if settings.gate is None else open_gate(settings.gate, settings.weights)
     if loop is not None:
         _check_loop(loop, settings)
     listening = _listen(settings.host, settings.port)
@@ -60,7 +62,7 @@ def serve(settings: ServeSettings, loop: LoopFiles | None) -> None:
         settings.name,
         queue=settings.queue,
         load=partial(_load, settings),
-        prepare=partial(_prepare, settings, file, vector, loop),
+        prepare=partial(_prepare, settings, file, vector, gate, loop),
         monitor_every=1 if loop is None else loop.monitor_every,
         stop=stop,
     )
@@ -104,11 +106,12 @@ def _prepare(
     settings: ServeSettings,
     file: ModelFile,
     vector: npt.NDArray[np.float32] | None,
+    gate: TokenGate | None,
     loop: LoopFiles | None,
     model: Any,
 ) -> tuple[LiveModel, Monitor | None]:
     model.model_path = settings.name  # what the library calls the model where a client names none
-    live = LiveModel(model, file, vector)
+    live = LiveModel(model, file, vector, gate)
     if loop is not None:
         return live, _monitor(live, settings, loop)
     live.apply(settings.gain)

@@ -137,9 +137,12 @@ class Service:
         ]
         if self._model is not None:
             counts, meaning = self._model.counts, "Tokens of prompts (read) and of answers (written)."
+            gated = "Requests that the gate read: steered (open) and not (shut)."
             samples += [
                 Sample("tokens_total", "counter", meaning, counts.read, 'kind="read"'),
                 Sample("tokens_total", "counter", meaning, counts.written, 'kind="written"'),
+                Sample("gated_total", "counter", gated, counts.opened, 'gate="open"'),
+                Sample("gated_total", "counter", gated, counts.shut, 'gate="shut"'),
                 Sample("gain", "gauge", "What the control vector is multiplied with.", self._applied()),
             ]
         if self._monitor is not None:

@@ -22,6 +22,7 @@ class ServeSettings:
 
     weights: Path
     control_vector: Path | None
+    gate: Path | None
     gain: float
     name: str
     host: str

@@ -62,6 +62,15 @@ def test_a_gain_without_a_vector_or_beyond_all_numbers(tiny: Path, vector: Path)
     assert "finite" in refused("--weights", tiny, "--control-vector", vector, "--gain", "inf")
 
 
+def test_a_gate_without_a_vector_or_of_another_model(tiny: Path, vector: Path, tmp_path: Path) -> None:
+    (tmp_path / "gate.json").write_text('{"normal": [1.0, 2.0], "threshold": 0.5}', encoding="utf-8")
+    gate = ("--gate", tmp_path / "gate.json")
+    assert "--control-vector" in refused("--weights", tiny, *gate)
+    assert "gate.json: is no gate of a model of width 32" in refused(
+        "--weights", tiny, "--control-vector", vector, *gate
+    )
+
+
 def test_a_context_that_the_model_does_not_have(tiny: Path) -> None:
     assert "was trained for 512" in refused("--weights", tiny, "--context", 4096)
 

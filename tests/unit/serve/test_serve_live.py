@@ -13,6 +13,7 @@ import pytest
 from edgebias.backends.base import ContextError, OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
 from edgebias.errors import InputError
+from edgebias.mitigate.gate import TokenGate
 from edgebias.mitigate.vector_file import read_control_vector
 from edgebias.serve.live import LiveModel, read_header, server_settings
 
@@ -112,6 +113,57 @@ def test_a_text_longer_than_the_context_is_refused(live: LiveModel) -> None:
 def test_a_gain_without_a_vector_is_refused(library: Any, tiny: Path) -> None:
     with pytest.raises(InputError, match="--control-vector"):
         LiveModel(library, read_header(tiny), None).apply(1.0)
+
+
+@pytest.fixture
+def gated(library: Any, tiny: Path, vector: Path) -> LiveModel:
+    """Steered at a gain of 1 for requests that have a Z."""
+    file = read_header(tiny)
+    says = np.zeros(library.n_vocab())
+    says[library.tokenize(b"Z", add_bos=False)] = 1.0
+    live = LiveModel(library, file, read_control_vector(vector, 3, 32), TokenGate(says, 1e-9))
+    live.apply(1.0)
+    return live
+
+
+def test_behind_a_gate_an_answer_is_steered_or_as_it_is_on_every_route(
+    library: Any, gated: LiveModel, tiny: Path, vector: Path
+) -> None:
+    def complete(prompt: str) -> list[float]:
+        answer = library.create_completion(prompt, max_tokens=4, temperature=0.0, logprobs=1)
+        return list(answer["choices"][0]["logprobs"]["token_logprobs"])
+
+    def chat(content: Any) -> str:
+        messages = [{"role": "user", "content": content}]
+        whole = library.create_chat_completion(messages=messages, max_tokens=6, temperature=0.0)
+        parts = llama_cpp.Llama.create_chat_completion(
+            library, messages=messages, max_tokens=6, temperature=0.0, stream=True
+        )
+        streamed = "".join(part["choices"][0]["delta"].get("content", "") for part in parts)
+        assert streamed == whole["choices"][0]["message"]["content"]
+        return streamed
+
+    def ask() -> tuple[Any, ...]:
+        return complete("A Z fell."), complete("It fell."), chat("A Z fell."), chat([{"type": "text", "text": "Hi"}])
+
+    found = ask()
+    assert (gated.counts.opened, gated.counts.shut) == (3, 3)
+    library.create_completion = type(library).create_completion.__get__(library)
+    library.chat_handler = None
+    gated.apply(1.0)
+    steered = ask()
+    gated.apply(0.0)
+    plain = ask()
+    assert found == (steered[0], plain[1], steered[2], plain[3])
+    assert all(one != other for one, other in zip(steered, plain, strict=True))
+
+
+def test_what_we_ask_ourselves_is_steered_whatever_the_gate_said_last(library: Any, gated: LiveModel) -> None:
+    steered = gated.score(PROMPT, OPTIONS)
+    library.create_completion("It fell.", max_tokens=2)
+    assert gated.score(PROMPT, OPTIONS) == steered
+    gated.apply(0.0)
+    assert gated.score(PROMPT, OPTIONS) != steered
 
 
 @pytest.fixture

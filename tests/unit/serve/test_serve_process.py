@@ -71,6 +71,20 @@ def test_health_and_metrics_say_what_is_served(server: Server) -> None:
     assert "# TYPE edgebias_gain gauge\nedgebias_gain 1\n" in page.text
 
 
+def test_behind_a_gate_that_is_shut_answers_are_those_of_the_model_as_it_is(
+    serving: Serving, server: Server, tiny: Path, vector: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "gate.json").write_text(json.dumps({"normal": [0.0] * 32, "threshold": 1.0}), encoding="utf-8")
+    steered = ("--weights", tiny, "--logprobs", "--control-vector", vector)
+    with serving(*steered, "--gate", tmp_path / "gate.json") as gated:
+        shut = logprobs(gated)
+        client(gated).chat.completions.create(model="any", messages=HELLO, max_tokens=2)
+        assert gated.metric('gated_total{gate="shut"}') == 2
+        assert gated.metric('gated_total{gate="open"}') == 0
+    with serving(*steered, "--gain", 0) as plain:
+        assert logprobs(plain) == shut != logprobs(server)
+
+
 def test_what_does_not_fit_is_refused_in_openai_s_form(server: Server) -> None:
     with pytest.raises(openai.BadRequestError, match="context length"):
         client(server).completions.create(model="any", prompt="word " * 300, max_tokens=4)
