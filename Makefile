@@ -35,7 +35,7 @@ $(READY): requirements/lock.txt requirements/llama-cpp.txt pyproject.toml
 	touch $@
 
 reproduce: $(READY) ## Reproduce the whole study with the default params.yaml
-	@echo "Reproducing the study: 45 minutes on 2 cores. Progress below; logs in logs/."
+	@echo "Reproducing the study: 80 minutes on 2 cores. Progress below; logs in logs/."
 	$(BIN)/snakemake --cores $(CORES)
 	if [ -d .git ]; then $(MAKE) record; fi
 	@echo "Done. Open results/report/index.html"
@@ -48,7 +48,7 @@ smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ besid
 	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware .smoke
 	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 
-mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (two hours), in .mitigation-study/; writes docs/mitigation_study.md
+mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (three hours), in .mitigation-study/; writes docs/mitigation_study.md
 	for seed in $(STUDY_SEED) $(REPEAT_SEEDS); do \
 	  first=.mitigation-study/$(STUDY_SEED); folder=.mitigation-study/$$seed; overlay=mitigation; mkdir -p $$folder/data && \
 	  cp -rp --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware $$folder && \
