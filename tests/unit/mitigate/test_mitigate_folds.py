@@ -105,7 +105,7 @@ def passed(backend: LlamaBackend, first: float, second: float) -> PassResult:
     """All items at a gain of 1: fold 1 is steered by ``first``, fold 2 by ``second``; what is shipped is far away."""
     answer = AnswerSettings(seed=3, max_new_tokens=1, max_new_tokens_text=1)
     crossed = CrossFitted(directions(backend, 99.0), [directions(backend, first), directions(backend, second)])
-    plant = CalibrationBuild(backend, crossed, {"stereoset": calibration_items()}, NEUTRAL, answer).plant()
+    plant = CalibrationBuild(backend, crossed, {"stereoset": calibration_items()}, NEUTRAL, [], answer).plant()
     plant.apply(np.ones(backend.n_layer))
     return plant.full_pass()
 

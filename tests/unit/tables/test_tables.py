@@ -16,6 +16,7 @@ from edgebias.compare.contrast_table import CONTRAST
 from edgebias.errors import InputError
 from edgebias.infer.responses import RESPONSE, ROUND, response, response_table, write_responses
 from edgebias.mitigate.layer_probes import LAYER_PROBE
+from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
 from edgebias.prompts.item import ITEM, Design, Item, to_table
 from edgebias.robustness.ask import FORMAT, ROBUSTNESS
 from edgebias.score.table import SCORE
@@ -262,6 +263,9 @@ def study(tmp_path: Path) -> Path:
                 (0, "bias", 70.0, 60.0, 80.0, 0.01, 0.03, 10.0, -2.0, 20.0, 8, 4),
             ],
             columns=list(LAYER_PROBE.names),
+        ),
+        "reference answer": pd.DataFrame(
+            [["guard", "tea", "Explain tea.", "chat", 7, "Tea is a drink.", 5]], columns=list(REFERENCE_ANSWER.names)
         ),
         "mitigation score": scored().assign(
             p=np.nan,
