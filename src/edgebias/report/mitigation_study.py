@@ -143,7 +143,7 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
     removed: dict[str, list[float]] = {}
     everywhere = set.intersection(*(set(_scores(folder)) for folder in folders))
     for folder in folders:
-        state = read_json(folder / "feedback_loop" / "state.json")
+        seed = int(read_table(folder / NONE / "responses.parquet", ("seed",))["seed"].iloc[0])
         for name, table in _scores(folder).items():
             if name not in everywhere:
                 continue
@@ -153,14 +153,13 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
             ]
             for one in share:
                 removed.setdefault(name, []).append(one.estimate)
-            loop = f"gain {number(max(map(abs, state['gains'])))}, {END[state['stopped']]}"
             rows.append(
                 (
-                    str(state["seed"]),
+                    str(seed),
                     _title(name),
                     *(_estimate(found[key]) if key in found else ABSENT for key in REPEATED),
                     _estimate(share[0]) if share else ABSENT,
-                    loop if name == FEEDBACK_LOOP else "",
+                    _loop(folder) if name == FEEDBACK_LOOP else "",
                 )
             )
     means = [
@@ -172,10 +171,16 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
     return [
         "## Repeats with other seeds",
         "Each seed splits StereoSet's target terms anew, learns anew and runs the loop anew. The splits share "
-        "sentences, so the mean over seeds has no interval of its own.",
+        "sentences, so the mean over seeds has no interval of its own. Methods that ran with every seed:",
         _table(heads, rows),
         "; ".join(means) + ".",
     ]
+
+
+def _loop(folder: Path) -> str:
+    """Where the loop of a study came to rest, and why."""
+    state = read_json(folder / FEEDBACK_LOOP / "state.json")
+    return f"gain {number(max(map(abs, state['gains'])))}, {END[state['stopped']]}"
 
 
 def _score_rows(scores: Scores) -> list[tuple[str, ...]]:

@@ -42,6 +42,7 @@ def folder(tmp_path: Path) -> Path:
     lms = {"metric": "lms", "estimate": 87.0, "low": 85.0, "high": 89.0}
     risen = {"suite": "reference_answers", "metric": "perplexity_rise", "estimate": 1.7, "low": 0.9, "high": 2.4}
     write_method(found, "none", [ss | {"estimate": 61.0}, lms])
+    pd.DataFrame({"seed": [7, 7]}).to_parquet(found / "none" / "responses.parquet")
     reduced = {
         "metric": "reduction",
         "estimate": 8.0,
@@ -57,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
         "0,61,0,100.5,6.5,0,61,55,66\n1,53.1,0.5,101,6.6,0,,,\n",
         encoding="utf-8",
     )
-    state = {"seed": 7, "gains": [0.0, -1.25, 1.0], "stopped": "ideal_reached"}
+    state = {"gains": [0.0, -1.25, 1.0], "stopped": "ideal_reached"}
     (found / "feedback_loop" / "state.json").write_text(json.dumps(state), encoding="utf-8")
     write_method(found, "always_refuse", [ss | {"estimate": float("nan"), "low": float("nan"), "high": float("nan")}])
     (tmp_path / "provenance.json").write_text(json.dumps(PROVENANCE), encoding="utf-8")
@@ -115,7 +116,8 @@ def test_a_study_without_gains_has_no_frontier_and_says_what_it_lacks(folder: Pa
 def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "edge" / "model" / "q8_0"
     shutil.copytree(folder, other)
-    state = {"seed": 8, "gains": [0.0, 4.0, 4.0], "stopped": "guard_holds"}
+    pd.DataFrame({"seed": [8, 8]}).to_parquet(other / "none" / "responses.parquet")
+    state = {"gains": [0.0, 4.0, 4.0], "stopped": "guard_holds"}
     (other / "feedback_loop" / "state.json").write_text(json.dumps(state), encoding="utf-8")
     scores = pd.read_csv(other / "feedback_loop" / "scores.csv")
     scores.loc[scores["metric"] == "relative_reduction", ["estimate", "low"]] = 47.0, 20.0
@@ -127,6 +129,10 @@ def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_
     assert "| 8 | none | 61 [55, 66] | 87 [85, 89] | – | – | – |  |" in text
     assert "feedback loop: mean over 2 seeds 60 per cent, from 47 to 73." in text
     assert "Repeats" not in page(folder, tmp_path / "provenance.json")
+    shutil.rmtree(other / "feedback_loop")
+    without = page(folder, tmp_path / "provenance.json", [other])
+    assert "| 8 | none |" in without
+    assert "| 7 | feedback loop |" not in without  # a mean over seeds needs all of them
 
 
 def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
