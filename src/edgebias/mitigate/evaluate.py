@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from edgebias.backends.base import Backend
 from edgebias.errors import InputError
 from edgebias.files import read_table, write_json
 from edgebias.infer.answer import answer_items
@@ -21,22 +18,17 @@ from edgebias.infer.items import items_from_table
 from edgebias.infer.responses import write_responses
 from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
-from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import GATED, INSTRUCTION, NONE, SELF_DEBIASING, STEERED, Steering, steering_of
+from edgebias.mitigate.methods import INSTRUCTION, NONE, SELF_DEBIASING
+from edgebias.mitigate.mitigated import check_files, mitigate
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
 from edgebias.mitigate.reference_answers import read_answers
-from edgebias.mitigate.spared_texts import SparedTexts, losses, neutral_text, perplexity_scores, reference_answers
-from edgebias.mitigate.speed import paired_speed, scoring_speed, speed
-from edgebias.mitigate.vector_file import read_control_vector
+from edgebias.mitigate.spared_texts import losses, neutral_text, perplexity_scores, reference_answers
 from edgebias.score.main import interval_settings
 from edgebias.score.table import RESPONSE_COLUMNS, join, score_table
 from edgebias.settings import require
 from edgebias.stats.bootstrap import Resampling
 from edgebias.variants.perplexity import neutral_sentences
-
-if TYPE_CHECKING:
-    from edgebias.mitigate.gated_backend import GatedBackend
 
 
 @dataclass(frozen=True)
@@ -115,13 +107,7 @@ def evaluate(
     Raises:
         InputError: settings, items, weights, vector or baseline are unusable or do not fit the method.
     """
-    steering = steering_of(method)
-    if (steering is None) != (control_vector is None):
-        raise InputError(
-            f"--control-vector: {list(STEERED)} need it and no other method takes it; --method is {method}"
-        )
-    if (steering is not None and steering.gated) != (gate is not None):
-        raise InputError(f"--gate: methods whose name begins with {GATED} need it and no other; --method is {method}")
+    check_files(method, control_vector, gate)
     require(settings, "mitigate")
     require(settings["mitigate"], "perplexity_sentences")
     cell = read_cell(settings)
@@ -155,101 +141,26 @@ def evaluate(
         more=[method],
     )
     with job_of as job:
-        with open_cell(cell, weights) as loaded:  # steered before its answers are kept: only the model itself can be
-            vector = None if control_vector is None or steering is None else steer(loaded, control_vector, steering)
-            mitigated = self_debiasing(loaded, settings) if method == SELF_DEBIASING else loaded
-            gated = None if gate is None or vector is None else gated_backend(loaded, vector, gate, weights)
-            mitigated = gated or mitigated
-            backend = journaled(mitigated, job.journal)
-            answered, opened = {}, {}
+        with open_cell(cell, weights) as loaded:  # mitigated before its answers are kept: only the model itself can be
+            model = mitigate(loaded, method, settings, weights=weights, control_vector=control_vector, gate=gate)
+            backend = journaled(model.backend, job.journal)
+            answered = {}
             for suite, items in asked.items():
                 answered[suite] = answer_items(
                     backend, items, formats_of(cell, suite), cell.answer, instruction, job.stopwatch
                 )
-                opened[suite] = gated.opened() if gated else math.nan
+                model.count(suite)
             record = job.cost(backend, skipped={})
-            spared = [neutral_text(sentences, instruction)]
+            kinds = [partial(neutral_text, sentences)]
             if method != SELF_DEBIASING:  # it reads no conversation
-                spared.append(reference_answers(said, instruction))
+                kinds.append(partial(reference_answers, said))
+            spared = [kind(instruction) for kind in kinds]
             lost = []
-            for kind in spared:
-                lost.append(losses(mitigated, kind.requests))
-                opened[kind.suite] = gated.opened() if gated else math.nan
-            record |= {"method": method, "control_vector_bytes": 0 if vector is None else int(vector[1:].nbytes)}
-            if gated is not None:
-                record |= scoring_speed(loaded, gated, sentences) | {"gate_opened": opened}
-            elif vector is not None:
-                record |= paired_speed(loaded, vector, sentences)
-            elif mitigated is not loaded:
-                record |= scoring_speed(loaded, mitigated, sentences)
-            else:
-                record |= speed(loaded, sentences)
-            plain = _plain(loaded, method, [neutral_text(sentences), reference_answers(said)][: len(spared)])
-        measured = [perplexity_scores(*kind, how) for kind in zip(spared, lost, plain, strict=True)]
+            for texts_of_kind in spared:
+                lost.append(losses(model.backend, texts_of_kind.requests))
+                model.count(texts_of_kind.suite)
+            record |= {"method": method} | model.cost(sentences)
+            model.lift()
+            plain = [None if method == NONE else losses(loaded, kind(None).requests) for kind in kinds]
+        measured = [perplexity_scores(*of_kind, how) for of_kind in zip(spared, lost, plain, strict=True)]
         outputs.write(answered, judge.table(answered, *measured), record)
-
-
-def steer(backend: Backend, control_vector: Path, steering: Steering) -> Matrix:
-    """Load the vector of ``control_vector`` into ``backend`` as ``steering`` says; return it.
-
-    Raises:
-        InputError: the backend cannot be steered, or the vector belongs to another model.
-    """
-    from edgebias.backends.llama import LlamaBackend
-
-    if not isinstance(backend, LlamaBackend):
-        raise InputError(f"environments: a control vector needs the backend 'llama', not {backend.name!r}")
-    vector = read_control_vector(control_vector, backend.n_layer, backend.n_embd)
-    if steering.equal_layers:
-        vector = equal_layers(vector)
-    vector = (steering.gain * vector).astype(np.float32)
-    backend.set_control_vector(vector)
-    return vector
-
-
-def equal_layers(vector: Matrix) -> Matrix:
-    """``vector`` (n_layer, n_embd) with one length for all rows that are not zero, its total length unchanged."""
-    lengths = np.linalg.norm(vector, axis=1, keepdims=True)
-    steered = lengths > 0
-    common = np.sqrt(np.mean(lengths[steered] ** 2)) if steered.any() else 0.0
-    found: Matrix = np.where(steered, vector * (common / np.where(steered, lengths, 1.0)), 0.0).astype(np.float32)
-    return found
-
-
-def gated_backend(loaded: Backend, vector: Matrix, gate: Path, weights: Path) -> GatedBackend:
-    """``loaded``, steered by ``vector`` only where the gate at ``gate`` opens.
-
-    Raises:
-        InputError: the gate is unusable or of another model.
-    """
-    from edgebias.backends.llama import LlamaBackend
-    from edgebias.mitigate.gate import open_gate
-    from edgebias.mitigate.gated_backend import GatedBackend
-
-    assert isinstance(loaded, LlamaBackend)  # nothing else was steered
-    return GatedBackend(loaded, vector, open_gate(gate, weights))
-
-
-def _plain(loaded: Backend, method: str, spared: Sequence[SparedTexts]) -> Sequence[npt.NDArray[np.float64] | None]:
-    """The losses of texts without the method, on the model that was steered; None for ``none`` itself."""
-    from edgebias.backends.llama import LlamaBackend
-
-    if method == NONE:
-        return [None] * len(spared)
-    if isinstance(loaded, LlamaBackend):
-        loaded.set_control_vector(None)
-    return [losses(loaded, kind.requests) for kind in spared]
-
-
-def self_debiasing(backend: Backend, settings: dict[str, Any]) -> Backend:
-    """``backend`` with self-debiased scores.
-
-    Raises:
-        InputError: it does not tell whole distributions, or ``mitigate.self_debiasing`` is unusable.
-    """
-    from edgebias.backends.llama import LlamaBackend
-    from edgebias.mitigate.self_debiasing import SelfDebiasingBackend, self_debiasing_settings
-
-    if not isinstance(backend, LlamaBackend):
-        raise InputError(f"environments: self_debiasing needs the backend 'llama', not {backend.name!r}")
-    return SelfDebiasingBackend(backend, self_debiasing_settings(settings))

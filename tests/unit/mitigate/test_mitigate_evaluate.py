@@ -9,7 +9,8 @@ import pytest
 from edgebias.errors import InputError
 from edgebias.infer.items import items_from_table
 from edgebias.mitigate.control import ALWAYS_REFUSE, ALWAYS_UNKNOWN, control_answers
-from edgebias.mitigate.evaluate import Judge, equal_layers
+from edgebias.mitigate.evaluate import Judge
+from edgebias.mitigate.mitigated import equal_layers
 from edgebias.score.table import SCORE
 from edgebias.stats.bootstrap import Resampling
 

@@ -12,8 +12,8 @@ import torch
 from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
 from edgebias.mitigate.directions import Contrast, Directions, difference_of_means, gradient
-from edgebias.mitigate.evaluate import steer
 from edgebias.mitigate.methods import Steering
+from edgebias.mitigate.mitigated import steer
 from edgebias.mitigate.speed import paired_speed
 from edgebias.mitigate.steered_model import SteeredModel
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
