@@ -139,10 +139,6 @@ def control_vector_option_of(wildcards):
     return f"--control-vector {path}" if path else ""
 
 
-if is_dry_run(sys.argv[1:]):
-    print(describe(needs_of(study)), file=sys.stderr)
-
-
 def gate_of(wildcards):
     if not wildcards.method.startswith(GATED):
         return []
@@ -152,3 +148,7 @@ def gate_of(wildcards):
 def gate_option_of(wildcards):
     path = gate_of(wildcards)
     return f"--gate {path}" if path else ""
+
+
+if is_dry_run(sys.argv[1:]):
+    print(describe(needs_of(study)), file=sys.stderr)

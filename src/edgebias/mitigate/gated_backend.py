@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from edgebias.backends.base import (
     Generation,
@@ -11,9 +11,9 @@ from edgebias.backends.base import (
     GenerationSettings,
     OptionRequest,
     OptionScores,
-    Usage,
 )
 from edgebias.backends.llama import LlamaBackend
+from edgebias.mitigate.before_build import BeforeBuild
 from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.gate import TokenGate, words_of
 
@@ -25,7 +25,7 @@ TOGETHER = 64
 """Requests that are sorted by the gate at a time: answers come, and can be kept, before all are there."""
 
 
-class GatedBackend:
+class GatedBackend(BeforeBuild):
     """The build with its gate.
 
     Args:
@@ -34,11 +34,9 @@ class GatedBackend:
         gate: when.
     """
 
-    scores_options = True
-
     def __init__(self, inner: LlamaBackend, vector: Matrix, gate: TokenGate) -> None:
-        self.name = inner.name
-        self._inner, self._vector, self._gate = inner, vector, gate
+        super().__init__(inner)
+        self._vector, self._gate = vector, gate
         self._asked = self._opened = 0
 
     def opened(self) -> float:
@@ -67,21 +65,6 @@ class GatedBackend:
         """
         for part in _parts(requests[skip:]):
             yield from self._sorted(part, [()] * len(part), lambda chosen: self._inner.generate(chosen, settings))
-
-    def forget(self) -> None:
-        """Nothing is kept from one request to the next."""
-        self._inner.forget()
-
-    def usage(self) -> Usage:
-        """Of the build."""
-        return self._inner.usage()
-
-    def __enter__(self) -> Self:
-        self._inner.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._inner.__exit__(*exception)
 
     def _sorted(
         self,

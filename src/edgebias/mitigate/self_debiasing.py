@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,11 @@ from edgebias.backends.base import (
     OptionRequest,
     OptionScores,
     Prompt,
-    Usage,
 )
 from edgebias.backends.llama import LlamaBackend
 from edgebias.backends.prefix_tree import PrefixTree
 from edgebias.errors import InputError
+from edgebias.mitigate.before_build import BeforeBuild
 from edgebias.mitigate.section import mitigate_section
 from edgebias.settings import require
 
@@ -75,7 +75,7 @@ def self_debiased(plain: FloatArray, announced: FloatArray, how: SelfDebiasingSe
     return found
 
 
-class SelfDebiasingBackend:
+class SelfDebiasingBackend(BeforeBuild):
     """A build in llama.cpp whose options are scored under `self_debiased` probabilities. It continues no text.
 
     Args:
@@ -83,11 +83,8 @@ class SelfDebiasingBackend:
         how: the settings.
     """
 
-    scores_options = True
-
     def __init__(self, inner: LlamaBackend, how: SelfDebiasingSettings) -> None:
-        self.name = inner.name
-        self._inner = inner
+        super().__init__(inner)
         self._how = how
 
     def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
@@ -110,21 +107,6 @@ class SelfDebiasingBackend:
             InputError: always; options can be scored.
         """
         raise InputError("study.methods: self_debiasing scores options; leave infer.formats at `likelihood` beside it")
-
-    def forget(self) -> None:
-        """Nothing is kept between requests."""
-        self._inner.forget()
-
-    def usage(self) -> Usage:
-        """Of the build; both readings count."""
-        return self._inner.usage()
-
-    def __enter__(self) -> Self:
-        self._inner.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._inner.__exit__(*exception)
 
     def _scored(self, index: int, request: OptionRequest) -> OptionScores:
         text = request.prompt.text

@@ -141,10 +141,11 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
     )
     rows: list[tuple[str, ...]] = []
     removed: dict[str, list[float]] = {}
-    everywhere = set.intersection(*(set(_scores(folder)) for folder in folders))
-    for folder in folders:
+    scores = {folder: _scores(folder) for folder in folders}
+    everywhere = set.intersection(*map(set, scores.values()))
+    for folder, methods in scores.items():
         seed = int(read_table(folder / NONE / "responses.parquet", ("seed",))["seed"].iloc[0])
-        for name, table in _scores(folder).items():
+        for name, table in methods.items():
             if name not in everywhere:
                 continue
             found = overall_scores(table)
