@@ -8,7 +8,7 @@ from pathlib import Path
 from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.mitigate.folds import ALL, fitted_on_of
-from edgebias.mitigate.methods import GATED
+from edgebias.mitigate.methods import steering_of
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
 from edgebias.workflow.closure import code_of
@@ -129,7 +129,7 @@ def control_vector_of(wildcards):
             found_on = method.removeprefix(parameters.OTHER_BUILD)
             other = replace(cell_of(wildcards), variant=found_on)
             return directions_file(other, study.config["mitigate"]["directions"], ALL)
-        case method if "open_loop" in method:
+        case method if steering_of(method):
             return directions_of(wildcards)
     return []
 
@@ -140,7 +140,8 @@ def control_vector_option_of(wildcards):
 
 
 def gate_of(wildcards):
-    if not wildcards.method.startswith(GATED):
+    steering = steering_of(wildcards.method)
+    if steering is None or not steering.gated:
         return []
     return f"results/mitigation/{cell_of(wildcards).path}/gate.json"
 

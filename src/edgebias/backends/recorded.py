@@ -18,6 +18,7 @@ from edgebias.backends.base import (
     Usage,
 )
 from edgebias.backends.content_hash import content_hash
+from edgebias.backends.standing_before import StandingBefore
 from edgebias.errors import InputError
 from edgebias.files import write_text
 
@@ -99,13 +100,11 @@ def _scores(stored: dict[str, Any]) -> OptionScores:
     )
 
 
-class RecordingBackend:
+class RecordingBackend(StandingBefore[Backend]):
     """Passes requests on to ``inner`` and writes every answer to ``store`` when the block ends without an error."""
 
     def __init__(self, inner: Backend, store: Path) -> None:
-        self.name = inner.name
-        self.scores_options = inner.scores_options
-        self._inner = inner
+        super().__init__(inner)
         self._store = store
         self._lines: dict[str, str] = {}
 
@@ -123,20 +122,8 @@ class RecordingBackend:
             self._keep(request_key(request, settings), answer)
             yield answer
 
-    def forget(self) -> None:
-        """Let ``inner`` forget."""
-        self._inner.forget()
-
-    def usage(self) -> Usage:
-        """What ``inner`` cost."""
-        return self._inner.usage()
-
-    def __enter__(self) -> Self:
-        self._inner.__enter__()
-        return self
-
     def __exit__(self, *exception: object) -> None:
-        self._inner.__exit__(*exception)
+        super().__exit__(*exception)
         if exception[0] is None:
             write_text("".join(self._lines[key] + "\n" for key in sorted(self._lines)), self._store)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from edgebias.backends.base import (
     Backend,
@@ -16,23 +16,22 @@ from edgebias.backends.base import (
     OptionScores,
     Usage,
 )
+from edgebias.backends.standing_before import StandingBefore
 from edgebias.journal.file import Journal
 
 Answer = TypeVar("Answer", OptionScores, Generation)
 
 
-class JournaledBackend:
+class JournaledBackend(StandingBefore[Backend]):
     """Yields the answers that ``journal`` knows first and the rest from ``inner``, which is told how many to skip.
 
     Every call with a list of requests is kept under its number and a hash of what was asked. A request that is given
     alone may be read from where the one before it left off, so it is passed on as it is; who asks so keeps wholes (a
-    conversation) in the journal.
+    conversation) in the journal. The journal forgets nothing when the model does.
     """
 
     def __init__(self, inner: Backend, journal: Journal) -> None:
-        self.name = inner.name
-        self.scores_options = inner.scores_options
-        self._inner = inner
+        super().__init__(inner)
         self._journal = journal
         self._calls = 0
         journal.source = self._tokens
@@ -63,10 +62,6 @@ class JournaledBackend:
             _to_generation,
         )
 
-    def forget(self) -> None:
-        """Let the model forget; the journal does not."""
-        self._inner.forget()
-
     def usage(self) -> Usage:
         """Tokens and seconds of the whole work: this process, and what the earlier ones had noted last."""
         own, before = self._inner.usage(), self._journal.noted()
@@ -80,13 +75,6 @@ class JournaledBackend:
             own.seconds + seconds,
             own.notes,
         )
-
-    def __enter__(self) -> Self:
-        self._inner.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._inner.__exit__(*exception)
 
     def _section(self, kind: str, requests: Sequence[OptionRequest] | Sequence[GenerationRequest]) -> str:
         """The key of one call, its number included: a list may be asked again of a model that was steered meanwhile."""

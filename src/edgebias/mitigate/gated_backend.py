@@ -13,7 +13,7 @@ from edgebias.backends.base import (
     OptionScores,
 )
 from edgebias.backends.llama import LlamaBackend
-from edgebias.mitigate.before_build import BeforeBuild
+from edgebias.backends.standing_before import StandingBefore
 from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.gate import TokenGate, words_of
 
@@ -25,7 +25,7 @@ TOGETHER = 64
 """Requests that are sorted by the gate at a time: answers come, and can be kept, before all are there."""
 
 
-class GatedBackend(BeforeBuild):
+class GatedBackend(StandingBefore[LlamaBackend]):
     """The build with its gate.
 
     Args:

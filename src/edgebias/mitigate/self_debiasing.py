@@ -28,8 +28,8 @@ from edgebias.backends.base import (
 )
 from edgebias.backends.llama import LlamaBackend
 from edgebias.backends.prefix_tree import PrefixTree
+from edgebias.backends.standing_before import StandingBefore
 from edgebias.errors import InputError
-from edgebias.mitigate.before_build import BeforeBuild
 from edgebias.mitigate.section import mitigate_section
 from edgebias.settings import require
 
@@ -75,7 +75,7 @@ def self_debiased(plain: FloatArray, announced: FloatArray, how: SelfDebiasingSe
     return found
 
 
-class SelfDebiasingBackend(BeforeBuild):
+class SelfDebiasingBackend(StandingBefore[LlamaBackend]):
     """A build in llama.cpp whose options are scored under `self_debiased` probabilities. It continues no text.
 
     Args:

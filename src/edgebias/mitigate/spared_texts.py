@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from edgebias.stats.clusters import Clusters, Formula
 from edgebias.stats.seeds import generator
 
 if TYPE_CHECKING:
-    from edgebias.backends.base import Backend
+    from edgebias.backends.base import OptionScores
 
 NEUTRAL_TEXT, REFERENCE_ANSWERS = "neutral_text", "reference_answers"
 """Their suites in a table of mitigation scores."""
@@ -55,9 +55,17 @@ def reference_answers(table: pd.DataFrame, instruction: str | None = None) -> Sp
     return SparedTexts(REFERENCE_ANSWERS, answer_requests(table, instruction), table["topic"].tolist())
 
 
-def losses(backend: Backend, requests: Sequence[OptionRequest]) -> FloatArray:
+class Scores(Protocol):
+    """What is needed of a model: a backend, or the one that a server has in its hands."""
+
+    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+        """Log-probabilities (nats) and token counts of each request's options."""
+        ...
+
+
+def losses(model: Scores, requests: Sequence[OptionRequest]) -> FloatArray:
     """Negative log-likelihood (nats) and tokens of the first option of each request, shape (requests, 2)."""
-    scored = backend.score(requests)
+    scored = model.score(requests)
     return np.array([[-one.logprobs[0], one.n_tokens[0]] for one in scored], dtype=np.float64)
 
 

@@ -17,7 +17,8 @@ EXAMPLE = """examples:
     --control-vector results/mitigation/edge/M/wanda50_q8_0/feedback_loop/control_vector.gguf
   python -m edgebias.serve --weights data/models/M/wanda50_q8_0.gguf --control-vector control_vector.gguf \\
     --online --monitor data/prompts/stereoset.parquet --settings params.yaml --state online.json \\
-    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json
+    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json \\
+    --answers results/mitigation/edge/M/reference_answers.parquet
   python -m edgebias.serve --weights data/models/M/wanda50_q8_0.gguf --control-vector control_vector.gguf \\
     --gate results/mitigation/edge/M/wanda50_q8_0/gate.json
   curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type: application/json' \\
@@ -81,13 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--monitor", type=Path, help="item table of the study; only its calibration items are asked")
     add("--monitor-every", type=_whole(1), default=1, help="answers for each monitor item (default: %(default)s)")
     add("--texts", type=Path, help="BOLD profession_wiki.json, the neutral text of the guard")
+    add("--answers", type=Path, help="what `edgebias.mitigate answers` wrote: the conversations of the guard")
     add("--state", type=Path, help="file that the loop's state is kept in (JSON)")
     add("--settings", help="inline JSON or FILE[#key] with `mitigate` and `seed`, for what the flags below leave out")
     add("--proportional", type=float, help="gain for each unit of error")
     add("--integral", type=float, help="gain that a window of errors of 1 adds")
     add("--max-gain", type=float, help="bound of the gain, to both sides")
     add("--window", type=_whole(1), help="judged outputs that the bias is taken from")
-    add("--perplexity-budget", type=float, help="rise of neutral text's perplexity that no gain may exceed, as a share")
+    add(
+        "--perplexity-budget",
+        type=float,
+        help="rise of either perplexity of the guard that no gain may exceed, as a share",
+    )
     add("--seed", type=int, help="of the order of monitor items")
     return parser
 
@@ -134,7 +140,7 @@ def _api_key(variable: str | None) -> str | None:
 def _loop(arguments: argparse.Namespace) -> LoopFiles | None:
     if not arguments.online:
         return None
-    for name in ("monitor", "texts", "state"):
+    for name in ("monitor", "texts", "answers", "state"):
         if getattr(arguments, name) is None:
             raise InputError(f"--{name}: is missing; --online needs it")
     settings = {} if arguments.settings is None else parse_settings(arguments.settings)
@@ -146,6 +152,7 @@ def _loop(arguments: argparse.Namespace) -> LoopFiles | None:
         monitor=arguments.monitor,
         monitor_every=arguments.monitor_every,
         texts=arguments.texts,
+        answers=arguments.answers,
         state=arguments.state,
         seed=seed,
         perplexity_budget=budget,

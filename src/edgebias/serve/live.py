@@ -19,7 +19,8 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from edgebias.backends.base import OptionScores
+from edgebias.backends.base import OptionRequest, OptionScores, Prompt
+from edgebias.backends.chat_template import render_chat
 from edgebias.backends.control_vector import set_on_context
 from edgebias.backends.llama import BF16, UBATCH
 from edgebias.backends.prompt_tokens import check_prompt, check_room, check_start, option_tokens
@@ -166,31 +167,50 @@ class LiveModel:
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._model.ctx), False)
         self._model.reset()
 
-    def needs(self, prompt: str, options: Sequence[str]) -> int:
-        """Tokens that the context has to hold to score ``options`` after ``prompt``."""
-        longest = max(len(self._tokenise(option, special=False)) for option in options)
-        return len(self._start) + len(self._tokenise(prompt, special=False)) + longest - 1
+    def needs(self, request: OptionRequest) -> int:
+        """Tokens that the context has to hold to score the options of ``request``."""
+        longest = max(len(self._tokenise(option, special=False)) for option in request.options)
+        return len(self._before(0, request.prompt)) + longest - 1
 
-    def score(self, prompt: str, options: Sequence[str]) -> OptionScores:
-        """Summed log-probabilities (nats) and token counts of ``options`` after ``prompt``, each read alone.
+    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+        """Yield summed log-probabilities (nats) and token counts of each request's options, each option read alone.
 
         No gate stands before what we ask ourselves.
 
         Raises:
-            ContextError: one does not fit in the context.
-            InputError: an option is empty, or there is neither a prompt nor a start token.
+            ContextError: a request does not fit in the context.
+            InputError: an option is empty, there is neither a prompt nor a start token, or messages are asked of a
+                model that has no chat template.
         """
-        if self._added != self.gain:
-            self._add(self.gain)
-        before = self._start + self._tokenise(prompt, special=False)
-        check_prompt(0, before)
-        sums, counts = [], []
-        for option in option_tokens(0, options, partial(self._tokenise, special=False)):
-            tokens = before + option
-            check_room(0, len(tokens) - 1, int(self._model.n_ctx()))
-            sums.append(sum(self._log_probabilities(tokens, len(before))))
-            counts.append(len(option))
-        return OptionScores(tuple(sums), tuple(counts))
+        for index, request in enumerate(requests):
+            if self._added != self.gain:
+                self._add(self.gain)
+            before = self._before(index, request.prompt)
+            sums, counts = [], []
+            for option in option_tokens(index, request.options, partial(self._tokenise, special=False)):
+                tokens = before + option
+                check_room(index, len(tokens) - 1, int(self._model.n_ctx()))
+                sums.append(sum(self._log_probabilities(tokens, len(before))))
+                counts.append(len(option))
+            yield OptionScores(tuple(sums), tuple(counts))
+
+    def _before(self, index: int, prompt: Prompt) -> list[int]:
+        """The tokens of a prompt; messages in the template that the weights bring, as in every backend."""
+        if prompt.text is not None:
+            tokens = self._start + self._tokenise(prompt.text, special=False)
+        else:
+            text = render_chat(
+                self._model.metadata.get("tokenizer.chat_template"),
+                prompt.messages,
+                bos_token=self._token_text(self._model.token_bos()),
+                eos_token=self._token_text(self._model.token_eos()),
+            )
+            tokens = self._tokenise(text, special=True)
+        check_prompt(index, tokens)
+        return tokens
+
+    def _token_text(self, token: int) -> str:
+        return self._model.detokenize([token], special=True).decode("utf-8") if token >= 0 else ""
 
     def _log_probabilities(self, tokens: list[int], first: int) -> Iterator[float]:
         """Of each token from place ``first`` on, given those before it."""

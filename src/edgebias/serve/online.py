@@ -23,7 +23,7 @@ import numpy as np
 from edgebias.mitigate.controller import ControllerSettings, ControllerState, signed_error, update, window_bias
 
 GUARD_STEPS = 16
-"""The guard looks ahead by this part of the largest gain: each look costs some thousand tokens of neutral text."""
+"""The guard looks ahead by this part of the largest gain: each look costs some thousand tokens of two kinds of text."""
 
 _WHOLE = np.ones(1)
 """The constraint weight of the vector as a whole."""

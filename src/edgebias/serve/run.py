@@ -16,6 +16,7 @@ import numpy.typing as npt
 import uvicorn
 from starlette.types import ASGIApp
 
+from edgebias.backends.base import OptionRequest
 from edgebias.errors import InputError
 from edgebias.gguf_file import metadata, open_gguf
 from edgebias.infer.wording import likelihood_wording
@@ -23,7 +24,7 @@ from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.gate import TokenGate, open_gate
 from edgebias.mitigate.vector_file import model_hint, read_control_vector
 from edgebias.serve.live import LiveModel, ModelFile, read_header, server_settings
-from edgebias.serve.monitor import Monitor, affordable, monitor_items, neutral_guard
+from edgebias.serve.monitor import Monitor, affordable, guard_answers, measured_guard, monitor_items
 from edgebias.serve.online import begin
 from edgebias.serve.service import Service
 from edgebias.serve.settings import LoopFiles, ServeSettings
@@ -120,9 +121,9 @@ def _prepare(
 
 def _monitor(model: LiveModel, settings: ServeSettings, loop: LoopFiles) -> Monitor:
     identity = _identity(settings, loop)
-    # What a vector was learned on is cheap under it: the guard reads what comes after, as that of the calibration loop.
+    # As the guard of the calibration loop: what a vector was learned on is cheap under it, so what comes after is read.
     sentences = neutral_sentences(loop.texts, "fit")[LEARNED_SENTENCES:]
-    guard = neutral_guard(model, sentences, loop.perplexity_budget)
+    guard = measured_guard(model, sentences, guard_answers(loop.answers), loop.perplexity_budget)
     state = read_state(loop.state, identity)
     if state is None:
         gain = affordable(model, guard, settings.gain)
@@ -135,7 +136,7 @@ def _monitor(model: LiveModel, settings: ServeSettings, loop: LoopFiles) -> Moni
     items = monitor_items(loop.monitor)
     for item in items:
         wording = likelihood_wording(item)
-        needed = model.needs(wording.prompt.text or "", wording.continuations)
+        needed = model.needs(OptionRequest(wording.prompt, wording.continuations))
         if needed > settings.context:
             raise InputError(f"--context: item {item.item_id!r} of {loop.monitor} needs {needed} tokens; raise it")
     return Monitor(
@@ -156,6 +157,7 @@ def _check_loop(loop: LoopFiles, settings: ServeSettings) -> None:
         raise InputError(f"--gain: {settings.gain} is beyond --max-gain {loop.online.controller.max_gain}; lower it")
     monitor_items(loop.monitor)
     neutral_sentences(loop.texts, "fit")
+    guard_answers(loop.answers)
     read_state(loop.state, _identity(settings, loop))
 
 
@@ -166,6 +168,8 @@ def _identity(settings: ServeSettings, loop: LoopFiles) -> Mapping[str, Any]:
         "model": _digest(settings.weights),
         "control vector": "" if settings.control_vector is None else _digest(settings.control_vector),
         "monitor": _digest(loop.monitor),
+        "texts": _digest(loop.texts),
+        "answers": _digest(loop.answers),
         "proportional": repr(whole.proportional),
         "integral": repr(whole.integral),
         "max gain": repr(whole.max_gain),

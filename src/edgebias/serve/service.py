@@ -80,7 +80,7 @@ class Service:
             self._stop()
 
     async def _watch(self, monitor: Monitor) -> None:
-        """Take a turn whenever nobody is waiting: one item that is due, or one sentence of the guard.
+        """Take a turn whenever nobody is waiting: one item that is due, or one text of the guard.
 
         Between two turns everyone who came meanwhile is answered, so that nobody waits for more than one.
         """

@@ -41,6 +41,7 @@ class LoopFiles:
     monitor: Path
     monitor_every: int
     texts: Path
+    answers: Path
     state: Path
     seed: int
     perplexity_budget: float

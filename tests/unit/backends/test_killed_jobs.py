@@ -16,6 +16,8 @@ from typing import IO, Any
 import pandas as pd
 import pytest
 
+from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
+
 pytestmark = pytest.mark.fault
 
 N_ITEMS = 60
@@ -142,14 +144,22 @@ def arguments_of(stage: str, items: Path, backend: str, weights: Path) -> list[s
         case "infer":
             return [*arguments, "--suite", "forced_choice", "--items", str(items)]
         case "mitigate":  # of the method that changes nothing, which needs no control vector
-            texts = neutral_texts(items.with_name("neutral.json"))
-            return ["evaluate", *arguments, "--method", "none", "--items-folder", str(items.parent), "--texts", texts]
+            texts, answers = neutral_texts(items.with_name("neutral.json")), reference_answers(items.parent)
+            arguments += ["--items-folder", str(items.parent), "--texts", texts, "--answers", answers]
+            return ["evaluate", *arguments, "--method", "none"]
     return [*arguments, "--items", str(items)]
 
 
 def neutral_texts(path: Path) -> str:
     sentences = [f"The {number}th of these sentences says nothing about anyone." for number in range(120)]
     path.write_text(json.dumps({"work": {"page": sentences}}))
+    return str(path)
+
+
+def reference_answers(folder: Path) -> str:
+    path = folder / "answers.parquet"
+    rows = [("measured", f"thing {number}", f"Explain thing {number}.", "text", 1, "It is.", 3) for number in range(12)]
+    pd.DataFrame(rows, columns=REFERENCE_ANSWER.names).to_parquet(path)
     return str(path)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
 from edgebias.mitigate.vector_file import write_control_vector
 
 READY_SECONDS = 90.0
@@ -141,9 +142,23 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def online(vector: Path, monitor: Path, texts: Path) -> list[object]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two reference answers about each of eight topics for guards, and one for measurement."""
+    rows = [
+        ("guard", topic, f"{task} {topic}.", "chat", 1, f"{topic} is what I can {task.lower()} here.", 9)
+        for topic in ("bees", "bread", "chess", "clocks", "glass", "honey", "paper", "tea")
+        for task in ("Explain", "Describe")
+    ]
+    rows.append(("measured", "rain", "Explain rain.", "chat", 1, "It falls.", 3))
+    path = tmp_path_factory.mktemp("answers") / "reference_answers.parquet"
+    pd.DataFrame(rows, columns=list(REFERENCE_ANSWER.names)).to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def online(vector: Path, monitor: Path, texts: Path, answers: Path) -> list[object]:
     """Arguments of a server with the loop, all but its weights and its state."""
     coefficients = {"proportional": 0.5, "integral": 2.0, "max_gain": 4.0, "window": 8, "perplexity_budget": 0.5}
     study = json.dumps({"seed": 7, "mitigate": coefficients})
-    files = ["--control-vector", vector, "--monitor", monitor, "--texts", texts, "--settings", study]
-    return ["--online", *files]
+    files = ["--control-vector", vector, "--monitor", monitor, "--texts", texts, "--answers", answers]
+    return ["--online", *files, "--settings", study]

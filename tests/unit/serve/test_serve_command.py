@@ -91,7 +91,8 @@ def test_a_loop_that_lacks_something(tiny: Path, vector: Path, monitor: Path, on
     assert "--monitor: is missing" in refused("--weights", tiny, "--online")
     without_state = refused("--weights", tiny, *online)
     assert "--state: is missing" in without_state
-    files = ["--control-vector", vector, *online[3:7], "--state", "state.json"]
+    assert "--answers: is missing" in refused("--weights", tiny, *online[:7])
+    files = ["--control-vector", vector, *online[3:9], "--state", "state.json"]
     assert "--proportional: is missing" in refused("--weights", tiny, "--online", *files)
 
 

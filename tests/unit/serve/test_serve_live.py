@@ -10,7 +10,7 @@ import llama_cpp
 import numpy as np
 import pytest
 
-from edgebias.backends.base import ContextError, OptionRequest, Prompt
+from edgebias.backends.base import ContextError, Message, OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
 from edgebias.errors import InputError
 from edgebias.mitigate.gate import TokenGate
@@ -18,6 +18,7 @@ from edgebias.mitigate.vector_file import read_control_vector
 from edgebias.serve.live import LiveModel, read_header, server_settings
 
 PROMPT, OPTIONS = "The cook met the guard.\nAnswer:", (" the cook", " the guard who was late", " he")
+ASKED = OptionRequest(Prompt(text=PROMPT), OPTIONS)
 
 
 @pytest.fixture
@@ -52,11 +53,11 @@ def test_scores_are_those_of_the_backend_under_the_same_vector(
 ) -> None:
     live.apply(gain)
     backend.set_control_vector((gain * read_control_vector(vector, 3, 32)).astype(np.float32))
-    (theirs,) = backend.score([OptionRequest(Prompt(text=PROMPT), OPTIONS)])
-    ours = live.score(PROMPT, OPTIONS)
-    assert ours.n_tokens == theirs.n_tokens
-    # Of 32-bit weights llama.cpp multiplies a lone row in another order than several (module `backends.llama`).
-    assert ours.logprobs == pytest.approx(theirs.logprobs, abs=1e-4)
+    chat = OptionRequest(Prompt(messages=(Message("user", "Who is it?"),)), OPTIONS)
+    for ours, theirs in zip(live.score([ASKED, chat]), backend.score([ASKED, chat]), strict=True):
+        assert ours.n_tokens == theirs.n_tokens
+        # Of 32-bit weights llama.cpp multiplies a lone row in another order than several (module `backends.llama`).
+        assert ours.logprobs == pytest.approx(theirs.logprobs, abs=1e-4)
 
 
 def test_a_completion_has_the_log_probabilities_of_the_backend_under_the_same_vector(
@@ -88,26 +89,27 @@ def test_another_gain_gives_other_numbers_and_gain_0_those_of_the_model_as_it_is
 def test_what_is_scored_between_two_answers_leaves_no_trace_in_the_second(library: Any, live: LiveModel) -> None:
     live.apply(1.0)
     first = written(library)
-    live.score("Something else.", [" yes", " no"])
+    list(live.score([OptionRequest(Prompt(text="Something else."), (" yes", " no"))]))
     assert written(library) == first
 
 
 def test_tokens_of_answers_are_counted_and_those_of_scores_are_not(library: Any, live: LiveModel) -> None:
     usage = library.create_completion(PROMPT, max_tokens=4, temperature=0.0)["usage"]
-    live.score(PROMPT, OPTIONS)
+    list(live.score([ASKED]))
     assert (live.counts.read, live.counts.written) == (usage["prompt_tokens"], usage["completion_tokens"])
 
 
 def test_a_text_longer_than_a_batch_is_read_in_parts(live: LiveModel, backend: LlamaBackend) -> None:
     long = " ".join(["word"] * 40)
-    (theirs,) = backend.score([OptionRequest(Prompt(text=""), (long,))])
+    request = OptionRequest(Prompt(text=""), (long,))
+    (theirs,), (ours,) = backend.score([request]), live.score([request])
     assert theirs.n_tokens[0] > 128
-    assert live.score("", [long]).logprobs == pytest.approx(theirs.logprobs, abs=1e-3)
+    assert ours.logprobs == pytest.approx(theirs.logprobs, abs=1e-3)
 
 
 def test_a_text_longer_than_the_context_is_refused(live: LiveModel) -> None:
     with pytest.raises(ContextError, match="the context holds 256"):
-        live.score("", ["word " * 200])
+        list(live.score([OptionRequest(Prompt(text=""), ("word " * 200,))]))
 
 
 def test_a_gain_without_a_vector_is_refused(library: Any, tiny: Path) -> None:
@@ -159,11 +161,11 @@ def test_behind_a_gate_an_answer_is_steered_or_as_it_is_on_every_route(
 
 
 def test_what_we_ask_ourselves_is_steered_whatever_the_gate_said_last(library: Any, gated: LiveModel) -> None:
-    steered = gated.score(PROMPT, OPTIONS)
+    steered = list(gated.score([ASKED]))
     library.create_completion("It fell.", max_tokens=2)
-    assert gated.score(PROMPT, OPTIONS) == steered
+    assert list(gated.score([ASKED])) == steered
     gated.apply(0.0)
-    assert gated.score(PROMPT, OPTIONS) != steered
+    assert list(gated.score([ASKED])) != steered
 
 
 @pytest.fixture
@@ -196,9 +198,14 @@ def test_a_pruned_int8_model_is_scored_bit_for_bit_as_the_backend_scores_it() ->
     library = llama_cpp.Llama(model_path=values.pop("model"), **values)
     live = LiveModel(library, file, steering)
     live.apply(1.0)
-    ours = [live.score(PROMPT, OPTIONS).logprobs, live.score("", [PROMPT]).logprobs]
+    asked = Message("user", "Explain bread.")
+    requests = [
+        ASKED,
+        OptionRequest(Prompt(text=""), (PROMPT,)),
+        OptionRequest(Prompt(messages=(asked,)), ("Bread is made of flour.",)),
+    ]
+    ours = [scores.logprobs for scores in live.score(requests)]
     library.close()
     with LlamaBackend(weights, threads=1, context=512, start_token=file.start_token) as engine:
         engine.set_control_vector(steering)
-        requests = [OptionRequest(Prompt(text=PROMPT), OPTIONS), OptionRequest(Prompt(text=""), (PROMPT,))]
         assert [scores.logprobs for scores in engine.score(requests)] == ours

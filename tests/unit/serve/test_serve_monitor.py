@@ -4,47 +4,50 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from edgebias.backends.base import OptionScores
+from edgebias.backends.base import Message, OptionRequest, OptionScores, Prompt
 from edgebias.errors import InputError
 from edgebias.mitigate.controller import SHRINK, ControllerSettings
-from edgebias.serve.monitor import Guard, Monitor, affordable, judge, monitor_items, neutral_guard
+from edgebias.serve.monitor import Monitor, affordable, guard_answers, judge, measured_guard, monitor_items
 from edgebias.serve.online import OnlineSettings, OnlineState, begin
 from edgebias.serve.state_file import read_state, write_state
 
 SETTINGS = OnlineSettings(ControllerSettings(proportional=0.5, integral=2.0, max_gain=4.0), window=8)
 SENTENCES = [f"Sentence {number}." for number in range(60)]
+ANSWERS = [OptionRequest(Prompt(messages=(Message("user", "Why?"),)), (f"Answer {number}.",)) for number in range(6)]
 IDENTITY = {"model": "abc", "window": 8}
 
 
 class Formula:
-    """Prefers the stereotype while the gain is below ``turns_at``; text costs more with the square of the gain."""
+    """Prefers the stereotype while the gain is below ``turns_at``; texts cost more with the square of the gain."""
 
-    def __init__(self, turns_at: float = 1.5, cost: float = 0.01) -> None:
+    def __init__(self, turns_at: float = 1.5, cost: float = 0.01, cost_of_answers: float = 0.0) -> None:
         self.gain = 0.0
         self.asked: list[str] = []
-        self.turns_at, self.cost = turns_at, cost
+        self.turns_at, self.cost, self.cost_of_answers = turns_at, cost, cost_of_answers
 
     def apply(self, gain: float) -> None:
         self.gain = gain
 
-    def score(self, prompt: str, options: Sequence[str]) -> OptionScores:
-        self.asked.append(options[0])
-        if len(options) == 1:
-            return OptionScores((-20.0 * (1.0 + self.cost * self.gain**2),), (20,))
-        better = 0 if self.gain < self.turns_at else 1
-        return OptionScores(
-            tuple(-3.0 if place == better else -4.0 for place in range(len(options))), (1,) * len(options)
-        )
+    def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
+        for request in requests:
+            self.asked.append(request.options[0])
+            if len(request.options) == 1:
+                cost = self.cost if request.prompt.text is not None else self.cost_of_answers
+                yield OptionScores((-20.0 * (1.0 + cost * self.gain**2),), (20,))
+            else:
+                better = 0 if self.gain < self.turns_at else 1
+                yield OptionScores(tuple(-3.0 if place == better else -4.0 for place in range(3)), (1, 1, 1))
 
 
 def watch(model: Formula, monitor: Path, save: Callable[[OnlineState], None] = lambda _: None) -> Monitor:
-    guard = neutral_guard(model, SENTENCES, budget=0.05)
+    guard = measured_guard(model, SENTENCES, ANSWERS, budget=0.05)
     return Monitor(model, monitor_items(monitor), guard, SETTINGS, begin(0.0), seed=7, save=save)
 
 
@@ -85,7 +88,7 @@ def test_the_gain_rises_to_where_the_model_turns_and_is_applied(monitor: Path) -
     assert 1.0 < watching.state.gain < 2.0
 
 
-def test_the_guard_reads_a_sentence_a_turn_and_the_gain_of_the_answers_stays_meanwhile(monitor: Path) -> None:
+def test_the_guard_reads_a_text_a_turn_and_the_gain_of_the_answers_stays_meanwhile(monitor: Path) -> None:
     model = Formula()
     watching = watch(model, monitor)
     for _ in range(8):
@@ -93,9 +96,9 @@ def test_the_guard_reads_a_sentence_a_turn_and_the_gain_of_the_answers_stays_mea
     assert watching.checking
     assert model.gain == watching.state.gain == 0.0
     model.asked.clear()
-    for sentence in SENTENCES[:51]:
+    for text in [*SENTENCES[:52], *(answer.options[0] for answer in ANSWERS[:-1])]:
         watching.check()
-        assert model.asked.pop() == sentence
+        assert model.asked.pop() == text
         assert model.gain == watching.state.gain == 0.0
     watching.check()
     assert model.gain == watching.state.gain > 0.0
@@ -109,20 +112,40 @@ def test_the_gain_never_costs_more_than_the_budget(monitor: Path) -> None:
     assert watching.state.high_closed
 
 
+def test_a_gain_that_costs_conversations_too_much_is_not_applied_though_neutral_text_gets_likelier(
+    monitor: Path,
+) -> None:
+    model = Formula(turns_at=10.0, cost=-0.1, cost_of_answers=0.1)
+    watching = watch(model, monitor)
+    turns(watching, 100)
+    assert watching.state.gain == 0.5
+    assert watching.state.high_closed
+
+
+def test_a_guard_reads_its_own_answers_about_every_topic_before_a_second_about_any(answers: Path) -> None:
+    table = pd.read_parquet(answers)
+    own = table[table["part"] == "guard"]
+    read = [request.options[0] for request in guard_answers(answers)]
+    assert sorted(read) == sorted(own["answer"])
+    topics = own.set_index("answer")["topic"].loc[read]
+    half = own["topic"].nunique()
+    assert set(topics[:half]) == set(topics[half:]) == set(own["topic"])
+
+
 def test_a_first_gain_over_the_budget_shrinks_until_it_is_within() -> None:
     model = Formula(cost=0.1)
-    guard = neutral_guard(model, SENTENCES, budget=0.05)
+    guard = measured_guard(model, SENTENCES, ANSWERS, budget=0.05)
     assert len(guard.sentences) == 52  # of 20 tokens each: the first to reach 1,024
     assert affordable(model, guard, 0.5) == model.gain == 0.5
     most = math.sqrt(math.log(1.05) / 0.1)
     assert affordable(model, guard, 1.0) == model.gain
     assert SHRINK * most < model.gain <= most
-    assert affordable(model, Guard(guard.sentences, 0.0), 1.0) == model.gain == 0.0
+    assert affordable(model, replace(guard, budget=-0.1), 1.0) == model.gain == 0.0
 
 
 def test_too_little_neutral_text_is_refused() -> None:
     with pytest.raises(InputError, match="--texts"):
-        neutral_guard(Formula(), SENTENCES[:3], budget=0.05)
+        measured_guard(Formula(), SENTENCES[:3], ANSWERS, budget=0.05)
 
 
 def test_a_disk_that_is_full_does_not_stop_the_loop(monitor: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,7 +168,7 @@ def test_a_monitor_that_goes_on_from_a_saved_state_asks_what_would_have_come_nex
     state = read_state(path, IDENTITY)
     assert state is not None
     second = Formula()
-    guard = neutral_guard(second, SENTENCES, budget=0.05)
+    guard = measured_guard(second, SENTENCES, ANSWERS, budget=0.05)
     again = Monitor(second, monitor_items(monitor), guard, SETTINGS, state, seed=7, save=lambda _: None)
     assert second.gain == state.gain > 0.0
     turns(again, 10)
