@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= 4
 VENV := .venv
+# That of Debian 12 does not know the options in requirements/llama-cpp.txt.
+PIP := pip==23.2.1
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # More options for pip, e.g. PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu" for the small torch.
@@ -30,6 +32,7 @@ setup: $(READY) ## Make the virtual environment with the pinned packages
 $(READY): requirements/lock.txt requirements/llama-cpp.txt pyproject.toml
 	@echo "Setting up $(VENV): about 3 minutes, and 10 more the first time while llama.cpp is built ..."
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP)
 	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) --requirement requirements/lock.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@

@@ -31,7 +31,7 @@ class Study:
     rounds: tuple[Cell, ...]
     edge_build: Cell
     references: tuple[Cell, ...]
-    """The desktop build and the cloud build."""
+    """The desktop build and the cloud build, each once; none that is the edge build itself."""
 
 
 def read_study(settings: dict[str, Any]) -> Study:
@@ -55,7 +55,7 @@ def read_study(settings: dict[str, Any]) -> Study:
         cells=cells,
         rounds=tuple(Cell(**entry) for entry in study["rounds"]),
         edge_build=builds[0],
-        references=tuple(builds[1:]),
+        references=tuple(dict.fromkeys(build for build in builds[1:] if build != builds[0])),
     )
 
 
@@ -63,8 +63,8 @@ def contrasts_of(study: Study) -> list[Contrast]:
     """All contrasts of a study.
 
     ``environment``: edge minus each other environment at the same full-precision build of the same model (the matched
-    design). ``deployed``: the edge build minus the desktop build and minus the cloud build. ``variant``: each edge
-    build minus the full-precision build of its model.
+    design). ``deployed``: the edge build minus the desktop build and minus the cloud build, as far as these are other
+    cells. ``variant``: each edge build minus the full-precision build of its model.
     """
     edge = study.edge_build.environment
     full = [cell for cell in study.cells if cell.variant == REFERENCE_VARIANT]

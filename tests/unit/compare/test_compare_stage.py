@@ -129,3 +129,13 @@ def test_a_cell_without_any_responses_is_a_fault(study: Path) -> None:
 def test_a_build_outside_the_cells_is_a_fault(study: Path) -> None:
     with pytest.raises(InputError, match="edge/m/tiny"):
         run(study, STUDY | {"edge_build": {"environment": "edge", "model": "m", "variant": "tiny"}})
+
+
+def test_a_build_that_is_deployed_everywhere_is_not_compared_with_itself(study: Path) -> None:
+    small = {"environment": "edge", "model": "m", "variant": "small"}
+    everywhere = STUDY | {"edge_build": small, "desktop_build": small, "cloud_build": small}
+    table, headline = run(study, everywhere)
+    assert set(table["kind"]) == {"environment", "variant"}
+    assert headline["relative_excess"] == []
+    alone = everywhere | {"cells": [{"environment": "edge", "model": "m", "variants": ["small"]}]}
+    assert run(study, alone)[0].empty
