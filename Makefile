@@ -19,10 +19,12 @@ MODEL := data/models/smollm2-135m-instruct
 # Seeds of `make mitigation-study`: none is that of params.yaml, whose held-out sentences were read while the method was built.
 STUDY_SEED ?= 20261124
 REPEAT_SEEDS ?= 20261125 20261126
+# What a study in a folder of its own needs of this one.
+STUDY_FILES := Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware
 STEERED := results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce smoke mitigation-study test test-fast benchmark oracle oracle-peers stock-server lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce smoke all-of-bbq mitigation-study test test-fast benchmark oracle oracle-peers stock-server lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,13 +50,19 @@ record: $(READY) ## Let DVC take over what Snakemake has made (dvc.lock)
 
 smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ beside the study
 	rm -rf .smoke && mkdir .smoke
-	cp -r --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware .smoke
+	cp -r --parents $(STUDY_FILES) .smoke
 	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
+
+all-of-bbq: data ## Every item of BBQ by option log-likelihood, full precision (50 to 90 minutes), in .all-of-bbq/
+	mkdir -p .all-of-bbq/data
+	cp -rp --parents $(STUDY_FILES) .all-of-bbq
+	cp -rpn data/raw data/models .all-of-bbq/data
+	cd .all-of-bbq && ../$(BIN)/snakemake --cores $(CORES) --configfile config/all_of_bbq.yaml
 
 mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (three hours), in .mitigation-study/; writes docs/mitigation_study.md
 	for seed in $(STUDY_SEED) $(REPEAT_SEEDS); do \
 	  first=.mitigation-study/$(STUDY_SEED); folder=.mitigation-study/$$seed; overlay=mitigation; mkdir -p $$folder/data && \
-	  cp -rp --parents Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware $$folder && \
+	  cp -rp --parents $(STUDY_FILES) $$folder && \
 	  if [ $$folder != $$first ]; then overlay=mitigation_repeat; cp -rpn $$first/data/raw $$first/data/models $$folder/data; fi && \
 	  (cd $$folder && ../../$(BIN)/snakemake --cores $(CORES) --configfile config/$$overlay.yaml --config seed=$$seed -- mitigation results/provenance.json) || exit 1; \
 	done
