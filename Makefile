@@ -14,7 +14,7 @@ ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 # Two test processes, a file each at a time.
 PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 # Scripts of `make benchmark`, commas for spaces.
-BENCHMARKS ?= likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py
+BENCHMARKS ?= likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/prompts/bbq.parquet
 MODEL := data/models/smollm2-135m-instruct
 # Seeds of `make mitigation-study`: none is that of params.yaml, whose held-out sentences were read while the method was built.
 STUDY_SEED ?= 20261124
@@ -95,7 +95,8 @@ oracle: data oracle-peers ## Check our BBQ scorer and two harnesses with respond
 	$(BIN)/python -m edgebias.oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
 	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/oracle_tables.md || [ $$? -eq 1 ]
 
-benchmark: data oracle-peers ## Inference beside its peers, nothing else running; writes docs/performance_tables.md
+benchmark: data oracle-peers ## Inference beside its peers, nothing else running (half an hour); writes docs/performance_tables.md
+	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- $(MODEL)/{q8_0,q4_0,wanda50_q8_0}.gguf data/prompts/bbq.parquet
 	{ echo "# Inference beside its peers"; echo; \
 	  echo "Made by \`make benchmark\`: $$(nproc) cores, $$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), 2 threads. What it means: [performance.md](performance.md)."; \
 	  for script in $(BENCHMARKS); do \
