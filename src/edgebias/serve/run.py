@@ -23,8 +23,9 @@ from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.gate import TokenGate, open_gate
 from edgebias.mitigate.vector_file import model_hint, read_control_vector
+from edgebias.serve.guard import affordable, guard_answers, measured_guard
 from edgebias.serve.live import LiveModel, ModelFile, read_header, server_settings
-from edgebias.serve.monitor import Monitor, affordable, guard_answers, measured_guard, monitor_items
+from edgebias.serve.monitor import Monitor, monitor_items
 from edgebias.serve.online import begin
 from edgebias.serve.service import Service
 from edgebias.serve.settings import LoopFiles, ServeSettings

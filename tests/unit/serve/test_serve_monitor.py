@@ -14,7 +14,8 @@ import pytest
 from edgebias.backends.base import Message, OptionRequest, OptionScores, Prompt
 from edgebias.errors import InputError
 from edgebias.mitigate.controller import SHRINK, ControllerSettings
-from edgebias.serve.monitor import Monitor, affordable, guard_answers, judge, measured_guard, monitor_items
+from edgebias.serve.guard import affordable, guard_answers, measured_guard
+from edgebias.serve.monitor import Monitor, judge, monitor_items
 from edgebias.serve.online import OnlineSettings, OnlineState, begin
 from edgebias.serve.state_file import read_state, write_state
 
