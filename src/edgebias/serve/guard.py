@@ -12,14 +12,18 @@ import numpy as np
 from edgebias.backends.base import OptionRequest
 from edgebias.errors import InputError
 from edgebias.metrics.answers import FloatArray
-from edgebias.mitigate.controller import SHRINK
-from edgebias.mitigate.loop import SHRINKS, Perplexities
+from edgebias.mitigate.loop import Perplexities
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.spared_texts import Scores, losses, neutral_text, perplexity
 
 GUARD_TOKENS = 1024
 """Tokens of each kind of text on which the guard reads perplexity: a quarter of the neutral text and a third of the
 answers that the calibration loop's guard reads, as requests wait."""
+
+
+HALVINGS = 4
+"""Of a first gain that costs too much. All texts are read at each, some 20 seconds of a core and a small model: the
+calibration loop's steps of a tenth would take minutes before the first answer, and the online loop raises the gain."""
 
 
 class Steered(Scores, Protocol):
@@ -105,14 +109,14 @@ def _first(model: Steered, requests: Sequence[OptionRequest]) -> tuple[tuple[Opt
 
 
 def affordable(model: Steered, guard: Guard, gain: float) -> float:
-    """``gain``, shrunk as the calibration loop shrinks it until both perplexities are within the budget; else 0.
+    """``gain``, halved until both perplexities are within the budget; 0 after `HALVINGS`.
 
     The model's gain is what is returned.
     """
-    for _ in range(SHRINKS):
-        model.apply(gain)
+    for halvings in range(HALVINGS + 1):
+        tried = gain * 0.5**halvings
+        model.apply(tried)
         if guard.allows(losses(model, guard.texts)):
-            return gain
-        gain *= SHRINK
+            return tried
     model.apply(0.0)
     return 0.0

@@ -13,7 +13,7 @@ import pytest
 
 from edgebias.backends.base import Message, OptionRequest, OptionScores, Prompt
 from edgebias.errors import InputError
-from edgebias.mitigate.controller import SHRINK, ControllerSettings
+from edgebias.mitigate.controller import ControllerSettings
 from edgebias.serve.guard import affordable, guard_answers, measured_guard
 from edgebias.serve.monitor import Monitor, judge, monitor_items
 from edgebias.serve.online import OnlineSettings, OnlineState, begin
@@ -133,14 +133,14 @@ def test_a_guard_reads_its_own_answers_about_every_topic_before_a_second_about_a
     assert set(topics[:half]) == set(topics[half:]) == set(own["topic"])
 
 
-def test_a_first_gain_over_the_budget_shrinks_until_it_is_within() -> None:
+def test_a_first_gain_over_the_budget_is_halved_until_it_is_within() -> None:
     model = Formula(cost=0.1)
     guard = measured_guard(model, SENTENCES, ANSWERS, budget=0.05)
     assert len(guard.sentences) == 52  # of 20 tokens each: the first to reach 1,024
     assert affordable(model, guard, 0.5) == model.gain == 0.5
     most = math.sqrt(math.log(1.05) / 0.1)
     assert affordable(model, guard, 1.0) == model.gain
-    assert SHRINK * most < model.gain <= most
+    assert most / 2 < model.gain <= most
     assert affordable(model, replace(guard, budget=-0.1), 1.0) == model.gain == 0.0
 
 
