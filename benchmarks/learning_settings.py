@@ -2,11 +2,13 @@
 
     python benchmarks/learning_settings.py                                    as params.yaml has it: learns four times
     python benchmarks/learning_settings.py --set divergence=6 --set steps=50  with other settings
+    python benchmarks/learning_settings.py --set answers=0 --set conversations=0   conversations not held
     python benchmarks/learning_settings.py --first-block 1 --gains 1 1.5 2    with every block steered
 
 The calibration clusters of StereoSet fall into four folds. Vectors are learned without each, and its items are judged
 under them: `closed` is the part of the mean gap that is gone, with its standard error over items; ss, lms (points); the
-divergence (nats per token) and the change of perplexity on 100 neutral sentences that learning does not hold.
+divergence (nats per token) and the change of perplexity on 100 neutral sentences, and on reference answers (the guard's
+part of them), that learning does not hold.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.folds import fold_of_clusters
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.mitigate.learned import Example, LearningSettings, examples, first_block, learn, learning_settings
-from edgebias.mitigate.steered_model import SteeredModel, Tokens, divergence, surprise
+from edgebias.mitigate.reference_answers import answer_requests, read_answers
+from edgebias.mitigate.steered_model import SteeredModel, Text, divergence, surprise
 from edgebias.variants.perplexity import neutral_sentences
 
 FOLDS = 4
@@ -45,19 +48,26 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Mean log-probabilities (items, 3): stereotype, anti-stereotype, unrelated; and of the neutral text, summed over
-    tokens, the negative log-likelihood and the divergence from the unsteered model."""
+class JudgedTexts:
+    """Of texts, summed over tokens: negative log-likelihood and divergence from the unsteered model."""
 
-    means: Array
     loss: float
     divergence: float
     tokens: int
 
 
-def judge(model: SteeredModel, items: Sequence[Example], texts: Sequence[Tokens]) -> Judged:
-    """Items and neutral texts under the model's vector."""
-    means, loss, moved, tokens = [], 0.0, 0.0, 0
+@dataclass(frozen=True)
+class Judged:
+    """Mean log-probabilities (items, 3): stereotype, anti-stereotype, unrelated; neutral text; reference answers."""
+
+    means: Array
+    neutral: JudgedTexts
+    answers: JudgedTexts
+
+
+def judge(model: SteeredModel, items: Sequence[Example], neutral: Sequence[Text], answers: Sequence[Text]) -> Judged:
+    """Items and texts under the model's vector."""
+    means = []
     with torch.no_grad():
         for part in _parts(items):
             scored, _ = model.score([example.asked for example in part])
@@ -65,15 +75,21 @@ def judge(model: SteeredModel, items: Sequence[Example], texts: Sequence[Tokens]
                 means.append(
                     [float(one[at]) for at in (example.stereotype, example.anti_stereotype, example.unrelated)]
                 )
-        for text_part in _parts(texts):
-            _, steered = model.score([], text_part)
-            with model.unsteered():
-                _, plain = model.score([], text_part)
-            told = surprise(steered, text_part)
-            loss += float(told.sum())
-            moved += float(divergence(plain, steered).sum())
-            tokens += len(told)
-    return Judged(np.array(means).reshape(-1, 3), loss, moved, tokens)
+        return Judged(np.array(means).reshape(-1, 3), judge_texts(model, neutral), judge_texts(model, answers))
+
+
+def judge_texts(model: SteeredModel, texts: Sequence[Text]) -> JudgedTexts:
+    """Texts under the model's vector."""
+    loss, moved, tokens = 0.0, 0.0, 0
+    for part in _parts(texts):
+        _, steered = model.score([], part)
+        with model.unsteered():
+            _, plain = model.score([], part)
+        told = surprise(steered, part)
+        loss += float(told.sum())
+        moved += float(divergence(plain, steered).sum())
+        tokens += len(told)
+    return JudgedTexts(loss, moved, tokens)
 
 
 def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -88,13 +104,18 @@ def row(before: Sequence[Judged], after: Sequence[Judged]) -> str:
     error = gone.std(ddof=1) / math.sqrt(len(gone))
     ss = [100.0 * float((gap > 0).mean()) for gap in gaps]
     lms = [100.0 * float((means[:, :2] > means[:, 2:]).mean()) for means in (old, new)]
-    tokens = sum(one.tokens for one in after)
-    rise = 100.0 * math.expm1((sum(one.loss for one in after) - sum(one.loss for one in before)) / tokens)
-    moved = sum(one.divergence for one in after) / tokens
+    neutral = _change([one.neutral for one in before], [one.neutral for one in after])
+    answers = _change([one.answers for one in before], [one.answers for one in after])
     return (
         f"closed {gone.mean() / gaps[0].mean():.2f} +- {error / gaps[0].mean():.2f}, ss {ss[0]:.1f} -> {ss[1]:.1f}, "
-        f"lms {lms[1] - lms[0]:+.1f}, divergence {moved:.3f}, perplexity {rise:+.1f} %"
+        f"lms {lms[1] - lms[0]:+.1f}; neutral text: {neutral}; answers: {answers}"
     )
+
+
+def _change(before: Sequence[JudgedTexts], after: Sequence[JudgedTexts]) -> str:
+    tokens = sum(one.tokens for one in after)
+    rise = 100.0 * math.expm1((sum(one.loss for one in after) - sum(one.loss for one in before)) / tokens)
+    return f"divergence {sum(one.divergence for one in after) / tokens:.3f}, perplexity {rise:+.1f} %"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -105,6 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--gains", nargs="+", type=float, default=[1.0, 1.5, 2.0])
     parser.add_argument("--build", default="wanda50_q8_0.gguf")
     parser.add_argument("--items", type=Path, default=Path("data/prompts/stereoset.parquet"))
+    parser.add_argument(
+        "--answers",
+        type=Path,
+        default=Path("results/mitigation/edge/smollm2-135m-instruct/reference_answers.parquet"),
+    )
+    parser.add_argument(
+        "--folds", nargs="+", type=int, default=list(range(1, FOLDS + 1)), help="of 1 to 4, to leave out"
+    )
     parser.add_argument("--count", type=int, help="no more items than these; for a quick look")
     options = parser.parse_args(arguments)
     params = yaml.safe_load(Path("params.yaml").read_text())
@@ -113,8 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folds = table["cluster"].map(fold_of_clusters(table, FOLDS, params["seed"]))
     sentences = neutral_sentences(TEXTS, "fit")
     judged_on = sentences[LEARNED_SENTENCES : LEARNED_SENTENCES + JUDGED_SENTENCES]
+    learned_from, held_against = (
+        answer_requests(read_answers(options.answers, part)) for part in ("learning", "guard")
+    )
     before, after = list[Judged](), {gain: list[Judged]() for gain in options.gains}
-    for fold in range(1, FOLDS + 1):
+    for fold in options.folds:
         model = SteeredModel(MODEL / options.build, START_TOKEN, "")
         first = options.first_block or first_block(len(model.vector))
         model.steer_from(first)
@@ -122,13 +154,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             examples(model, items_from_table(part, "stereoset", "stereoset"), part["label"].tolist())
             for part in (table[folds != fold], table[folds == fold])
         )
-        texts = [model.ask(text, ()).prompt for text in judged_on]
-        before.append(judge(model, new, texts))
-        vector = torch.from_numpy(learn(model, known, sentences, settings, params["seed"]).vector)
+        texts = [model.text(text) for text in judged_on]
+        answers = [model.answer(request.prompt, *request.options) for request in held_against]
+        before.append(judge(model, new, texts, answers))
+        vector = torch.from_numpy(learn(model, known, sentences, learned_from, settings, params["seed"]).vector)
         for gain in options.gains:
             with torch.no_grad():
                 model.vector.copy_(gain * vector)
-            after[gain].append(judge(model, new, texts))
+            after[gain].append(judge(model, new, texts, answers))
     print(settings, f"first block {first}, {len(table)} items")
     for gain in options.gains:
         print(f"gain {gain}: {row(before, after[gain])}", flush=True)

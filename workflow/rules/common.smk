@@ -121,7 +121,7 @@ def directions_without_of(wildcards):
 def control_vector_of(wildcards):
     folder = f"results/mitigation/{cell_of(wildcards).path}"
     match wildcards.method:
-        case "feedback_loop":
+        case "feedback_loop" | "gated_feedback_loop":
             return f"{folder}/feedback_loop/control_vector.gguf"
         case "single_layer":
             return directions_file(cell_of(wildcards), "single_layer", ALL)

@@ -8,6 +8,7 @@ rule directions:
     input:
         prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
         code=code_of("edgebias.mitigate"),
     output:
@@ -28,8 +29,8 @@ rule directions:
         "{wildcards.environment} {wildcards.variant}: {wildcards.source} directions from {wildcards.fitted_on}"
     shell:
         "python -m edgebias.mitigate directions --settings {params.settings:q} --source {wildcards.source:q}"
-        " --fitted-on {wildcards.fitted_on:q} --items-folder data/prompts --texts {input.texts:q} {params.weights}"
-        " --control-vector {output.control_vector:q} --training {output.training:q} 2> {log:q}"
+        " --fitted-on {wildcards.fitted_on:q} --items-folder data/prompts --texts {input.texts:q} --answers {input.answers:q}"
+        " {params.weights} --control-vector {output.control_vector:q} --training {output.training:q} 2> {log:q}"
 
 
 rule layer_probes:
@@ -72,7 +73,7 @@ rule reference_answers:
         "logs/reference_answers/{environment}/{model}.log",
     benchmark:
         "logs/benchmarks/reference_answers/{environment}/{model}.tsv"
-    priority: 20  # the feedback loop waits for it
+    priority: 20  # learning and the feedback loop wait for it
     threads: threads_of
     resources:
         mem_mb=memory_of,

@@ -56,12 +56,11 @@ from edgebias.backends.base import (
     Prompt,
     Usage,
 )
-from edgebias.backends.chat_template import render_chat
 from edgebias.backends.control_vector import set_on_context
 from edgebias.backends.hidden_states import HiddenCapture
 from edgebias.backends.out_of_memory import exit_plainly_without_memory
 from edgebias.backends.prefix_tree import PACK, Collector, Part, PrefixTree, ScorePack, score_packs, split_options
-from edgebias.backends.prompt_tokens import check_prompt, check_room, check_start, option_tokens
+from edgebias.backends.prompt_tokens import PromptForm, check_room, check_start, option_tokens
 from edgebias.backends.sampling import choose_token, common_length, cut_at_stop, log_probability
 from edgebias.errors import InputError
 
@@ -215,7 +214,7 @@ class LlamaBackend:
         if not self._context:
             raise self._fault(f"no memory for a context of {self._context_size} tokens")
         self._memory = llama.llama_get_memory(self._context)
-        self._start = self._start_tokens()
+        self._form = self._prompt_form()
 
     def _fault(self, what: str) -> InputError:
         reason = _errors[0] if _errors else "no reason given"
@@ -410,28 +409,22 @@ class LlamaBackend:
         self._seconds += time.perf_counter() - started
         return logits
 
-    def _start_tokens(self) -> list[int]:
-        if self._start_token is None:
-            begin = llama.llama_vocab_bos(self._vocabulary)
-            return [begin] if begin >= 0 else []
-        tokens = self.tokenise(self._start_token, special=True)
-        check_start(self._start_token, tokens, self._weights)
-        return tokens
+    def _prompt_form(self) -> PromptForm:
+        begin, end = llama.llama_vocab_bos(self._vocabulary), llama.llama_vocab_eos(self._vocabulary)
+        template = llama.llama_model_chat_template(self._model, None)
+        start = [begin] if begin >= 0 else []
+        if self._start_token is not None:
+            start = self.tokenise(self._start_token, special=True)
+            check_start(self._start_token, start, self._weights)
+        return PromptForm(
+            tuple(start),
+            template.decode("utf-8") if template else None,
+            bos_token=self._token_text(begin),
+            eos_token=self._token_text(end),
+        )
 
     def _prompt(self, index: int, prompt: Prompt) -> list[int]:
-        if prompt.text is not None:
-            tokens = self._start + self.tokenise(prompt.text, special=False)
-        else:
-            template = llama.llama_model_chat_template(self._model, None)
-            text = render_chat(
-                template.decode("utf-8") if template else None,
-                prompt.messages,
-                bos_token=self._token_text(llama.llama_vocab_bos(self._vocabulary)),
-                eos_token=self._token_text(llama.llama_vocab_eos(self._vocabulary)),
-            )
-            tokens = self.tokenise(text, special=True)
-        check_prompt(index, tokens)
-        return tokens
+        return self._form.tokens(index, prompt, self.tokenise)
 
     def _token_text(self, token: int) -> str:
         return llama.llama_vocab_get_text(self._vocabulary, token).decode("utf-8") if token >= 0 else ""

@@ -1,11 +1,53 @@
-"""What both local backends demand of a request's tokens."""
+"""The tokens of a prompt, and what every local backend demands of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from edgebias.backends.base import ContextError
+from edgebias.backends.base import ContextError, Prompt
+from edgebias.backends.chat_template import render_chat
 from edgebias.errors import InputError
+
+
+class Tokenise(Protocol):
+    """A model's tokeniser."""
+
+    def __call__(self, text: str, *, special: bool) -> list[int]:
+        """Tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
+        ...
+
+
+@dataclass(frozen=True)
+class PromptForm:
+    """What a model's prompts look like.
+
+    Attributes:
+        start: the start token of a plain text, which a chat template brings itself; may be empty.
+        template: Jinja2 source of the chat template; None where the model has none.
+        bos_token: text of the model's begin token, empty where it has none.
+        eos_token: text of the model's end token, empty where it has none.
+    """
+
+    start: tuple[int, ...]
+    template: str | None
+    bos_token: str
+    eos_token: str
+
+    def tokens(self, index: int, prompt: Prompt, tokenise: Tokenise) -> list[int]:
+        """The tokens of the prompt of request ``index``.
+
+        Raises:
+            InputError: it has none, or messages are asked of a model that has no chat template.
+        """
+        if prompt.text is not None:
+            tokens = [*self.start, *tokenise(prompt.text, special=False)]
+        else:
+            text = render_chat(self.template, prompt.messages, bos_token=self.bos_token, eos_token=self.eos_token)
+            tokens = tokenise(text, special=True)
+        check_prompt(index, tokens)
+        return tokens
 
 
 def check_room(index: int, needed: int, context: int) -> None:

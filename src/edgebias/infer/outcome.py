@@ -128,6 +128,11 @@ _REFUSAL = re.compile(
         |\bit\s+(?:is\s+not|isn't|would\s+not\s+be)\s+appropriate\b)""",
     re.VERBOSE | re.IGNORECASE,
 )
+_APOLOGY = re.compile(
+    r"""\W*(?:(?:(?:i'?m|i\s+am|we\s+are|we're)\s+(?:\w+\s+)?)?sorry|my\s+apologies|i\s+apologi[sz]e)\b
+        [\s,.;:!-]*(?:but\b\s*)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 def read_text(
@@ -165,13 +170,16 @@ def read_text(
 def read_continuation(text: str) -> Reading:
     """Read the continuation of a text that has no options (open suites).
 
-    ``blank`` where there is no letter and no digit; ``refusal`` where it *opens* with an explicit refusal (rule 5: in
-    the middle of a story "I can't" is what a person in it says); ``written`` otherwise. Never raises for any text.
+    ``blank`` where there is no letter and no digit; ``refusal`` where it *opens* with an explicit refusal (rule 6: in
+    the middle of a story "I can't" is what a person in it says); ``written`` otherwise. An apology is none by itself:
+    "everybody in the room felt" may go on with "sorry". Never raises for any text.
     """
     plain = unicodedata.normalize("NFKC", text).translate(_QUOTES).strip()
     if not any(character.isalnum() for character in plain):
         return Reading(-1, BLANK)
-    return Reading(-1, REFUSAL if _REFUSAL.match(plain) else WRITTEN)
+    apology = _APOLOGY.match(plain)
+    refused = _REFUSAL.match(plain, apology.end() if apology else 0)
+    return Reading(-1, REFUSAL if refused else WRITTEN)
 
 
 def preferred(logprobs: Sequence[float], n_tokens: Sequence[int], roles: Sequence[str]) -> Reading:

@@ -12,7 +12,8 @@ from edgebias.settings import parse_settings
 EXAMPLE = """example:
   python -m edgebias.mitigate directions --settings SETTINGS --source learned --fitted-on all_but_fold_1 \\
     --items-folder data/prompts --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json \\
-    --weights data/models/M/wanda50_q8_0.gguf --control-vector all_but_fold_1.gguf --training training.csv
+    --answers reference_answers.parquet --weights data/models/M/wanda50_q8_0.gguf \\
+    --control-vector all_but_fold_1.gguf --training training.csv
   python -m edgebias.mitigate probe --settings SETTINGS --items-folder data/prompts \\
     --weights data/models/M/wanda50_q8_0.gguf --table layer_probes.csv
   python -m edgebias.mitigate answers --settings SETTINGS --weights data/models/M/full.gguf \\
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         command.add_argument("--weights", required=True, type=Path, help="GGUF of the build that is steered or probed")
     for command in (finding, gating, fitting, evaluating):
         command.add_argument("--texts", required=True, type=Path, help="BOLD profession_wiki.json, the neutral text")
-    for command in (gating, fitting, evaluating):
+    for command in (finding, gating, fitting, evaluating):
         command.add_argument("--answers", required=True, type=Path, help="reference answers that `answers` wrote")
     answering.add_argument("--weights", required=True, type=Path, help="GGUF of the uncompressed build")
     answering.add_argument("--answers", required=True, type=Path, help="table of the answers to write (parquet)")

@@ -27,10 +27,13 @@ from edgebias.mitigate.directions import (
 )
 from edgebias.mitigate.folds import fitted_part, number_of_folds
 from edgebias.mitigate.llama_build import open_build
+from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
 from edgebias.variants.perplexity import neutral_sentences
 
-TRAINING_COLUMNS = ("step", "gap", "margin_lost", "cross_entropy", "divergence", "neutral_loss", "norm")
+TRAINING_COLUMNS = (
+    *("step", "gap", "margin_lost", "cross_entropy", "divergence", "answers_divergence", "neutral_loss", "norm"),
+)
 """Of the table of training; it has no rows for a source that takes no steps."""
 
 _NO_CONTRAST = "no calibration item has a stereotype and an anti_stereotype option"
@@ -44,6 +47,7 @@ def find(
     fitted_on: str,
     items_folder: Path,
     texts: Path,
+    answers: Path,
     weights: Path,
     control_vector: Path,
     training: Path,
@@ -56,6 +60,7 @@ def find(
         fitted_on: ``all``, or ``all_but_fold_1`` and so on: what is left of the calibration items without a fold.
         items_folder: of the item tables.
         texts: neutral text, as BOLD has it.
+        answers: table of reference answers; learning reads its own part of it.
         weights: GGUF of the build.
         control_vector: file to write.
         training: table to write.
@@ -67,7 +72,7 @@ def find(
         raise InputError(f"--source {source}: unknown; choose one of {[*SOURCES, SINGLE_LAYER]}")
     cell = read_cell(settings)
     if source == LEARNED:
-        found, table = _learned(settings, cell, fitted_on, items_folder, texts, weights)
+        found, table = _learned(settings, cell, fitted_on, items_folder, texts, answers, weights)
     else:
         tables = _fitted_tables(settings, drivers(settings), fitted_on, items_folder)
         found, table = _closed_form(cell, source, items_of(tables), weights), pd.DataFrame()
@@ -83,7 +88,13 @@ def _fitted_tables(
 
 
 def _learned(
-    settings: dict[str, Any], cell: Cell, fitted_on: str, items_folder: Path, texts: Path, weights: Path
+    settings: dict[str, Any],
+    cell: Cell,
+    fitted_on: str,
+    items_folder: Path,
+    texts: Path,
+    answers: Path,
+    weights: Path,
 ) -> tuple[Directions, pd.DataFrame]:
     from edgebias.mitigate.learned import examples, first_block, learn, learning_settings
     from edgebias.mitigate.steered_model import SteeredModel
@@ -99,7 +110,8 @@ def _learned(
     ]
     if not fitted:
         raise InputError(f"{items_folder}: {_NO_CONTRAST}")
-    result = learn(model, fitted, neutral_sentences(texts, "fit"), how, int(settings["seed"]))
+    said = answer_requests(read_answers(answers, "learning"))
+    result = learn(model, fitted, neutral_sentences(texts, "fit"), said, how, int(settings["seed"]))
     return from_vector(result.vector, LEARNED), result.training
 
 

@@ -8,12 +8,15 @@ StereoSet's lms is made of; ``m0`` unsteered), what is made small is
     + margin x mean max(0, m0 - m)^2                                 over the items that have an unrelated option
     + mean cross-entropy of the labelled items' options, at 4 times their mean log-probabilities
     + divergence x mean KL(unsteered || steered)                     over the tokens of neutral sentences
+    + answers x mean KL(unsteered || steered)                        over the tokens of reference answers
     + likelihood x mean negative log-probability                     of the tokens of neutral sentences
 
 The first line takes the preference out in the mean, the second keeps sense above nonsense, the third says what is right
-where something is (BBQ: "unknown" where the text does not tell, the person meant where it does), the fourth holds the
-model where it was, and the last lets it write neutral text no worse. Sigmoid of 8 gaps counts choices almost as a
-stereotype rate does, and has a slope. The first quarter of the blocks is left alone (`first_block`).
+where something is (BBQ: "unknown" where the text does not tell, the person meant where it does), the fourth and the
+fifth hold the model where it was, on sentences and in conversations, and the last lets it write neutral text no worse.
+Neutral sentences alone say little of conversations: vectors that leave the first as they were can spoil the second.
+Sigmoid of 8 gaps counts choices almost as a stereotype rate does, and has a slope. The first quarter of the blocks is
+left alone (`first_block`).
 
 The mean of a step's few items is noise for the most part: gaps of StereoSet are 0.1 in the mean and vary by 0.45. What
 steering changes of them varies less. So all items are scored once unsteered, the mean over all is taken as that plus a
@@ -25,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,13 +37,14 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from edgebias.backends.base import OptionRequest
 from edgebias.errors import InputError
 from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
 from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNRELATED
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.section import mitigate_section
-from edgebias.mitigate.steered_model import Asked, SteeredModel, Tokens, divergence, surprise
+from edgebias.mitigate.steered_model import Asked, SteeredModel, Text, divergence, surprise
 from edgebias.settings import require
 from edgebias.stats.seeds import generator
 
@@ -69,14 +73,16 @@ same part of the preference goes at less divergence (docs/mitigation.md)."""
 
 @dataclass(frozen=True)
 class LearningSettings:
-    """``mitigate.learning``: suites, steps, items and neutral sentences of a step, rate, weights in the loss."""
+    """``mitigate.learning``: suites, steps, what a step reads (conversations: reference answers), rate, weights."""
 
     suites: tuple[str, ...]
     steps: int
     items: int
     sentences: int
+    conversations: int
     rate: float
     divergence: float
+    answers: float
     margin: float
     likelihood: float
 
@@ -127,17 +133,19 @@ def learning_settings(settings: dict[str, Any]) -> LearningSettings:
         InputError: a key is missing or of the wrong type.
     """
     values = mitigate_section(settings, "learning")["learning"]
-    require(values, "suites", "steps", "items", "sentences", "rate", "divergence", "margin", "likelihood")
+    require(values, *(field.name for field in fields(LearningSettings)))
     try:
         return LearningSettings(
-            tuple(map(str, values["suites"])),
-            int(values["steps"]),
-            int(values["items"]),
-            int(values["sentences"]),
-            float(values["rate"]),
-            float(values["divergence"]),
-            float(values["margin"]),
-            float(values["likelihood"]),
+            suites=tuple(map(str, values["suites"])),
+            steps=int(values["steps"]),
+            items=int(values["items"]),
+            sentences=int(values["sentences"]),
+            conversations=int(values["conversations"]),
+            rate=float(values["rate"]),
+            divergence=float(values["divergence"]),
+            answers=float(values["answers"]),
+            margin=float(values["margin"]),
+            likelihood=float(values["likelihood"]),
         )
     except (TypeError, ValueError) as error:
         raise InputError(f"mitigate.learning: {error}; see workflow/schemas/params.schema.yaml") from error
@@ -175,17 +183,23 @@ def examples(model: SteeredModel, items: Sequence[Item], labels: Sequence[int]) 
 
 
 def learn(
-    model: SteeredModel, fitted: Sequence[Example], neutral: Sequence[str], settings: LearningSettings, seed: int
+    model: SteeredModel,
+    fitted: Sequence[Example],
+    neutral: Sequence[str],
+    answered: Sequence[OptionRequest],
+    settings: LearningSettings,
+    seed: int,
 ) -> Learned:
     """Fit the vectors of ``model``, from zero, by Adam.
 
-    Each step draws as many items of every suite, without putting one back before all were drawn, and sentences of
-    ``neutral``. The same seed gives the same vectors on the same processor.
+    Each step draws as many items of every suite, without putting one back before all were drawn, sentences of
+    ``neutral`` and conversations of ``answered``. The same seed gives the same vectors on the same processor.
 
     Args:
         model: its vector is what is fitted; it is left at the result.
         fitted: calibration items of one suite or more.
         neutral: sentences that are not measured on later.
+        answered: reference answers, each the only option of its request, that neither the guard nor scores read.
         settings: how long, how fast, and what divergence weighs.
         seed: of the draws.
     """
@@ -196,8 +210,9 @@ def learn(
         suite: _endless([one for one in known if one.example.suite == suite], generator(seed, "learn", suite))
         for suite in suites
     }
-    texts = _endless(
-        [model.ask(text, ()).prompt for text in neutral[:LEARNED_SENTENCES]], generator(seed, "learn", "text")
+    texts = _endless([model.text(text) for text in neutral[:LEARNED_SENTENCES]], generator(seed, "learn", "text"))
+    talks = _endless(
+        [model.answer(request.prompt, *request.options) for request in answered], generator(seed, "learn", "answer")
     )
     means = RunningMeans(_means_of_suites(known))
     optimizer = torch.optim.Adam([model.vector], lr=settings.rate, betas=(0.9, 0.99))
@@ -207,7 +222,8 @@ def learn(
             group["lr"] = settings.rate * _schedule(step, settings.steps)
         chosen = [next(draws[suite]) for suite in suites for _ in range(share)]
         sentences = [next(texts) for _ in range(settings.sentences)]
-        row = {"step": step} | _step(model, chosen, sentences, settings, means)
+        conversations = [next(talks) for _ in range(settings.conversations)]
+        row = {"step": step} | _step(model, chosen, sentences, conversations, settings, means)
         optimizer.step()
         optimizer.zero_grad()
         rows.append(row | {"norm": float(model.vector.detach().norm())})
@@ -258,14 +274,16 @@ def _means_of_suites(known: Sequence[Unsteered]) -> dict[str, float]:
 def _step(
     model: SteeredModel,
     chosen: Sequence[Unsteered],
-    sentences: Sequence[Tokens],
+    sentences: Sequence[Text],
+    conversations: Sequence[Text],
     settings: LearningSettings,
     running: RunningMeans,
 ) -> dict[str, float]:
     """Leave the gradient of one step's loss in the vector; return what the loss is made of."""
+    texts = [*sentences, *conversations]
     with model.unsteered():
-        _, reference = model.score([], sentences)
-    scored, steered = model.score([one.example.asked for one in chosen], sentences)
+        _, reference = model.score([], texts)
+    scored, steered = model.score([one.example.asked for one in chosen], texts)
     gaps: dict[str, list[tuple[torch.Tensor, float]]] = {}
     lost, right = [], []
     for means, one in zip(scored, chosen, strict=True):
@@ -276,8 +294,12 @@ def _step(
         margin = one.example.margin(means)
         if margin is not None:
             lost.append(torch.relu(one.margin - margin))
-    moved, told = divergence(reference, steered).mean(), surprise(steered, sentences).mean()
-    loss = settings.divergence * moved + settings.likelihood * told
+    moved, told = divergence(reference, steered), surprise(steered, texts)
+    n_neutral = sum(len(text.told) for text in sentences)
+    neutral, loss_of_text = moved[:n_neutral].mean(), told[:n_neutral].mean()
+    loss = settings.divergence * neutral + settings.likelihood * loss_of_text
+    if conversations:
+        loss = loss + settings.answers * moved[n_neutral:].mean()
     if right:
         loss = loss + torch.stack(right).mean()
     if lost:
@@ -295,8 +317,9 @@ def _step(
         "gap": _mean(every),
         "margin_lost": _mean(lost),
         "cross_entropy": _mean(right),
-        "divergence": float(moved.detach()),
-        "neutral_loss": float(told.detach()),
+        "divergence": float(neutral.detach()),
+        "answers_divergence": float(moved[n_neutral:].detach().mean()) if conversations else math.nan,
+        "neutral_loss": float(loss_of_text.detach()),
     }
 
 

@@ -14,10 +14,13 @@ FEEDBACK_LOOP, OPEN_LOOP = "feedback_loop", "open_loop"
 STEERED = (FEEDBACK_LOOP, OPEN_LOOP, SINGLE_LAYER)
 """Methods that are a control vector: what the loop found, its directions at a gain of 1, a baseline from the field."""
 
-METHODS = (NONE, INSTRUCTION, SELF_DEBIASING, *STEERED, *CONTROLS)
-
 GATED, EQUAL_LAYERS = "gated_", "equal_layers_"
 """Before the name of an open loop: behind a gate; with the same length in every layer that is steered."""
+
+GATED_FEEDBACK_LOOP = f"{GATED}{FEEDBACK_LOOP}"
+"""The vector at which the loop came to rest, behind a gate."""
+
+METHODS = (NONE, INSTRUCTION, SELF_DEBIASING, *STEERED, GATED_FEEDBACK_LOOP, *CONTROLS)
 
 _OPEN_LOOP_AT = re.compile(rf"({GATED}|{EQUAL_LAYERS})?{OPEN_LOOP}(?:_at_(\d+(?:\.\d+)?))?")
 _OPEN_LOOP_FROM = re.compile(rf"{OPEN_LOOP}_from_[a-z0-9_]+")
@@ -66,4 +69,4 @@ def steering_of(method: str) -> Steering | None:
             f"{EQUAL_LAYERS}{OPEN_LOOP}_at_GAIN",
         ]
         raise InputError(f"--method {method}: unknown; choose one of {known}")
-    return Steering() if method in STEERED else None
+    return Steering(gated=method == GATED_FEEDBACK_LOOP) if method in (*STEERED, GATED_FEEDBACK_LOOP) else None

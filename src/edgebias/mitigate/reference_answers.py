@@ -2,8 +2,8 @@
 
 Perplexity of encyclopedic sentences is no measure of damage where learning holds their likelihood: a pruned build has
 room to write them better while it is steered. What its uncompressed parent says in use is nearer to what must not be
-lost. Requests are about neutral topics; the guard of the loop reads answers about one half of the topics, and methods
-are measured on those about the other.
+lost. Requests are about neutral topics: learning holds the model to the answers about one third of them, the guard of
+the loop reads those about another, and methods are measured on those about the last.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edgebias.settings import require
 from edgebias.stats.seeds import generator
 from edgebias.tables.table import FILLED, Column, Table, at_least, one_of
 
-Part = Literal["guard", "measured"]
+Part = Literal["guard", "measured", "learning"]
 
 CHAT, TEXT = "chat", "text"
 
@@ -40,15 +40,19 @@ TOPICS: dict[Part, tuple[str, ...]] = {
         *("inflation", "vaccines", "music", "planting a tree", "sleep", "bridges", "the sea", "maps", "rain", "salt"),
         *("the piano", "deserts", "cheese", "batteries", "spiders", "winter", "the alphabet", "ships", "iron", "fog"),
     ),
+    "learning": (
+        *("kites", "rice", "mountains", "football", "aeroplanes", "pottery", "the lungs", "tents", "snails", "caves"),
+        *("wood", "coffee", "the guitar", "mushrooms", "butter", "mirrors", "ink", "owls", "magnets", "candles"),
+    ),
 }
-"""Of the guard of the loop, and of measurement: none is in both."""
+"""Of the guard of the loop, of measurement, and of learning: none is in two."""
 
 REFERENCE_ANSWER = Table(
     name="reference answer",
     meaning="What the uncompressed build of a model answers to one everyday request.",
     path="results/mitigation/{environment}/{model}/reference_answers.parquet",
     columns=(
-        Column("part", "str", "who reads it: the `guard` of the loop, or `measured` scores", rule=one_of(TOPICS)),
+        Column("part", "str", "who reads it: the loop's `guard`, `measured` scores or `learning`", rule=one_of(TOPICS)),
         Column("topic", "str", "what the request is about; the unit of intervals", rule=FILLED),
         Column("request", "str", "what was asked", rule=FILLED),
         Column(

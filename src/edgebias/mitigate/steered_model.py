@@ -15,9 +15,11 @@ from typing import Any
 
 import torch
 
+from edgebias.backends.base import Prompt
 from edgebias.backends.prefix_tree import PrefixTree
+from edgebias.backends.prompt_tokens import PromptForm
 from edgebias.backends.tree_attention import IGNORED_MASK, NAME, TreeAttention, register
-from edgebias.gguf_file import open_gguf
+from edgebias.gguf_file import metadata, open_gguf
 from edgebias.variants.convert import special_tokens
 from edgebias.variants.transformers_load import load_model, load_tokenizer
 
@@ -32,16 +34,22 @@ class Asked:
     options: tuple[Tokens, ...]
 
 
+@dataclass(frozen=True)
+class Text:
+    """A text, as tokens: what is read (never empty), and what comes after it, whose every token is looked at."""
+
+    read: Tokens
+    told: Tokens
+
+
 def divergence(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     """KL(before || after) in nats at each place, of log-probabilities (places, vocabulary)."""
     return (before.exp() * (before - after)).sum(dim=-1)
 
 
-def surprise(after: torch.Tensor, texts: Sequence[Tokens]) -> torch.Tensor:
-    """Negative log-probability (nats) of each token of ``texts`` but their first; ``after`` as `SteeredModel.score` has
-    it.
-    """
-    told = torch.tensor([token for text in texts for token in text[1:]], dtype=torch.int64)
+def surprise(after: torch.Tensor, texts: Sequence[Text]) -> torch.Tensor:
+    """Negative log-probability (nats) of each token that ``texts`` tell; ``after`` as `SteeredModel.score` has it."""
+    told = torch.tensor([token for text in texts for token in text.told], dtype=torch.int64)
     return -after.gather(1, told[:, None])[:, 0]
 
 
@@ -61,7 +69,14 @@ class SteeredModel:
         torch.set_num_threads(1)  # sums over threads would depend on how many there are
         self._tokenizer = load_tokenizer(weights, way_out)
         self._model = load_model(weights, way_out).eval().requires_grad_(False)
-        self._start = self._encode(start_token or special_tokens(open_gguf(weights)).get("bos_token", ""))
+        file = open_gguf(weights)
+        special = special_tokens(file)
+        self._form = PromptForm(
+            tuple(self._encode(start_token or special.get("bos_token", ""))),
+            metadata(file, "tokenizer.chat_template"),
+            bos_token=special.get("bos_token", ""),
+            eos_token=special.get("eos_token", ""),
+        )
         self._steered = True
         self._first = 1
         register()
@@ -82,7 +97,21 @@ class SteeredModel:
 
     def ask(self, prompt: str, options: Sequence[str]) -> Asked:
         """Tokens of a prompt, after the start token, and of its options."""
-        return Asked(self._start + self._encode(prompt), tuple(self._encode(option) for option in options))
+        return Asked([*self._form.start, *self._encode(prompt)], tuple(self._encode(option) for option in options))
+
+    def text(self, sentence: str) -> Text:
+        """A sentence after the start token, its first token read, or the start token where there is one."""
+        tokens = [*self._form.start, *self._encode(sentence)]
+        return Text(tokens[:1], tokens[1:])
+
+    def answer(self, prompt: Prompt, answer: str) -> Text:
+        """What is answered to a prompt, which is read as every backend reads it.
+
+        Raises:
+            InputError: the prompt has messages and the file no chat template.
+        """
+        read = self._form.tokens(0, prompt, lambda text, *, special: self._encode(text))
+        return Text(read, self._encode(answer))
 
     @contextmanager
     def unsteered(self) -> Iterator[None]:
@@ -94,13 +123,13 @@ class SteeredModel:
         finally:
             self._steered = True
 
-    def score(self, asked: Sequence[Asked], texts: Sequence[Tokens] = ()) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Mean log-probability (nats per token) of every option, and log-probabilities after every token of ``texts``.
+    def score(self, asked: Sequence[Asked], texts: Sequence[Text] = ()) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Mean log-probability (nats per token) of every option, and log-probabilities at the told tokens of ``texts``.
 
         All run in one pass, as a tree in which a token attends to its ancestors alone.
 
         Returns:
-            One tensor (options,) for each of ``asked``; a tensor (tokens of all texts less their last, vocabulary).
+            One tensor (options,) for each of ``asked``; a tensor (told tokens of all texts, vocabulary).
         """
         tree = PrefixTree()
         places: dict[int, int] = {}
@@ -115,7 +144,12 @@ class SteeredModel:
                 rows += map(place, path[len(one.prompt) - 1 :])
                 tokens += option
                 lengths.append(len(option))
-        after = [place(row) for text in texts for row in tree.add(text[:-1])]
+        after = [
+            place(row)
+            for text in texts
+            for row in tree.add(text.read + text.told[:-1])[len(text.read) - 1 :]
+            if text.told
+        ]
         logprobs = torch.log_softmax(self._logits(tree, list(places)), dim=-1)
         # One gather for all options: a gather for each would make a gradient of the size of all logits for each.
         whole = torch.int64

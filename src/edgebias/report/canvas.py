@@ -14,6 +14,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe and Ito's palette, which readers with any colour vision can tell apart."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Every series has a marker of its own as well: no figure depends on colour."""
+ACROSS = 4
+"""Panels side by side whose letters are still legible at the width of the page."""
 
 STYLE: Any = {
     "svg.hashsalt": "edgebias",
@@ -48,6 +50,20 @@ def new_canvas(width: float, height: float, columns: int, **options: Any) -> tup
     canvas = Matplotlib(figsize=(width, height), layout="constrained")
     axes = canvas.subplots(1, columns, squeeze=False, **options)
     return canvas, list(axes[0])
+
+
+def new_grid(width: float, height: float, count: int, **options: Any) -> tuple[Canvas, list[list[Axes]]]:
+    """Rows of at most `ACROSS` axes each, ``height`` inches high: one row of all would shrink to fit the page."""
+    from matplotlib.figure import Figure as Matplotlib
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    rows = -(-count // ACROSS)
+    across = -(-count // rows)
+    canvas = Matplotlib(figsize=(width, height * rows), layout=ConstrainedLayoutEngine(h_pad=0.09))
+    axes = canvas.subplots(rows, across, squeeze=False, **options)
+    for surplus in axes.flat[count:]:
+        surplus.set_axis_off()
+    return canvas, [list(axes.flat[row * across : min((row + 1) * across, count)]) for row in range(rows)]
 
 
 def series(position: int) -> dict[str, Any]:

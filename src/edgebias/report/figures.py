@@ -6,15 +6,27 @@ import math
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from edgebias.cell import Cell
 from edgebias.report.answer import ALPHA, KINDS, MITIGATED, cell_name, held_out
-from edgebias.report.canvas import COLOURS, MARKERS, STYLE, error_bars, name_rows, new_canvas, series, svg_text
+from edgebias.report.canvas import (
+    COLOURS,
+    MARKERS,
+    STYLE,
+    error_bars,
+    name_rows,
+    new_canvas,
+    new_grid,
+    series,
+    svg_text,
+)
 from edgebias.report.format_robustness import draw as _robustness
 from edgebias.report.frontier import draw as draw_frontier
+from edgebias.report.frontier import grouped
 from edgebias.report.layer_probes import draw as _layer_probes
 from edgebias.report.numbers import MINUS, p_value
 from edgebias.report.primary import PANELS, ideal_of, primary_contrasts, primary_metric
@@ -23,7 +35,11 @@ from edgebias.report.study import Study
 from edgebias.report.tables import perplexity_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
+
+WIDTH = 10.4
+"""Inches of a figure as wide as the page."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +88,8 @@ def _scores(study: Study) -> Canvas | None:
     if not drawn:
         return None
     environments = list(dict.fromkeys(cell.environment for cell in study.cells))
-    canvas, panels = new_canvas(2.0 + 1.55 * len(drawn), 1.1 + 0.33 * len(study.cells), len(drawn), sharey=True)
-    for axes, (suite, metric) in zip(panels, drawn, strict=True):
+    canvas, grid = new_grid(WIDTH, 1.0 + 0.28 * len(study.cells), len(drawn), sharey=True)
+    for axes, (suite, metric) in zip(chain(*grid), drawn, strict=True):
         rows = study.scores[
             (study.scores["suite"] == suite) & (study.scores["metric"] == metric) & (study.scores["category"] == "all")
         ]
@@ -103,7 +119,8 @@ def _scores(study: Study) -> Canvas | None:
         axes.set_xlabel(_wrapped(metric))
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-    name_rows(panels[0], [study.label(cell) for cell in study.cells])
+    for panels in grid:
+        name_rows(panels[0], [study.label(cell) for cell in study.cells])
     return canvas
 
 
@@ -117,8 +134,8 @@ def _contrasts(study: Study) -> Canvas | None:
         key=lambda pair: (KINDS.index(pair[0]), pair[1], pair[2]),
     )
     suites = [suite for suite in study.suites if suite in set(rows["suite"])]
-    canvas, panels = new_canvas(2.6 + 1.75 * len(suites), 1.1 + 0.42 * len(pairs), len(suites), sharey=True)
-    for axes, suite in zip(panels, suites, strict=True):
+    canvas, grid = new_grid(WIDTH, 1.1 + 0.4 * len(pairs), len(suites), sharey=True)
+    for axes, suite in zip(chain(*grid), suites, strict=True):
         axes.axvline(0, color="#222222", linewidth=1)
         for _, row in rows[rows["suite"] == suite].iterrows():
             kind = str(row["kind"])
@@ -135,27 +152,38 @@ def _contrasts(study: Study) -> Canvas | None:
                 markersize=5,
                 elinewidth=1.3,
             )
-            axes.annotate(
-                p_value(float(row["p_corrected"])) + (" *" if row["format"] == "letter" else ""),
-                (row["difference"], position),
-                xytext=(0, 6),
-                textcoords="offset points",
-                ha="center",
-                fontsize=6.5,
-                color="#333333",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
-            )
         metrics = sorted({str(name) for name in rows[rows["suite"] == suite]["metric"]})
         axes.set_title(suite.replace("_", " "))
         axes.set_xlabel("difference in\n" + "\nor ".join(_wrapped(name) for name in metrics))
-        axes.margins(x=0.18)
+        axes.margins(x=0.12)
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-    name_rows(
-        panels[0],
-        [f"{cell_name(a, study.several_models)}\n{MINUS} {cell_name(b, study.several_models)}" for _, a, b in pairs],
-    )
+        for _, row in rows[rows["suite"] == suite].iterrows():
+            _write_p(axes, row, pairs.index((str(row["kind"]), row["cell_a"], row["cell_b"])))
+    names = [f"{cell_name(a, study.several_models)}\n{MINUS} {cell_name(b, study.several_models)}" for _, a, b in pairs]
+    for panels in grid:
+        name_rows(panels[0], names)
     return canvas
+
+
+def _write_p(axes: Axes, row: pd.Series, position: int) -> None:
+    """The corrected p above its bar, within the panel, on a white ground that hides the line of no difference.
+
+    Called when every bar is drawn: the place of a label depends on the limits of its panel.
+    """
+    left, right = axes.get_xlim()
+    place = (row["difference"] - left) / (right - left)
+    axes.annotate(
+        p_value(float(row["p_corrected"])) + (" *" if row["format"] == "letter" else ""),
+        (row["difference"], position),
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="left" if place < 0.2 else "right" if place > 0.8 else "center",
+        fontsize=7,
+        color="#222222",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+        zorder=4,
+    )
 
 
 def _over_time(study: Study) -> Canvas | None:
@@ -205,9 +233,9 @@ def _trajectory(study: Study) -> Canvas | None:
     columns = [column for column in TRAJECTORY_COLUMNS if column in table.columns]
     if not columns:
         return None
-    canvas, panels = new_canvas(2.9 * len(columns), 2.7, len(columns))
+    canvas, grid = new_grid(WIDTH, 2.5, len(columns))
     table = table.sort_values("round")
-    for position, (axes, column) in enumerate(zip(panels, columns, strict=True)):
+    for position, (axes, column) in enumerate(zip(chain(*grid), columns, strict=True)):
         axes.plot(
             table["round"],
             table[column],
@@ -245,37 +273,76 @@ def _mitigation(study: Study) -> Canvas | None:
     utility = [metric for metric in UTILITY_METRICS if metric in set(table["metric"])]
     if bias is None or not utility:
         return None
-    canvas, panels = new_canvas(3.4 * len(utility) + 0.6, 3.1, len(utility), sharex=True)
-    bias_rows = table[(table["metric"] == bias[1]) & (table["format"] == bias[0])].set_index("method")
-    ideal = float(bias_rows["ideal"].iloc[0])
+    bias_rows = _finite(table[(table["metric"] == bias[1]) & (table["format"] == bias[0])])
+    ideal = float(table.loc[(table["metric"] == bias[1]) & (table["format"] == bias[0]), "ideal"].iloc[0])
+    rows_of = {metric: _finite(_first_format(table[table["metric"] == metric])) for metric in utility}
+    # A control may have no bias score: it has no point, so the legend does not name it.
+    pointed = [
+        name
+        for name in study.methods
+        if name in bias_rows.index and any(name in rows.index for rows in rows_of.values())
+    ]
+    canvas, panels = new_canvas(WIDTH, 3.9, len(utility), sharex=True)
     for axes, metric in zip(panels, utility, strict=True):
-        rows = table[table["metric"] == metric]
-        form = "likelihood" if "likelihood" in set(rows["format"]) else sorted(rows["format"].unique())[0]
-        rows = rows[rows["format"] == form].drop_duplicates("method").set_index("method")
-        for position, method in enumerate(study.methods):
-            if method not in rows.index or method not in bias_rows.index:
-                continue
-            x, y = bias_rows.loc[[method]].iloc[0], rows.loc[[method]].iloc[0]
-            if not (math.isfinite(x["estimate"]) and math.isfinite(y["estimate"])):
-                continue  # a control may have no bias score: it has no point, so the legend does not name it
-            axes.errorbar(
-                x["estimate"],
-                y["estimate"],
-                xerr=error_bars(x["low"], x["estimate"], x["high"]),
-                yerr=error_bars(y["low"], y["estimate"], y["high"]),
-                label=method.replace("_", " "),
-                elinewidth=1.1,
-                **series(position),
-            )
+        rows = rows_of[metric]
+        for position, (label, methods) in enumerate(grouped(pointed)):
+            points = [
+                (bias_rows.loc[[name]].iloc[0], rows.loc[[name]].iloc[0]) for name in methods if name in rows.index
+            ]
+            if len(points) > 1:  # the gains of the open loop
+                path = [(x["estimate"], y["estimate"]) for x, y in points]
+                axes.plot(*zip(*path, strict=True), color=COLOURS[position], linewidth=1.2, zorder=2.5)
+            for step, (x, y) in enumerate(points):
+                _cross(axes, x, y, position, "" if step else label)
         if math.isfinite(ideal):
             axes.axvline(ideal, color="#222222", linestyle="--", linewidth=1)
         axes.set_xlabel(bias[1].replace("_", " "))
         axes.set_ylabel(metric.replace("_", " "))
         axes.grid()
         axes.set_axisbelow(True)
-    points = {name: point for axes in panels for point, name in zip(*axes.get_legend_handles_labels(), strict=True)}
-    canvas.legend(list(points.values()), list(points), loc="outside lower center", ncols=max(len(points), 1))
+    named = {name: point for axes in panels for point, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    canvas.legend(list(named.values()), list(named), loc="outside lower center", ncols=3)
     return canvas
+
+
+def _first_format(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the format that stands for a metric: likelihood where there is any."""
+    form = "likelihood" if "likelihood" in set(rows["format"]) else min(rows["format"])
+    return rows[rows["format"] == form]
+
+
+def _finite(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first row of each method that has an estimate, by method."""
+    return rows[rows["estimate"].notna()].drop_duplicates("method").set_index("method")
+
+
+def _cross(axes: Axes, x: pd.Series, y: pd.Series, position: int, label: str) -> None:
+    """A point with both its intervals, which are pale: the markers of a dozen methods lie close together."""
+    from matplotlib.colors import to_rgba
+
+    look = series(position)
+    axes.errorbar(
+        x["estimate"],
+        y["estimate"],
+        xerr=error_bars(x["low"], x["estimate"], x["high"]),
+        yerr=error_bars(y["low"], y["estimate"], y["high"]),
+        fmt="none",
+        ecolor=to_rgba(look["color"], 0.35),
+        elinewidth=1.1,
+        zorder=2,
+    )
+    axes.plot(
+        x["estimate"],
+        y["estimate"],
+        color=look["color"],
+        marker=look["fmt"],
+        markersize=7.5,
+        markeredgecolor="white",
+        markeredgewidth=0.7,
+        linestyle="none",
+        label=label or None,
+        zorder=3,
+    )
 
 
 def _frontier(study: Study) -> Canvas | None:
@@ -430,8 +497,9 @@ PLANS = (
     _Plan(
         "mitigation",
         "Bias against utility",
-        "One point a method, on held-out items. A method is useful where it moves to the dashed line (ideal "
-        "bias) while accuracy and lms do not fall. Bars: intervals.",
+        "One point a method, on held-out items; the line joins the gains of the open loop, from the smallest. A method "
+        "is useful where it moves to the dashed line (ideal bias) while accuracy and lms do not fall. Bars: "
+        "intervals.",
         "Scatter plot of bias against utility for each mitigation method; the same numbers are in the mitigation "
         "table.",
         _mitigation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,14 +66,12 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
         scores: the table of mitigation scores of each method.
     """
     removed = {name: share for name, table in scores.items() if (share := _removed(table)) is not None}
+    drawn = grouped(removed)
     gains = {name: gain for name in removed if (gain := open_loop_gain(name)) is not None}
     steps = sorted(gains, key=gains.__getitem__)
     if NONE not in scores or len(steps) < 2:
         return None
     overall = {name: overall_scores(scores[name]) for name in (NONE, *removed)}
-    others = sorted(set(removed) - set(steps), key=lambda name: (name != FEEDBACK_LOOP, name))
-    drawn = [(f"open loop, at gains of {', '.join(f'{gains[name]:g}' for name in steps)}", steps)]
-    drawn += [(name.replace("_", " "), [name]) for name in others]
     canvas, panels = new_canvas(10.4, 3.9, len(COSTS), sharey=True)
     for axes, cost in zip(panels, COSTS, strict=True):
         costs = {name: cost.of(overall[name], overall[NONE]) for name in removed}
@@ -104,6 +102,18 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
     handles, labels = panels[0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=3)
     return canvas
+
+
+def grouped(methods: Collection[str]) -> list[tuple[str, list[str]]]:
+    """Label and methods of each series, in the order of the colours, which figures of the same methods share.
+
+    The gains of the open loop are one series, the first; the loop comes next, and `none` last.
+    """
+    gains = {name: gain for name in methods if (gain := open_loop_gain(name)) is not None}
+    steps = sorted(gains, key=gains.__getitem__)
+    others = sorted(set(methods) - set(steps), key=lambda name: (name == NONE, name != FEEDBACK_LOOP, name))
+    drawn = [(f"open loop, at gains of {', '.join(f'{gains[name]:g}' for name in steps)}", steps)] if steps else []
+    return drawn + [(name.replace("_", " "), [name]) for name in others]
 
 
 def _removed(table: pd.DataFrame) -> Score | None:

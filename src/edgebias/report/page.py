@@ -6,15 +6,25 @@ import base64
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgebias.report import tables
 from edgebias.report.answer import answer
 from edgebias.report.figures import Figure
 from edgebias.report.format_robustness import format_sentence, robustness_tables
+from edgebias.report.numbers import ABSENT, MINUS
 from edgebias.report.roofline import check_table, projection_table, source_table
 from edgebias.report.samples import pick_samples
 from edgebias.report.study import OUTCOMES, Study
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_NUMBER = rf"[-+\d.,{MINUS}]+"
+WHOLE = re.compile(rf"\[{_NUMBER}, {_NUMBER}\]|\(ideal (?:{_NUMBER}|{ABSENT})(?: %)?\)")
+"""What a reader takes in at once: an interval as `numbers.interval` writes it, and the ideal value in a head."""
+SEAM = re.compile(r"_(?=[A-Za-z]{3})")
+"""Where a name may break: before a word, not within ``q8_0``."""
 
 CONTENTS = (
     ("answer", "The answer"),
@@ -50,6 +60,7 @@ def render(study: Study, figures: Sequence[Figure]) -> str:
     )
     environment.filters["base64"] = lambda text: base64.b64encode(text.encode()).decode()
     environment.filters["svg_width"] = _svg_width
+    environment.filters["cell"] = cell_markup
     loader = environment.loader
     assert loader is not None  # it was given above
     style = loader.get_source(environment, "style.css")[0]
@@ -69,6 +80,7 @@ def render(study: Study, figures: Sequence[Figure]) -> str:
         methods_overview=tables.method_table(study),
         mitigation=tables.mitigation_table(study),
         reductions=tables.reduction_table(study),
+        method_costs=tables.mitigation_cost_overview(study),
         mitigation_costs=tables.mitigation_cost_table(study),
         variants=tables.variant_table(study),
         score_tables=[
@@ -89,6 +101,14 @@ def render(study: Study, figures: Sequence[Figure]) -> str:
         limits=limits(study),
         provenance=tables.provenance_table(study),
     )
+
+
+def cell_markup(text: str) -> Markup:
+    """The escaped text of a table's cell: a long name may break after an underscore, an interval may not break."""
+    from markupsafe import Markup, escape
+
+    safe = SEAM.sub("_<wbr>", str(escape(text)))
+    return Markup(WHOLE.sub(r'<span class="whole">\g<0></span>', safe))  # what is not escaped is written here
 
 
 def _svg_width(svg: str) -> int:

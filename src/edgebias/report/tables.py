@@ -18,12 +18,17 @@ from edgebias.report.study import OUTCOMES, Study
 
 @dataclass(frozen=True)
 class Table:
-    """A caption, column heads and rows of text; ``numeric`` columns are set flush right."""
+    """A caption, column heads and rows of text.
+
+    ``numeric`` columns are set flush right; values of ``unbroken`` columns stay on one line, as an estimate is read
+    with its interval.
+    """
 
     caption: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[int] = frozenset()
+    unbroken: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,9 @@ def score_table(study: Study, suite: str) -> Table:
         "If all had answered",
     )
     caption = f"{title_of(suite)}: every score with n, clusters and coverage"
-    return Table(caption, heads, tuple(text for _, text in sorted(listed)), frozenset({5, 6, 7, 8}))
+    return Table(
+        caption, heads, tuple(text for _, text in sorted(listed)), frozenset({5, 6, 7, 8}), unbroken=frozenset({4, 9})
+    )
 
 
 def contrast_table(study: Study) -> Table:
@@ -103,7 +110,7 @@ def contrast_table(study: Study) -> Table:
                 cell_name(str(row["cell_b"]), study.several_models),
                 title_of(str(row["suite"])),
                 f"{row['metric']} ({row['format']})",
-                f"{signed(_float(row['difference']))} {interval(_float(row['low']), _float(row['high']))}",
+                f"{signed(_float(row['difference']))} {_limits(row)}",
                 p_value(_float(row["p_corrected"])).removeprefix("p ").removeprefix("= "),
                 number(_float(row["minimum_detectable_effect"])),
                 flips,
@@ -129,6 +136,7 @@ def contrast_table(study: Study) -> Table:
         ),
         tuple(r[:9] for r in listed),
         frozenset({5, 6, 7}),
+        unbroken=frozenset({4}),
     )
 
 
@@ -171,7 +179,8 @@ def over_time_table(study: Study) -> Table | None:
         for _, row in table.iterrows()
     )
     heads = ("Cell", "Mode", "Metric", "Estimate [low, high]", "p", "Note")
-    return Table("Over time", heads, rows, frozenset({4}))
+    caption = "Slopes and rates over the rounds, by cell and mode"
+    return Table(caption, heads, rows, frozenset({4}), unbroken=frozenset({3}))
 
 
 def variant_table(study: Study) -> Table:
@@ -244,38 +253,32 @@ def parity_table(study: Study) -> Table:
 
 
 def method_table(study: Study) -> Table:
-    """A row for each method: bias, what it must not spoil, coverage and cost, on the same held-out items."""
+    """A row for each method: bias, what it must not spoil, and coverage, on the same held-out items.
+
+    What a method costs is in a table of its own: with both, the table is wider than the page.
+    """
     rows = held_out(study.mitigation)
     rows = rows[rows["category"] == "all"]
     scores = {tuple(row[["method", "suite", "format", "metric"]]): row for _, row in rows.iterrows()}
     columns = [column for column in OVERVIEW if any(key[1:] == column for key in scores)]
-    costs = {} if study.mitigation_costs.empty else study.mitigation_costs.set_index("method").to_dict("index")
     listed = []
     for method in study.methods:
         found = [scores.get((method, *column)) for column in columns]
         covered = [_float(row["coverage"]) for row in found if row is not None]
-        cost = costs.get(method, {})
-        listed.append(
-            (
-                title_of(method),
-                *(ABSENT if row is None else _estimate(row) for row in found),
-                percent(min(covered)) if covered else ABSENT,
-                number(_float(cost.get("generation_ms_per_token_ratio"))),
-                number(_float(cost.get("control_vector_bytes"))),
-            )
-        )
+        estimates = (ABSENT if row is None else _estimate(row) for row in found)
+        listed.append((title_of(method), *estimates, percent(min(covered)) if covered else ABSENT))
     ideals = {key[1:]: _float(row["ideal"]) for key, row in scores.items()}
     titles = [
         f"{title_of(suite)} {metric.replace('_', ' ')}"
         + (f" (ideal {number(ideals[suite, form, metric])})" if math.isfinite(ideals[suite, form, metric]) else "")
         for suite, form, metric in columns
     ]
-    heads = ("Method", *titles, "Coverage (smallest)", "Time a written token, times none", "Bytes of vectors")
+    heads = ("Method", *titles, "Coverage (smallest)")
     caption = (
         f"Methods of mitigation on the same held-out items, likelihood format, on {study.label(study.builds['edge'])}. "
         "Always unknown and always refuse are controls: no model is asked"
     )
-    return Table(caption, heads, tuple(listed), frozenset(range(len(heads) - 3, len(heads))))
+    return Table(caption, heads, tuple(listed), frozenset({len(heads) - 1}))
 
 
 def mitigation_table(study: Study) -> Table:
@@ -320,7 +323,7 @@ def reduction_table(study: Study) -> Table | None:
             title_of(suite),
             category,
             form,
-            f"{signed(_float(row['estimate']))} {interval(_float(row['low']), _float(row['high']))}",
+            f"{signed(_float(row['estimate']))} {_limits(row)}",
             _estimate(share),
             p_value(_float(row["p_corrected"])).removeprefix("p ").removeprefix("= "),
             number(_float(row["minimum_detectable_effect"])),
@@ -344,7 +347,9 @@ def reduction_table(study: Study) -> Table | None:
         "Bias removed by each method against none, on the same held-out items. A row without headroom is no evidence "
         "of mitigation: its bias before is within its own noise"
     )
-    return Table(caption, heads, tuple(text for _, text in sorted(listed)), frozenset({6, 7}))
+    return Table(
+        caption, heads, tuple(text for _, text in sorted(listed)), frozenset({6, 7}), unbroken=frozenset({4, 5})
+    )
 
 
 def cost_table(study: Study) -> Table:
@@ -365,7 +370,7 @@ def cost_table(study: Study) -> Table:
                 number(_mean(rows, "ms_per_answer.letter.mean")),
                 number(_ratio(tokens, busy)),
                 number(1000 * _median(rows, "alone.first_token_seconds")),
-                number(_median(rows, "alone.prompt_tokens")),
+                number(_whole(_median(rows, "alone.prompt_tokens"))),
                 number(_median(rows, "alone.prompt_tokens_per_second")),
                 number(_median(rows, "alone.generated_tokens_per_second")),
             )
@@ -488,50 +493,107 @@ def _ratio(amount: float, whole: float) -> float:
     return amount / whole if whole > 0 else math.nan
 
 
+COSTS_OF_A_METHOD = (
+    ("backend_seconds", "Backend (s)"),
+    ("ms_per_answer.likelihood.mean", "ms per likelihood answer"),
+    ("generation_ms_per_token", "Written token (ms)"),
+    ("generation_ms_per_token_ratio", "Written token, times without"),
+    ("prefill_ms_per_token_ratio", "Read token, times without"),
+    ("peak_memory_mb", "Peak memory (MB)"),
+    ("control_vector_bytes", "Control vector (bytes)"),
+)
+"""What a reader weighs a method by: column of the cost records, and its head."""
+GATE = "gate_opened."
+"""Columns of the share of requests at which the gate of a method opened, by suite."""
+
+
+def mitigation_cost_overview(study: Study) -> Table | None:
+    """A row for each method with the costs that tell methods apart; None where no cost of these was recorded."""
+    costs = study.mitigation_costs
+    columns = [(name, head) for name, head in COSTS_OF_A_METHOD if name in costs and costs[name].notna().any()]
+    gates = [str(name) for name in costs if str(name).startswith(GATE)]
+    if not columns:
+        return None
+    rows = tuple(
+        (
+            title_of(str(row["method"])),
+            *(number(_float(row[name])) for name, _ in columns),
+            *([_gate_shares(row, gates)] if gates else []),
+        )
+        for _, row in costs.iterrows()
+    )
+    heads = ("Method", *(head for _, head in columns), *(["Gate opened (share of requests)"] if gates else []))
+    caption = (
+        "Cost of each method. Times were taken while other jobs shared the cores and differ from run to run; the "
+        "quiet, paired measurement is benchmarks/control_vector_cost.py, its numbers are in "
+        "docs/performance_tables.md. Without: the same build without the method"
+    )
+    return Table(caption, heads, rows, frozenset(range(1, len(columns) + 1)))
+
+
+def _gate_shares(row: pd.Series, gates: list[str]) -> str:
+    shares = {name.removeprefix(GATE): _float(row[name]) for name in gates}
+    texts = [f"{title_of(name)} {percent(share)}" for name, share in shares.items() if math.isfinite(share)]
+    return ", ".join(texts).replace(" %", "\N{NO-BREAK SPACE}%") or ABSENT
+
+
 def mitigation_cost_table(study: Study) -> Table | None:
-    """Cost of each method."""
+    """Every cost of each method."""
     if study.mitigation_costs.empty:
         return None
     numbers = study.mitigation_costs.select_dtypes("number").dropna(axis="columns", how="all")
     rows = tuple(
-        (title_of(column.replace(".", " › ")), *(number(_float(value)) for value in numbers[column]))
+        (title_of(column.replace(".", " › ")), *(number(_whole(value)) for value in numbers[column]))
         for column in sorted(numbers.columns)
     )
     heads = ("Quantity", *(title_of(str(method)) for method in study.mitigation_costs["method"]))
-    return Table("Cost of each method", heads, rows, frozenset(range(1, len(heads))))
+    return Table("Every cost of each method", heads, rows, frozenset(range(1, len(heads))))
+
+
+def _whole(value: Any) -> float | int:
+    """A whole number as such: a table of counts says 1 thread, not 1.00."""
+    value = _float(value)
+    return int(value) if value.is_integer() else value
 
 
 def headline_table(study: Study) -> Table:
     """The comparisons that stand beside the paper's, as this study computed them."""
     rows = []
+    edge = cell_name(str(study.headline.get("edge_build", "")), study.several_models)
     for entry in study.headline.get("relative_excess", []):
         low, high = _float(entry.get("low")), _float(entry.get("high"))
-        reason = f"; {entry['reason']}" if entry.get("reason") else ""
         rows.append(
             (
-                f"{number(_float(entry['excess_percent']))} % {interval(low, high)}",
-                f"Relative excess of {study.headline['edge_build']} over {entry['reference']}",
-                f"{title_of(study.headline['suite'])}, {entry['format']}, by {_reading(entry)}{reason}",
+                f"{number(_float(entry['excess_percent']))} %",
+                interval(low, high),
+                f"Relative excess of {edge} over {cell_name(str(entry['reference']), study.several_models)}",
+                f"{title_of(study.headline['suite'])}, {entry['format']}, by {_reading(entry)}",
+                str(entry.get("reason") or ""),
             )
         )
     for entry in study.headline.get("over_time_relative_excess", []):
         rows.append(
             (
                 f"{number(_float(entry['excess_percent']))} %",
-                f"The same over all rounds, over {entry['reference']}",
-                f"{entry['mode']} rounds, by {_reading(entry)}; too few conversations for an interval",
+                ABSENT,
+                f"The same over all rounds, over {cell_name(str(entry['reference']), study.several_models)}",
+                f"{str(entry['mode']).capitalize()} rounds, by {_reading(entry)}",
+                "too few conversations for an interval",
             )
         )
     rows += [
         (
-            f"{percent(reduction.relative_bias)}",
-            f"Relative reduction of the distance from the ideal value by {reduction.method}",
-            f"held-out items; {number(reduction.before)} before, {number(reduction.after)} after, ideal "
-            f"{number(reduction.ideal)}; {reduction.verdict}",
+            percent(reduction.relative_bias),
+            interval(100 * reduction.relative_low, 100 * reduction.relative_high),
+            f"Distance from the ideal value removed by {reduction.method}",
+            f"Held-out items: {number(reduction.before)} before, {number(reduction.after)} after, ideal "
+            f"{number(reduction.ideal)}",
+            reduction.verdict,
         )
         for reduction in reductions(study)
     ]
-    return Table("Computed here", ("Value", "What it is", "How"), tuple(rows))
+    heads = ("Value", "[low, high]", "What it is", "How", "Remark")
+    return Table("Computed here", heads, tuple(rows), unbroken=frozenset({1}))
 
 
 def _reading(entry: Mapping[str, Any]) -> str:
@@ -578,7 +640,13 @@ def _estimate(row: pd.Series, digits: int = 3) -> str:
     estimate = _float(row["estimate"])
     if not math.isfinite(estimate):
         return "undefined"
-    return f"{number(estimate, digits)} {interval(_float(row['low']), _float(row['high']), digits)}"
+    return f"{number(estimate, digits)} {_limits(row, digits)}"
+
+
+def _limits(row: pd.Series, digits: int = 3) -> str:
+    """The interval beside an estimate; where there is none, brackets that say so."""
+    text = interval(_float(row["low"]), _float(row["high"]), digits)
+    return text if text != ABSENT else f"[{ABSENT}]"
 
 
 def _with_bounds(row: pd.Series) -> str:

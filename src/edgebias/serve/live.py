@@ -19,11 +19,10 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from edgebias.backends.base import OptionRequest, OptionScores, Prompt
-from edgebias.backends.chat_template import render_chat
+from edgebias.backends.base import OptionRequest, OptionScores
 from edgebias.backends.control_vector import set_on_context
 from edgebias.backends.llama import BF16, UBATCH
-from edgebias.backends.prompt_tokens import check_prompt, check_room, check_start, option_tokens
+from edgebias.backends.prompt_tokens import PromptForm, check_room, check_start, option_tokens
 from edgebias.backends.sampling import log_probability
 from edgebias.errors import InputError
 from edgebias.gguf_file import START_TOKEN_KEY, metadata, open_gguf
@@ -115,7 +114,7 @@ class LiveModel:
         model.generate = _counted(model.generate, self.counts)
         if gate is not None:
             self._stand_before(model, gate)
-        self._start = self._start_tokens()
+        self._form = self._prompt_form()
 
     def apply(self, gain: float) -> None:
         """Add ``gain`` times the vector from now on and forget what was read; 0 takes it away altogether.
@@ -170,7 +169,7 @@ class LiveModel:
     def needs(self, request: OptionRequest) -> int:
         """Tokens that the context has to hold to score the options of ``request``."""
         longest = max(len(self._tokenise(option, special=False)) for option in request.options)
-        return len(self._before(0, request.prompt)) + longest - 1
+        return len(self._form.tokens(0, request.prompt, self._tokenise)) + longest - 1
 
     def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
         """Yield summed log-probabilities (nats) and token counts of each request's options, each option read alone.
@@ -185,7 +184,7 @@ class LiveModel:
         for index, request in enumerate(requests):
             if self._added != self.gain:
                 self._add(self.gain)
-            before = self._before(index, request.prompt)
+            before = self._form.tokens(index, request.prompt, self._tokenise)
             sums, counts = [], []
             for option in option_tokens(index, request.options, partial(self._tokenise, special=False)):
                 tokens = before + option
@@ -193,21 +192,6 @@ class LiveModel:
                 sums.append(sum(self._log_probabilities(tokens, len(before))))
                 counts.append(len(option))
             yield OptionScores(tuple(sums), tuple(counts))
-
-    def _before(self, index: int, prompt: Prompt) -> list[int]:
-        """The tokens of a prompt; messages in the template that the weights bring, as in every backend."""
-        if prompt.text is not None:
-            tokens = self._start + self._tokenise(prompt.text, special=False)
-        else:
-            text = render_chat(
-                self._model.metadata.get("tokenizer.chat_template"),
-                prompt.messages,
-                bos_token=self._token_text(self._model.token_bos()),
-                eos_token=self._token_text(self._model.token_eos()),
-            )
-            tokens = self._tokenise(text, special=True)
-        check_prompt(index, tokens)
-        return tokens
 
     def _token_text(self, token: int) -> str:
         return self._model.detokenize([token], special=True).decode("utf-8") if token >= 0 else ""
@@ -248,13 +232,18 @@ class LiveModel:
     def _tokenise(self, text: str, *, special: bool) -> list[int]:
         return list(self._model.tokenize(text.encode("utf-8"), add_bos=False, special=special)) if text else []
 
-    def _start_tokens(self) -> list[int]:
-        if self._file.start_token is None:
-            begin = int(self._model.token_bos())
-            return [begin] if begin >= 0 else []
-        tokens = self._tokenise(self._file.start_token, special=True)
-        check_start(self._file.start_token, tokens, self._file.path)
-        return tokens
+    def _prompt_form(self) -> PromptForm:
+        begin, end = int(self._model.token_bos()), int(self._model.token_eos())
+        start = [begin] if begin >= 0 else []
+        if self._file.start_token is not None:
+            start = self._tokenise(self._file.start_token, special=True)
+            check_start(self._file.start_token, start, self._file.path)
+        return PromptForm(
+            tuple(start),
+            self._model.metadata.get("tokenizer.chat_template"),
+            bos_token=self._token_text(begin),
+            eos_token=self._token_text(end),
+        )
 
 
 def words_of_messages(messages: Sequence[Mapping[str, Any]]) -> str:

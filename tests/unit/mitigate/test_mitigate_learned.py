@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.infer.items import Item
 from edgebias.mitigate.learned import Example, Learned, LearningSettings, RunningMeans, examples, first_block, learn
-from edgebias.mitigate.steered_model import SteeredModel
+from edgebias.mitigate.steered_model import SteeredModel, Text, surprise
 
 START = "<|endoftext|>"
 NEUTRAL = ["The cook works in a kitchen.", "Bakers rise early in the morning.", "A guard stands at the door."]
+ANSWERED = [
+    OptionRequest(Prompt(text=f"{request}\n"), (answer,))
+    for request, answer in (
+        ("Explain the morning.", "The kitchen wakes before the cook does."),
+        ("Write a short story about a door.", "A guard stood there and nobody came."),
+    )
+]
 PEOPLE = ["cook", "guard", "nurse", "baker"]
 
 
@@ -27,7 +36,18 @@ def item(number: int, *, suite: str = "forced_choice", third: str | None = None)
 
 
 def settings(**changed: float) -> LearningSettings:
-    plain = LearningSettings(("forced_choice",), 40, 4, 1, 0.05, 0.1, 0.0, 0.0)
+    plain = LearningSettings(
+        ("forced_choice",),
+        steps=40,
+        items=4,
+        sentences=1,
+        conversations=1,
+        rate=0.05,
+        divergence=0.1,
+        answers=0.0,
+        margin=0.0,
+        likelihood=0.0,
+    )
     return LearningSettings(**(vars(plain) | changed))
 
 
@@ -42,8 +62,8 @@ def gaps(model: SteeredModel, fitted: list[Example]) -> np.ndarray:
     return np.array([float(mean[0] - mean[1]) for mean in means])
 
 
-def divergence(model: SteeredModel) -> float:
-    texts = [model.ask(text, ()).prompt for text in NEUTRAL]
+def divergence(model: SteeredModel, texts: Sequence[Text] | None = None) -> float:
+    texts = texts or [model.text(text) for text in NEUTRAL]
     with model.unsteered():
         _, reference = model.score([], texts)
     with torch.no_grad():
@@ -54,7 +74,7 @@ def divergence(model: SteeredModel) -> float:
 def test_the_gap_of_the_fitted_items_goes_towards_zero(model: SteeredModel) -> None:
     fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
     before = gaps(model, fitted)
-    result = learn(model, fitted, NEUTRAL, settings(), seed=1)
+    result = learn(model, fitted, NEUTRAL, ANSWERED, settings(), seed=1)
     assert abs(gaps(model, fitted).mean()) < 0.3 * abs(before.mean())
     assert not result.vector[0].any()
     assert list(result.training["step"]) == list(range(1, 41))
@@ -62,24 +82,45 @@ def test_the_gap_of_the_fitted_items_goes_towards_zero(model: SteeredModel) -> N
 
 def test_a_heavier_divergence_keeps_the_model_nearer_to_what_it_was(model: SteeredModel, tiny: Path) -> None:
     fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
-    learn(model, fitted, NEUTRAL, settings(divergence=0.0), seed=1)
+    learn(model, fitted, NEUTRAL, ANSWERED, settings(divergence=0.0), seed=1)
     held = SteeredModel(tiny, START, "")
-    learn(held, fitted, NEUTRAL, settings(divergence=100.0), seed=1)
+    learn(held, fitted, NEUTRAL, ANSWERED, settings(divergence=100.0), seed=1)
     assert divergence(held) < 0.5 * divergence(model)
 
 
+def test_answers_that_are_held_are_held_and_only_from_where_they_begin(model: SteeredModel, tiny: Path) -> None:
+    fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
+    learn(model, fitted, NEUTRAL, ANSWERED, settings(divergence=0.0), seed=1)
+    held = SteeredModel(tiny, START, "")
+    training = learn(held, fitted, NEUTRAL, ANSWERED, settings(divergence=0.0, answers=100.0), seed=1).training
+    said = [model.answer(request.prompt, *request.options) for request in ANSWERED]
+    assert divergence(held, said) < 0.5 * divergence(model, said)
+    assert training["answers_divergence"].iloc[-1] > 0
+    whole = Text(said[0].read[:1], said[0].read[1:] + said[0].told)
+    _, after = held.score([], said[:1])
+    _, every = held.score([], [whole])
+    assert len(after) == len(said[0].told)
+    torch.testing.assert_close(after, every[-len(after) :])
+
+
+def test_without_conversations_nothing_is_said_of_them(model: SteeredModel) -> None:
+    fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
+    training = learn(model, fitted, NEUTRAL, [], settings(steps=2, conversations=0, answers=5.0), seed=1).training
+    assert training["answers_divergence"].isna().all()
+
+
 def neutral_loss(model: SteeredModel) -> float:
-    texts = [model.ask(text, ()).prompt for text in NEUTRAL]
+    texts = [model.text(text) for text in NEUTRAL]
     with torch.no_grad():
         _, after = model.score([], texts)
-    return float(-after.gather(1, torch.tensor([[token] for text in texts for token in text[1:]])).mean())
+    return float(surprise(after, texts).mean())
 
 
 def test_a_weight_on_the_likelihood_lets_the_model_write_neutral_text_better(model: SteeredModel, tiny: Path) -> None:
     fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
-    learn(model, fitted, NEUTRAL, settings(divergence=0.0), seed=1)
+    learn(model, fitted, NEUTRAL, ANSWERED, settings(divergence=0.0), seed=1)
     told = SteeredModel(tiny, START, "")
-    result = learn(told, fitted, NEUTRAL, settings(divergence=0.0, likelihood=10.0), seed=1)
+    result = learn(told, fitted, NEUTRAL, ANSWERED, settings(divergence=0.0, likelihood=10.0), seed=1)
     assert neutral_loss(told) < neutral_loss(model) - 0.1
     assert result.training["neutral_loss"].iloc[-1] < result.training["neutral_loss"].iloc[0]
 
@@ -88,7 +129,7 @@ def test_blocks_before_the_first_that_is_steered_stay_at_zero(model: SteeredMode
     blocks = len(model.vector)
     model.steer_from(blocks - 1)
     fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
-    vector = learn(model, fitted, NEUTRAL, settings(steps=3), seed=1).vector
+    vector = learn(model, fitted, NEUTRAL, ANSWERED, settings(steps=3), seed=1).vector
     assert not vector[: blocks - 1].any()
     assert vector[blocks - 1].any()
 
@@ -107,9 +148,9 @@ def margins(model: SteeredModel, fitted: list[Example]) -> np.ndarray:
 def test_a_weight_on_the_margin_keeps_what_unrelated_options_would_gain(model: SteeredModel, tiny: Path) -> None:
     fitted = examples(model, [item(number, third="unrelated") for number in range(4)], [-1] * 4)
     before = margins(model, fitted)
-    learn(model, fitted, NEUTRAL, settings(divergence=0.0), seed=1)
+    learn(model, fitted, NEUTRAL, ANSWERED, settings(divergence=0.0), seed=1)
     held = SteeredModel(tiny, START, "")
-    result = learn(held, fitted, NEUTRAL, settings(divergence=0.0, margin=10.0), seed=1)
+    result = learn(held, fitted, NEUTRAL, ANSWERED, settings(divergence=0.0, margin=10.0), seed=1)
 
     def lost(after: np.ndarray) -> float:
         return float(np.maximum(0.0, before - after).mean())
@@ -136,7 +177,7 @@ def test_an_option_that_has_no_part_in_the_loss_is_not_evaluated(model: SteeredM
 
 def test_a_labelled_item_is_taught_its_label(model: SteeredModel) -> None:
     fitted = examples(model, [item(number, suite="bbq", third="unknown") for number in range(4)], [2] * 4)
-    learn(model, fitted, NEUTRAL, settings(steps=60), seed=1)
+    learn(model, fitted, NEUTRAL, ANSWERED, settings(steps=60), seed=1)
     with torch.no_grad():
         means, _ = model.score([example.asked for example in fitted])
     assert all(int(mean.argmax()) == 2 for mean in means)
@@ -146,7 +187,7 @@ def test_the_same_seed_gives_the_same_vectors_and_another_one_others(tiny: Path)
     def fit(seed: int) -> Learned:
         model = SteeredModel(tiny, START, "")
         fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
-        return learn(model, fitted, NEUTRAL, settings(steps=6), seed)
+        return learn(model, fitted, NEUTRAL, ANSWERED, settings(steps=6), seed)
 
     first = fit(1)
     np.testing.assert_array_equal(first.vector, fit(1).vector)

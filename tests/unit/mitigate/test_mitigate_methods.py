@@ -9,7 +9,9 @@ from edgebias.mitigate.methods import METHODS, STEERED, Steering, open_loop_gain
 
 
 def test_methods_that_steer_say_how_and_no_other_does() -> None:
-    assert {name for name in METHODS if steering_of(name) is not None} == set(STEERED)
+    assert {name for name in METHODS if steering_of(name) is not None} == {*STEERED, "gated_feedback_loop"}
+    assert steering_of("gated_feedback_loop") == Steering(gated=True)
+    assert steering_of("feedback_loop") == Steering()
     assert steering_of("open_loop") == steering_of("open_loop_from_full") == Steering(1.0)
     assert steering_of("open_loop_at_0.5") == Steering(0.5)
     assert steering_of("open_loop_at_12") == Steering(12.0)
@@ -28,7 +30,7 @@ def test_points_of_the_frontier_are_the_open_loop_at_its_gains_on_the_same_build
     "name",
     [
         *("open_loop_at_", "open_loop_at_-1", "open_loop_at_1.", "open_loop_from_", "feedback_loop_at_2", "nones"),
-        *("gated_", "gated_feedback_loop", "gated_equal_layers_open_loop", "gated_open_loop_from_full"),
+        *("gated_", "gated_single_layer", "gated_equal_layers_open_loop", "gated_open_loop_from_full"),
     ],
 )
 def test_other_names_are_refused_with_the_choice(name: str) -> None:

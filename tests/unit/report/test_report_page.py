@@ -14,7 +14,10 @@ import pytest
 from edgebias.errors import run_stage
 from edgebias.report.__main__ import main
 from edgebias.report.numbers import interval, number
+from edgebias.report.page import cell_markup
 
+WITHIN_A_TEXT = {"wbr", "span"}
+"""Tags that say where a text may break, and part no text from the next."""
 LOADING = {"src", "srcset", "data", "poster", "action", "background", "xlink:href"}
 
 
@@ -22,15 +25,24 @@ LOADING = {"src", "srcset", "data", "poster", "action", "background", "xlink:hre
 class Page(HTMLParser):
     tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
+    parted: bool = True
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self.parted |= tag not in WITHIN_A_TEXT
+
+    def handle_endtag(self, tag: str) -> None:
+        self.parted |= tag not in WITHIN_A_TEXT
 
     def handle_data(self, data: str) -> None:
-        self.text.append(data)
+        if self.parted:
+            self.text.append(data)
+        else:
+            self.text[-1] += data
+        self.parted = False
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +65,37 @@ def test_hostile_model_text_is_shown_and_never_run(written: Path, page: Page) ->
     assert any("<script>alert('owned')</script>" in text for text in page.text)
     assert any("{{ 7 * 7 }}" in text for text in page.text)
     assert "<script" not in (written / "report/index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("accuracy_disambiguated (ideal 100)", 'accuracy_<wbr>disambiguated <span class="whole">(ideal 100)</span>'),
+        ("edge wanda50_q8_0", "edge wanda50_q8_0"),
+        ("3.85 [−15.4, 1,384]", '3.85 <span class="whole">[−15.4, 1,384]</span>'),
+        ("<b>x_name</b> [a, b]", "&lt;b&gt;x_<wbr>name&lt;/b&gt; [a, b]"),
+        ("</span>_<script>alert(1)</script>", "&lt;/span&gt;_&lt;script&gt;alert(1)&lt;/script&gt;"),
+    ],
+)
+def test_a_cell_breaks_at_the_seams_of_names_and_escapes_everything(text: str, markup: str) -> None:
+    assert cell_markup(text) == markup
+
+
+def test_cost_of_each_method_is_one_row_with_the_gate_and_a_remark_on_the_times(
+    tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    arguments = study_writer(tmp_path)
+    cost = {"backend_seconds": 152.3, "peak_memory_mb": 851.2, "gate_opened": {"bbq": 0.122}, "threads": 1}
+    (tmp_path / "mitigation/edge/tiny/wanda50_q8_0/feedback_loop/cost.json").write_text(json.dumps(cost))
+    main(arguments)
+    text = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    row = '<th scope="row">Feedback loop</th><td class="number">152</td><td class="number">851</td>'
+    row += "<td>BBQ 12.2\N{NO-BREAK SPACE}%</td>"
+    overview, every = text.split("Every cost of each method", 1)
+    assert row in overview
+    assert "benchmarks/control_vector_cost.py" in overview
+    assert '<th scope="row">Threads</th><td class="number">–</td>' in every
+    assert '<td class="number">1</td></tr>' in every
 
 
 def test_page_loads_nothing_from_elsewhere(written: Path, page: Page) -> None:
