@@ -70,7 +70,7 @@ def check_files(method: str, control_vector: Path | None, gate: Path | None) -> 
     steering = steering_of(method)
     if (steering is None) != (control_vector is None):
         raise InputError(
-            f"--control-vector: {list(STEERED)} need it, gated or not, and no other method takes it; --method is {method}"
+            f"--control-vector: {list(STEERED)}, gated or not, need it and no other method does; --method is {method}"
         )
     if (steering is not None and steering.gated) != (gate is not None):
         raise InputError(f"--gate: methods whose name begins with {GATED} need it and no other; --method is {method}")
