@@ -46,7 +46,7 @@ def llama(tiny: Any) -> Iterator[LlamaBackend]:
 text = st.text("abcdefgh the .?", max_size=30)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(text, st.lists(text.filter(bool), min_size=1, max_size=5)), min_size=1, max_size=9))
 def test_a_score_is_the_same_in_any_list(llama: LlamaBackend, asked: list[tuple[str, list[str]]]) -> None:
     requests = [OptionRequest(Prompt(text=prompt), tuple(options)) for prompt, options in asked]

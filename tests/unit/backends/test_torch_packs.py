@@ -29,7 +29,6 @@ OPTIONS = st.lists(TEXTS.filter(bool), min_size=1, max_size=4).map(tuple)
 REQUESTS = st.lists(st.builds(OptionRequest, st.builds(Prompt, TEXTS), OPTIONS), min_size=1, max_size=12)
 FEW = settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

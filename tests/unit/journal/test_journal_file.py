@@ -62,7 +62,7 @@ def by_key(records: Sequence[tuple[str, Any]]) -> dict[str, list[Any]]:
     return {key: [value for other, value in records if other == key] for key in ("a", "b")}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(records=records)
 def test_what_was_kept_comes_back_as_it_was(folder: Path, records: list[tuple[str, Any]]) -> None:
     write(folder / "whole", records)
@@ -71,7 +71,7 @@ def test_what_was_kept_comes_back_as_it_was(folder: Path, records: list[tuple[st
     assert repr(found) == repr(by_key(records))  # -0.0 is no 0.0, True no 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(records=records, data=st.data())
 def test_a_file_that_ends_early_gives_the_records_before_and_takes_more(
     folder: Path, records: list[tuple[str, Any]], data: st.DataObject
@@ -86,7 +86,7 @@ def test_a_file_that_ends_early_gives_the_records_before_and_takes_more(
     assert read(folder / "cut") == by_key([*records[:n_whole], ("a", "after the cut")])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(records=records, data=st.data())
 def test_a_changed_byte_never_gives_a_wrong_record(
     folder: Path, records: list[tuple[str, Any]], data: st.DataObject
@@ -99,7 +99,7 @@ def test_a_changed_byte_never_gives_a_wrong_record(
     assert read(folder / "flipped") == by_key(records[:n_whole])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(records=st.lists(st.tuples(st.just("a"), st.integers(0, 9)), min_size=3, max_size=6), data=st.data())
 def test_lines_count_only_in_their_places(folder: Path, records: list[tuple[str, Any]], data: st.DataObject) -> None:
     lines = write(folder / "moved", records).splitlines(keepends=True)

@@ -84,7 +84,7 @@ def fillings(rows: list[Row]) -> list[Answers]:
 
 
 @pytest.mark.parametrize("suite", CONDITIONS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_bounds_are_the_extremes_of_all_fillings(suite: str, data: st.DataObject) -> None:
     rows = data.draw(responses(suite))
@@ -102,7 +102,7 @@ def test_bounds_are_the_extremes_of_all_fillings(suite: str, data: st.DataObject
 
 
 @pytest.mark.parametrize("suite", CONDITIONS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_bounds_are_the_estimate_where_every_response_names_an_option(suite: str, data: st.DataObject) -> None:
     rows = data.draw(responses(suite, most_silent=0))
@@ -118,7 +118,7 @@ def test_bounds_are_the_estimate_where_every_response_names_an_option(suite: str
 
 
 @pytest.mark.parametrize("suite", CONDITIONS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_fractions_are_the_formula(suite: str, data: st.DataObject) -> None:
     answers = answers_of(data.draw(responses(suite)))

@@ -117,7 +117,7 @@ bold_row = st.sampled_from([(d, g) for d, groups in BOLD_GROUPS.items() for g in
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(bold_row, min_size=1, max_size=60))
 def test_between_groups_against_a_slow_oracle(rows: list[Row]) -> None:
     expected = slow_between_groups(rows)
@@ -219,7 +219,7 @@ def slow_excess(templates: list[tuple[list[float], list[float]]]) -> tuple[float
 draws = st.lists(st.sampled_from([-0.9, -0.5, -0.2, 0.0, 0.4, 0.5, 0.8]), min_size=1, max_size=5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(draws, draws), min_size=1, max_size=5))
 def test_class_differences_against_counting(templates: list[tuple[list[float], list[float]]]) -> None:
     rows = [row for number, (a, b) in enumerate(templates) for row in pair(str(number), a, b)]

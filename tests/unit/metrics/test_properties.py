@@ -150,7 +150,7 @@ def test_every_metric_has_its_place() -> None:
 
 
 @pytest.mark.parametrize("suite", SUITES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.data())
 def test_relabelling_the_groups(suite: str, data: st.DataObject) -> None:
     answers = data.draw(drawn_answers(suite))
@@ -180,7 +180,7 @@ def test_ties_are_not_mirrored(suite: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("suite", SUITES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.data())
 def test_the_order_in_which_options_are_listed_changes_nothing(suite: str, data: st.DataObject) -> None:
     answers = data.draw(drawn_answers(suite))
@@ -191,7 +191,7 @@ def test_the_order_in_which_options_are_listed_changes_nothing(suite: str, data:
 
 
 @pytest.mark.parametrize("suite", SUITES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.data())
 def test_the_order_in_which_letters_show_options_moves_only_the_position_metrics(
     suite: str, data: st.DataObject
@@ -209,7 +209,7 @@ def test_the_order_in_which_letters_show_options_moves_only_the_position_metrics
 
 
 @pytest.mark.parametrize("suite", SUITES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.data())
 def test_duplicates_change_no_estimate_and_estimates_stay_in_range(suite: str, data: st.DataObject) -> None:
     answers = data.draw(drawn_answers(suite))
@@ -225,7 +225,7 @@ def test_duplicates_change_no_estimate_and_estimates_stay_in_range(suite: str, d
 
 
 @pytest.mark.parametrize("suite", SUITES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.data())
 def test_answers_that_name_no_option_never_move_a_score_silently(suite: str, data: st.DataObject) -> None:
     answers = data.draw(drawn_answers(suite))
@@ -248,7 +248,7 @@ def test_answers_that_name_no_option_never_move_a_score_silently(suite: str, dat
 
 
 @pytest.mark.parametrize("suite", SUITES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.data())
 def test_silencing_answers_is_seen_and_the_score_before_lies_within_the_bounds(suite: str, data: st.DataObject) -> None:
     answers = data.draw(drawn_answers(suite, outcomes=()))

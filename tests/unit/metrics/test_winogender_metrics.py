@@ -69,7 +69,7 @@ OCCUPATIONS = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(OCCUPATIONS, st.data())
 def test_the_correlation_is_pearsons_over_occupations(shares: dict[str, float], data: st.DataObject) -> None:
     answers: list[Answer] = []

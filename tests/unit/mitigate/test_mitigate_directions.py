@@ -136,7 +136,7 @@ def test_the_probe_discounts_what_differs_from_pair_to_pair_and_the_component_fo
     assert abs(probe[1]) > 1.5 * abs(means[1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**16),
     st.lists(st.floats(-8, 8), min_size=4, max_size=4),
@@ -154,7 +154,7 @@ def test_swapped_roles_turn_every_direction_round_and_units_of_length_are_of_no_
     np.testing.assert_allclose(scaled.scale, unit * found.scale, rtol=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**16))
 def test_the_mean_difference_projects_positively_on_component_and_probe(seed: int) -> None:
     backend = Noisy(AXIS, [0.0, 0.5, 1.0, 0.0], seed=seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebias.backends.llama import LlamaBackend
@@ -33,7 +33,6 @@ def table(clusters: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-@settings(deadline=None)
 @given(CLUSTERS, st.integers(2, 5), st.integers(0, 9))
 def test_every_cluster_is_in_one_fold_and_folds_are_of_one_size(
     clusters: dict[str, str], folds: int, seed: int
@@ -48,7 +47,6 @@ def test_every_cluster_is_in_one_fold_and_folds_are_of_one_size(
         assert max(within.values()) - min(within.get(fold, 0) for fold in range(1, folds + 1)) <= 1
 
 
-@settings(deadline=None)
 @given(CLUSTERS, st.integers(2, 5), st.integers(0, 9))
 def test_what_is_left_without_each_fold_shares_no_cluster_with_it(
     clusters: dict[str, str], folds: int, seed: int

@@ -187,7 +187,7 @@ def test_the_table_is_sorted_whole_and_keeps_its_declaration(tables: list[pd.Dat
     assert (back["n_clusters"] == N_CLUSTERS).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**16), st.integers(2, 6), st.floats(0.001, 1000))
 def test_ranks_do_not_depend_on_units_axes_order_or_which_completion_is_called_which(
     seed: int, folds: int, unit: float

@@ -111,7 +111,7 @@ def made(sizes: list[int]) -> list[Item]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=5), st.integers(1, 40), st.integers(0, 99))
 def test_groups_take_turns_until_one_runs_out(sizes: list[int], wanted: int, seed: int) -> None:
     items = made(sizes)

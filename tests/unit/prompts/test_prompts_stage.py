@@ -155,7 +155,7 @@ def test_every_prefix_of_the_split_meets_the_share(clusters: int, share: float, 
         assert abs(calibration - share * length) < 1 + 1e-9
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     clusters=st.integers(1, 12),
     blocks=st.integers(1, 4),
@@ -212,7 +212,7 @@ def test_another_category_or_seed(raw: Path) -> None:
     assert without == [item for item in before if item.category == "Age"]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(n_items=st.integers(1, 20), options=st.integers(2, 3), seed=st.integers(0, 1000))
 def test_permutations_are_used_equally_within_a_cluster(n_items: int, options: int, seed: int) -> None:
     shown = with_permutations(made(2, n_items, 1, options), seed)

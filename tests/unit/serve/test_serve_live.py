@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_a_completion_has_the_log_probabilities_of_the_backend_under_the_same_ve
     tokens = [text for text in top if text.isascii() and text.isalnum()]
     assert len(tokens) >= 50
     request = OptionRequest(Prompt(text=PROMPT), tuple(tokens))
-    backend._start = []  # a completion follows its prompt alone
+    backend._form = replace(backend._form, start=())  # a completion follows its prompt alone
     (theirs,) = backend.score([request])
     assert set(theirs.n_tokens) == {1}
     assert [top[token] for token in tokens] == pytest.approx(theirs.logprobs, abs=1e-4)

@@ -45,7 +45,7 @@ delays = st.integers(0, 32)
 biases = st.floats(35.0, 65.0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), chosen=any_settings, delay=delays, seed=st.integers(0, 2**32 - 1))
 def test_no_gain_is_ever_past_the_bounds_or_beyond_what_the_guard_allows(
     data: Any, chosen: OnlineSettings, delay: int, seed: int
@@ -71,7 +71,7 @@ def change_of_topic(
     return simulate(topics, STUDY, rng=rng, delay=delay, gain=gain)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(before=biases, after=biases, slope=slopes, delay=delays)
 def test_without_noise_the_true_bias_is_back_within_200_outputs_and_stays(
     before: float, after: float, slope: float, delay: int
@@ -82,7 +82,7 @@ def test_without_noise_the_true_bias_is_back_within_200_outputs_and_stays(
     assert distance.max() <= TARGET
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(before=biases, after=biases, slope=slopes, delay=delays)
 def test_without_noise_swings_die_out(before: float, after: float, slope: float, delay: int) -> None:
     """No sustained oscillation: 400 outputs after the change, the true bias moves by at most two outputs of a window.

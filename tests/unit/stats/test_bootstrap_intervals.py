@@ -75,7 +75,7 @@ def test_a_stratum_of_one_cluster_joins_the_others() -> None:
     assert len(np.unique(resampled_totals(table, 50, generator(1)), axis=0)) > 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=12))
 def test_limits_stay_within_the_range_and_enclose_sanely(pairs: list[tuple[int, int]]) -> None:
     found = interval([[float(a), float(a + b)] for a, b in pairs], resamples=200)

@@ -90,7 +90,7 @@ def test_difference_of_minima_is_the_minimum_of_maxima(a: list[float], b: list[f
     assert min(max(row) for row in pieces) == min(a) - min(b)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 4)), min_size=2, max_size=10))
 @example([(0, 0), (0, 1), (0, 0), (1, 0)])  # a level beyond the reach of the acceleration
 def test_limits_stay_within_the_range(pairs: list[tuple[int, int]]) -> None:

@@ -47,7 +47,7 @@ def test_parts_of_known_size_are_found() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_first_order_shares_add_up_to_one_whatever_the_answers(seed: int) -> None:
     rng = np.random.default_rng(seed)
     found = shares(rng.normal(size=(5, 3, 2)), rng.uniform(size=(5, 3, 2)))
@@ -55,7 +55,7 @@ def test_first_order_shares_add_up_to_one_whatever_the_answers(seed: int) -> Non
 
 
 @given(st.integers(0, 2**32 - 1), st.permutations(range(5)), st.permutations(range(3)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_order_of_items_and_of_levels_does_not_matter(seed: int, items: list[int], levels: list[int]) -> None:
     means = np.random.default_rng(seed).normal(size=(5, 3, 2))
     left, right = shares(means), shares(means[items][:, levels])

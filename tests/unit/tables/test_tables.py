@@ -120,7 +120,7 @@ def test_undefined_is_allowed_where_it_is_declared_and_nowhere_else(tmp_path: Pa
             SCORE.write(scored(**{name: None}), tmp_path / "y.csv")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(st.integers(0, 99), st.integers(1, 5), st.lists(st.floats(-50, 0), max_size=4), st.text(max_size=5)),
