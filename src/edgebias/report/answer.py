@@ -110,6 +110,8 @@ class Reduction:
     relative_high: float = math.nan
     headroom: str = ""
     """``yes`` or ``no`` and the reason, as the mitigation stage found; empty where it did not say."""
+    p_corrected: float = math.nan
+    """Of the paired reduction, corrected for the number of overall comparisons of its method; NaN where there is none."""
 
     @property
     def relative_bias(self) -> float:
@@ -123,7 +125,7 @@ class Reduction:
 
     @property
     def verdict(self) -> str:
-        """``undefined``, ``reduced``, ``raised`` or ``unclear``.
+        """``undefined``, ``reduced``, ``raised``, ``uncorrected`` (only before the correction) or ``unclear``.
 
         A paired interval of the relative reduction decides where there is one. Otherwise the intervals of the two
         distances from the ideal value must not overlap, which is stricter than a paired comparison.
@@ -131,9 +133,11 @@ class Reduction:
         if not (math.isfinite(self.before) and math.isfinite(self.after)):
             return "undefined"
         if math.isfinite(self.relative_low) and math.isfinite(self.relative_high):
-            if self.relative_low > 0:
-                return "reduced"
-            return "raised" if self.relative_high < 0 else "unclear"
+            if self.relative_low <= 0 <= self.relative_high:
+                return "unclear"
+            if self.p_corrected >= ALPHA:
+                return "uncorrected"
+            return "reduced" if self.relative_low > 0 else "raised"
         nearest_before, farthest_before = _distance(self.before_low, self.before_high, self.ideal)
         nearest_after, farthest_after = _distance(self.after_low, self.after_high, self.ideal)
         if farthest_after < nearest_before:
@@ -164,8 +168,12 @@ def describe_reduction(reduction: Reduction) -> str:
         values += f"; no headroom: {reduction.headroom.removeprefix('no: ')}"
     if reduction.verdict == "unclear":
         return f"no effect of {reduction.method} on held-out items is detectable ({values})"
-    change = "nearer to" if reduction.verdict == "reduced" else "farther from"
-    return f"with {reduction.method} the edge build answers held-out items {change} the ideal value ({values})"
+    nearer = abs(reduction.after - reduction.ideal) < abs(reduction.before - reduction.ideal)
+    change = f"{'nearer to' if nearer else 'farther from'} the ideal value"
+    if reduction.verdict == "uncorrected":
+        values += f"; corrected p = {reduction.p_corrected:.3f}"
+        change += ", a change that does not survive the correction for the number of comparisons"
+    return f"with {reduction.method} the edge build answers held-out items {change} ({values})"
 
 
 def answer(study: Study) -> tuple[str, str, str]:
@@ -317,13 +325,13 @@ def _reductions_in(table: pd.DataFrame, suite: str, metric: str, methods: Sequen
         return []
     form = "likelihood" if "likelihood" in set(rows["format"]) else min(rows["format"])
     scores = _by_method(rows[rows["format"] == form])
-    paired = _by_method(
-        table[(table["suite"] == suite) & (table["metric"] == "relative_reduction") & (table["format"] == form)]
-    )
+    compared = table[(table["suite"] == suite) & (table["format"] == form)]
+    paired = _by_method(compared[compared["metric"] == "relative_reduction"])
+    points = _by_method(compared[compared["metric"] == "reduction"])
     if "none" not in scores:
         return []
     return [
-        _reduction(method, metric, scores["none"], scores[method], paired.get(method, {}))
+        _reduction(method, metric, scores["none"], scores[method], paired.get(method, {}), points.get(method, {}))
         for method in methods
         if method != "none" and method in scores
     ]
@@ -343,6 +351,7 @@ def _reduction(
     before: Mapping[Hashable, Any],
     after: Mapping[Hashable, Any],
     paired: Mapping[Hashable, Any],
+    points: Mapping[Hashable, Any],
 ) -> Reduction:
     return Reduction(
         method=method.replace("_", " "),
@@ -358,6 +367,7 @@ def _reduction(
         relative_low=float(paired.get("low", math.nan)) / 100,
         relative_high=float(paired.get("high", math.nan)) / 100,
         headroom=str(paired.get("headroom", "")),
+        p_corrected=float(points.get("p_corrected", math.nan)),
     )
 
 

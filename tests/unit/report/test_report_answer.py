@@ -97,6 +97,21 @@ def test_without_headroom_no_percentage_is_offered() -> None:
     assert Reduction("feedback loop", "ss", 54, 48, 60, 51, 45, 57, 50).relative_bias == pytest.approx(0.75)
 
 
+@pytest.mark.parametrize(
+    ("low", "p_corrected", "verdict"),
+    [(0.1, 0.01, "reduced"), (0.1, 0.14, "uncorrected"), (-0.1, 0.14, "unclear"), (0.1, math.nan, "reduced")],
+)
+def test_a_reduction_has_to_survive_the_correction(low: float, p_corrected: float, verdict: str) -> None:
+    found = Reduction(
+        "feedback loop", "ss", 57, 52, 62, 52, 47, 57, 50, 0.7, low, 1.0, headroom="yes", p_corrected=p_corrected
+    )
+    assert found.verdict == verdict
+    clause = describe_reduction(found)
+    assert ("does not survive the correction" in clause) == (verdict == "uncorrected")
+    assert ("corrected p = 0.140" in clause) == (verdict == "uncorrected")
+    assert ("nearer to the ideal value" in clause) == (verdict != "unclear")
+
+
 def test_nothing_evaluated_is_said() -> None:
     assert mitigation_sentence([]) == "No mitigation method was evaluated."
 
