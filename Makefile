@@ -66,8 +66,8 @@ mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds 
 	  if [ $$folder != $$first ]; then overlay=mitigation_repeat; cp -rpn $$first/data/raw $$first/data/models $$folder/data; fi && \
 	  (cd $$folder && ../../$(BIN)/snakemake --cores $(CORES) --configfile config/$$overlay.yaml --config seed=$$seed -- mitigation results/provenance.json) || exit 1; \
 	done
-	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/$(STUDY_SEED)/$(STEERED) \
-	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study/$(seed)/$(STEERED)) \
+	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/$(STUDY_SEED)/$(STEERED) --study config/mitigation.yaml \
+	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study/$(seed)/$(STEERED)) --repeated-study config/mitigation_repeat.yaml \
 	  --provenance .mitigation-study/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study.md \
 	  --figure docs/figures/mitigation-frontier.svg
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,23 +10,26 @@ from typing import Any
 
 import pandas as pd
 
+from edgebias.backends.base import OptionRequest
 from edgebias.errors import InputError
 from edgebias.files import read_table, write_json
 from edgebias.infer.answer import answer_items
 from edgebias.infer.cell import formats_of, open_cell, read_cell
-from edgebias.infer.items import items_from_table
+from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.responses import write_responses
+from edgebias.infer.wording import likelihood_wording
 from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import INSTRUCTION, NONE, SELF_DEBIASING
+from edgebias.mitigate.methods import CHOOSING, INSTRUCTION, NONE, SELF_DEBIASING
 from edgebias.mitigate.mitigated import check_files, mitigate
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
 from edgebias.mitigate.reference_answers import read_answers
-from edgebias.mitigate.spared_texts import losses, neutral_text, perplexity_scores, reference_answers
+from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.spared_texts import SparedTexts, losses, neutral_text, perplexity_scores, reference_answers
+from edgebias.mitigate.speed import SCORED
 from edgebias.score.main import interval_settings
 from edgebias.score.table import RESPONSE_COLUMNS, join, score_table
-from edgebias.settings import require
 from edgebias.stats.bootstrap import Resampling
 from edgebias.variants.perplexity import neutral_sentences
 
@@ -108,18 +111,17 @@ def evaluate(
         InputError: settings, items, weights, vector or baseline are unusable or do not fit the method.
     """
     check_files(method, control_vector, gate)
-    require(settings, "mitigate")
-    require(settings["mitigate"], "perplexity_sentences")
+    section = mitigate_section(settings, "perplexity_sentences", "resamples", "confidence")
     cell = read_cell(settings)
-    how = Resampling(*interval_settings(settings, "mitigate"))
-    instruction = str(settings["mitigate"]["instruction"]) if method == INSTRUCTION else None
+    how = Resampling(*interval_settings(settings | {"mitigate": section}, "mitigate"))
+    instruction = str(mitigate_section(settings, INSTRUCTION)[INSTRUCTION]) if method == INSTRUCTION else None
     paths = {suite: path for suite in SUITES if (path := items_folder / f"{suite}.parquet").exists()}
     if not paths:
         raise InputError(
             f"{items_folder}: has none of {[f'{suite}.parquet' for suite in SUITES]}; run the prompts stage"
         )
     held_out = {suite: read_split(path, HELD_OUT) for suite, path in paths.items()}
-    sentences = neutral_sentences(texts, "perplexity")[: settings["mitigate"]["perplexity_sentences"]]
+    sentences = neutral_sentences(texts, "perplexity")[: section["perplexity_sentences"]]
     said = read_answers(answers, "measured")
     before = None if baseline is None else read_table(baseline, RESPONSE_COLUMNS)
     asked = {suite: items_from_table(table, str(paths[suite]), suite) for suite, table in held_out.items()}
@@ -151,16 +153,31 @@ def evaluate(
                 )
                 model.count(suite)
             record = job.cost(backend, skipped={})
-            kinds = [partial(neutral_text, sentences)]
-            if method != SELF_DEBIASING:  # it reads no conversation
-                kinds.append(partial(reference_answers, said))
+            kinds = _kinds_of_text(method, sentences, said)
             spared = [kind(instruction) for kind in kinds]
             lost = []
             for texts_of_kind in spared:
                 lost.append(losses(model.backend, texts_of_kind.requests))
                 model.count(texts_of_kind.suite)
-            record |= {"method": method} | model.cost(sentences)
+            record |= {"method": method} | model.cost(sentences, _first_asked(asked))
             model.lift()
             plain = [None if method == NONE else losses(loaded, kind(None).requests) for kind in kinds]
         measured = [perplexity_scores(*of_kind, how) for of_kind in zip(spared, lost, plain, strict=True)]
         outputs.write(answered, judge.table(answered, *measured), record)
+
+
+def _kinds_of_text(
+    method: str, sentences: Sequence[str], answers: pd.DataFrame
+) -> list[Callable[[str | None], SparedTexts]]:
+    """The kinds of text whose perplexity ``method`` can change, each a function of the instruction before them."""
+    if method in CHOOSING:
+        return []
+    if method == SELF_DEBIASING:  # it reads no conversation
+        return [partial(neutral_text, sentences)]
+    return [partial(neutral_text, sentences), partial(reference_answers, answers)]
+
+
+def _first_asked(asked: Mapping[str, Sequence[Item]]) -> list[OptionRequest]:
+    """The first items of each suite, in the format ``likelihood``."""
+    wordings = [likelihood_wording(item) for items in asked.values() for item in items[:SCORED]]
+    return [OptionRequest(wording.prompt, wording.continuations) for wording in wordings]

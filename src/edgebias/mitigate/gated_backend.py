@@ -13,16 +13,12 @@ from edgebias.backends.base import (
     OptionScores,
 )
 from edgebias.backends.llama import LlamaBackend
-from edgebias.backends.standing_before import StandingBefore
+from edgebias.backends.standing_before import StandingBefore, taken_together
 from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.gate import TokenGate, words_of
 
-T = TypeVar("T")
 Request = TypeVar("Request", OptionRequest, GenerationRequest)
 Answer = TypeVar("Answer", OptionScores, Generation)
-
-TOGETHER = 64
-"""Requests that are sorted by the gate at a time: answers come, and can be kept, before all are there."""
 
 
 class GatedBackend(StandingBefore[LlamaBackend]):
@@ -52,7 +48,7 @@ class GatedBackend(StandingBefore[LlamaBackend]):
             ContextError: a request does not fit in the context.
             InputError: an option is empty.
         """
-        for part in _parts(requests[skip:]):
+        for part in taken_together(requests[skip:]):
             yield from self._sorted(part, [request.options for request in part], self._inner.score)
 
     def generate(
@@ -63,7 +59,7 @@ class GatedBackend(StandingBefore[LlamaBackend]):
         Raises:
             ContextError: a prompt and its new tokens do not fit in the context.
         """
-        for part in _parts(requests[skip:]):
+        for part in taken_together(requests[skip:]):
             yield from self._sorted(part, [()] * len(part), lambda chosen: self._inner.generate(chosen, settings))
 
     def _sorted(
@@ -84,7 +80,3 @@ class GatedBackend(StandingBefore[LlamaBackend]):
                 self._inner.set_control_vector(self._vector if steered else None)
                 found |= dict(zip(places, answer([part[place] for place in places]), strict=True))
         return [found[place] for place in range(len(part))]
-
-
-def _parts(requests: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (requests[first : first + TOGETHER] for first in range(0, len(requests), TOGETHER))

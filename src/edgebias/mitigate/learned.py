@@ -332,7 +332,13 @@ def _schedule(step: int, steps: int) -> float:
 
 
 def _endless(pool: Sequence[T], rng: np.random.Generator) -> Iterator[T]:
-    """Items of ``pool`` for ever, each pass in a new order."""
+    """Items of ``pool`` for ever, each pass in a new order.
+
+    Raises:
+        ValueError: it is empty; not before an item is wanted, as a pool that nothing is drawn from may be.
+    """
+    if not pool:
+        raise ValueError("nothing to draw from")
     while True:
         for place in rng.permutation(len(pool)):
             yield pool[place]

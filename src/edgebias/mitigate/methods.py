@@ -10,6 +10,13 @@ from edgebias.mitigate.control import CONTROLS
 from edgebias.mitigate.directions import SINGLE_LAYER
 
 NONE, INSTRUCTION, SELF_DEBIASING = "none", "instruction", "self_debiasing"
+ANSWER_PRIOR, REPROMPTING = "answer_prior", "reprompting"
+WITH_SETTINGS = (INSTRUCTION, SELF_DEBIASING, ANSWER_PRIOR, REPROMPTING)
+"""Methods that have a key of their name in ``mitigate``, which no other method reads."""
+
+CHOOSING = (ANSWER_PRIOR, REPROMPTING)
+"""Methods that choose among options. What they make of one text alone is no probability: it has no perplexity."""
+
 FEEDBACK_LOOP, OPEN_LOOP = "feedback_loop", "open_loop"
 STEERED = (FEEDBACK_LOOP, OPEN_LOOP, SINGLE_LAYER)
 """Methods that are a control vector: what the loop found, its directions at a gain of 1, a baseline from the field."""
@@ -20,7 +27,7 @@ GATED, EQUAL_LAYERS = "gated_", "equal_layers_"
 GATED_FEEDBACK_LOOP = f"{GATED}{FEEDBACK_LOOP}"
 """The vector at which the loop came to rest, behind a gate."""
 
-METHODS = (NONE, INSTRUCTION, SELF_DEBIASING, *STEERED, GATED_FEEDBACK_LOOP, *CONTROLS)
+METHODS = (NONE, *WITH_SETTINGS, *STEERED, GATED_FEEDBACK_LOOP, *CONTROLS)
 
 _OPEN_LOOP_AT = re.compile(rf"({GATED}|{EQUAL_LAYERS})?{OPEN_LOOP}(?:_at_(\d+(?:\.\d+)?))?")
 _OPEN_LOOP_FROM = re.compile(rf"{OPEN_LOOP}_from_[a-z0-9_]+")

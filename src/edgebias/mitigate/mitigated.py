@@ -1,4 +1,4 @@
-"""A build as a method mitigates it: steered, steered behind a gate, self-debiased, or as it is."""
+"""A build as a method mitigates it: steered, steered behind a gate, scored in another way, or as it is."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgebias.backends.base import Backend
+from edgebias.backends.base import Backend, OptionRequest
 from edgebias.errors import InputError
+from edgebias.mitigate.answer_prior import AnswerPriorBackend, answer_prior_settings
 from edgebias.mitigate.directions import Matrix
-from edgebias.mitigate.methods import GATED, SELF_DEBIASING, STEERED, Steering, steering_of
-from edgebias.mitigate.speed import paired_speed, scoring_speed, speed
+from edgebias.mitigate.methods import (
+    ANSWER_PRIOR,
+    CHOOSING,
+    GATED,
+    REPROMPTING,
+    SELF_DEBIASING,
+    STEERED,
+    Steering,
+    steering_of,
+)
+from edgebias.mitigate.reprompting import RepromptingBackend, reprompting_settings
+from edgebias.mitigate.spared_texts import neutral_text
+from edgebias.mitigate.speed import SCORED, paired_speed, scoring_speed, speed
 from edgebias.mitigate.vector_file import read_control_vector
 
 if TYPE_CHECKING:
@@ -30,12 +42,14 @@ class Mitigated:
         backend: what answers under the method; ``loaded`` itself where nothing stands before it.
         vector: what steers it, shape (n_layer, n_embd), or None.
         gate: ``backend`` where it is one behind a gate.
+        chooses: whether ``backend`` makes something else of options than of a text alone.
     """
 
     loaded: Backend
     backend: Backend
     vector: Matrix | None = None
     gate: GatedBackend | None = None
+    chooses: bool = False
     _opened: dict[str, float] = field(default_factory=dict)
 
     def count(self, name: str) -> None:
@@ -48,16 +62,22 @@ class Mitigated:
         if self.vector is not None:
             _steerable(self.loaded).set_control_vector(None)
 
-    def cost(self, sentences: Sequence[str]) -> dict[str, Any]:
-        """Bytes of the vector, times of reading and writing ``sentences`` with and without, and the gate's counts."""
+    def cost(self, sentences: Sequence[str], asked: Sequence[OptionRequest]) -> dict[str, Any]:
+        """Bytes of the vector, times of reading and writing with the method and without, and the gate's counts.
+
+        Args:
+            sentences: what is read, and continued where the method continues texts.
+            asked: what is read instead by a method that `chooses`.
+        """
+        read = neutral_text(sentences[:SCORED]).requests
         record: dict[str, Any] = {"control_vector_bytes": 0 if self.vector is None else int(self.vector[1:].nbytes)}
         if self.gate is not None:
             self.lift()  # else the build would be timed with the vector of the last request
-            return record | scoring_speed(self.loaded, self.gate, sentences) | {"gate_opened": self._opened}
+            return record | scoring_speed(self.loaded, self.gate, read) | {"gate_opened": self._opened}
         if self.vector is not None:
             return record | paired_speed(self.loaded, self.vector, sentences)
         if self.backend is not self.loaded:
-            return record | scoring_speed(self.loaded, self.backend, sentences)
+            return record | scoring_speed(self.loaded, self.backend, asked if self.chooses else read)
         return record | speed(self.loaded, sentences)
 
 
@@ -97,9 +117,7 @@ def mitigate(
             return Mitigated(loaded, loaded, vector)
         gated = _behind_gate(loaded, vector, gate, weights)
         return Mitigated(loaded, gated, vector, gated)
-    if method == SELF_DEBIASING:
-        return Mitigated(loaded, _self_debiasing(loaded, settings))
-    return Mitigated(loaded, loaded)
+    return Mitigated(loaded, _scored_otherwise(loaded, method, settings), chooses=method in CHOOSING)
 
 
 def steer(backend: Backend, control_vector: Path, steering: Steering) -> Matrix:
@@ -131,6 +149,14 @@ def _behind_gate(loaded: Backend, vector: Matrix, gate: Path, weights: Path) -> 
     from edgebias.mitigate.gated_backend import GatedBackend
 
     return GatedBackend(_steerable(loaded), vector, open_gate(gate, weights))
+
+
+def _scored_otherwise(loaded: Backend, method: str, settings: dict[str, Any]) -> Backend:
+    if method == ANSWER_PRIOR:
+        return AnswerPriorBackend(loaded, answer_prior_settings(settings))
+    if method == REPROMPTING:
+        return RepromptingBackend(loaded, reprompting_settings(settings))
+    return _self_debiasing(loaded, settings) if method == SELF_DEBIASING else loaded
 
 
 def _self_debiasing(loaded: Backend, settings: dict[str, Any]) -> Backend:

@@ -13,23 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from edgebias.backends.base import (
-    Generation,
-    GenerationRequest,
-    GenerationSettings,
-    OptionRequest,
-    OptionScores,
-    Prompt,
-)
+from edgebias.backends.base import OptionRequest, OptionScores, Prompt
 from edgebias.backends.llama import LlamaBackend
 from edgebias.backends.prefix_tree import PrefixTree
-from edgebias.backends.standing_before import StandingBefore
+from edgebias.backends.standing_before import ScoringOnly
 from edgebias.errors import InputError
+from edgebias.mitigate.methods import SELF_DEBIASING
 from edgebias.mitigate.section import mitigate_section
 from edgebias.settings import require
 
@@ -57,7 +51,7 @@ def self_debiasing_settings(settings: Mapping[str, Any]) -> SelfDebiasingSetting
     Raises:
         InputError: it is absent, or a value is of the wrong kind or out of range.
     """
-    values = mitigate_section(settings, "self_debiasing")["self_debiasing"]
+    values = mitigate_section(settings, SELF_DEBIASING)[SELF_DEBIASING]
     require(values, "prefix", "decay", "floor")
     try:
         return SelfDebiasingSettings(str(values["prefix"]), float(values["decay"]), float(values["floor"]))
@@ -75,13 +69,15 @@ def self_debiased(plain: FloatArray, announced: FloatArray, how: SelfDebiasingSe
     return found
 
 
-class SelfDebiasingBackend(StandingBefore[LlamaBackend]):
+class SelfDebiasingBackend(ScoringOnly[LlamaBackend]):
     """A build in llama.cpp whose options are scored under `self_debiased` probabilities. It continues no text.
 
     Args:
         inner: the build.
         how: the settings.
     """
+
+    method: ClassVar[str] = SELF_DEBIASING
 
     def __init__(self, inner: LlamaBackend, how: SelfDebiasingSettings) -> None:
         super().__init__(inner)
@@ -98,20 +94,8 @@ class SelfDebiasingBackend(StandingBefore[LlamaBackend]):
             if index >= skip:
                 yield self._scored(index, request)
 
-    def generate(
-        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
-    ) -> Iterator[Generation]:
-        """Refuse.
-
-        Raises:
-            InputError: always; options can be scored.
-        """
-        raise InputError("study.methods: self_debiasing scores options; leave infer.formats at `likelihood` beside it")
-
     def _scored(self, index: int, request: OptionRequest) -> OptionScores:
-        text = request.prompt.text
-        if text is None:
-            raise InputError("study.methods: self_debiasing reads plain text, and a format asks with a conversation")
+        text = self.plain_text(request.prompt.text)
         prompt, options = self._inner.tokens_of(index, request)
         announcing = OptionRequest(Prompt(text=f"{self._how.prefix.strip()}\n{text}"), request.options)
         announced, _ = self._inner.tokens_of(index, announcing)

@@ -7,15 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Prompt
+from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, OptionRequest, Prompt
 from edgebias.mitigate.directions import Matrix
-from edgebias.variants.perplexity import sentence_scorer
 
 PROMPTS, TOKENS = 3, 16
 """Of how many prompts the median is taken, and how many tokens are written after each."""
 
 SCORED = 12
-"""Sentences that are scored where a method writes nothing."""
+"""Texts of a kind that are scored where a method writes nothing."""
 
 PAIRS = 4
 """How often speed with and without a vector is measured in turn."""
@@ -56,16 +55,18 @@ def paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> 
     return _in_turn(measure)
 
 
-def scoring_speed(plain: Backend, mitigated: Backend, sentences: Sequence[str]) -> dict[str, float | None]:
-    """Median ms per token of scoring texts under a mitigation that is no vector, and, in turn with it, without.
+def scoring_speed(plain: Backend, mitigated: Backend, asked: Sequence[OptionRequest]) -> dict[str, float | None]:
+    """Median ms per token of scoring options under a mitigation that is no vector, and, in turn with it, without.
 
-    ``prefill_ms_per_token_ratio`` is the median over the pairs of with over without.
+    Nothing is remembered from one time to the next. ``prefill_ms_per_token_ratio`` is the median over the pairs of
+    with over without.
     """
-    asked = list(sentences[:SCORED])
 
     def measure(with_it: bool) -> dict[str, float | None]:
+        backend = mitigated if with_it else plain
+        backend.forget()
         start = time.perf_counter()
-        scored = list(sentence_scorer((mitigated if with_it else plain).score)(asked))
+        scored = list(backend.score(asked))
         seconds = time.perf_counter() - start
         return {"prefill_ms_per_token": 1000.0 * seconds / sum(sum(one.n_tokens) for one in scored)}
 

@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -16,7 +17,7 @@ from edgebias.errors import InputError, run_stage
 from edgebias.files import read_json, read_table, write_text
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.card import END
-from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE
+from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, OPEN_LOOP
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
@@ -24,6 +25,7 @@ from edgebias.report.canvas import STYLE, svg_text
 from edgebias.report.frontier import PUBLISHED
 from edgebias.report.frontier import draw as draw_frontier
 from edgebias.report.numbers import ABSENT, interval, number, p_value
+from edgebias.settings import parse_settings
 
 TRAJECTORY = (
     "round",
@@ -39,15 +41,56 @@ TRAJECTORY = (
 """Columns of the loop's trajectory that the page shows."""
 
 EXAMPLE = """example:
-  python -m edgebias.report.mitigation_study --folder results/mitigation/edge/M/wanda50_q8_0 \\
+  python -m edgebias.report.mitigation_study --folder results/mitigation/edge/M/wanda50_q8_0 --study params.yaml \\
     --provenance results/provenance.json --markdown docs/mitigation_study.md --figure docs/figures/frontier.svg
   python -m edgebias.report.mitigation_study --folder 1/results/mitigation/edge/M/wanda50_q8_0 \\
-    --repeats 2/results/mitigation/edge/M/wanda50_q8_0 3/results/mitigation/edge/M/wanda50_q8_0 \\
+    --study config/mitigation.yaml --repeats 2/results/mitigation/edge/M/wanda50_q8_0 \\
+    3/results/mitigation/edge/M/wanda50_q8_0 --repeated-study config/mitigation_repeat.yaml \\
     --provenance 1/results/provenance.json --markdown docs/mitigation_study.md
 """
 
 Scores = Mapping[str, pd.DataFrame]
 """The table of scores of each method."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run of the study with one seed.
+
+    Attributes:
+        folder: ``results/mitigation/{environment}/{model}/{variant}``.
+        methods: those that its configuration names. Folders of others may be left from another one.
+    """
+
+    folder: Path
+    methods: Sequence[str]
+
+    def scores(self) -> dict[str, pd.DataFrame]:
+        """The table of scores of each method that has run, in the order of the configuration.
+
+        Raises:
+            InputError: none has run, or a table is unreadable.
+        """
+        paths = {name: self.folder / name / "scores.csv" for name in self.methods}
+        found = {name: read_table(path, MITIGATION_COLUMNS) for name, path in paths.items() if path.exists()}
+        if not found:
+            raise InputError(
+                f"{self.folder}: has scores of none of {list(self.methods)}; "
+                "run `snakemake --cores 4 -- mitigation` first"
+            )
+        return found
+
+
+def methods_of(configuration: Path) -> list[str]:
+    """``study.methods`` of a YAML file.
+
+    Raises:
+        InputError: it is unreadable or names none.
+    """
+    found = parse_settings(f"{configuration}#study").get("methods")
+    if not isinstance(found, list) or not found:
+        raise InputError(f"{configuration}: study.methods must be a list of methods; name those of the study")
+    return list(map(str, found))
 
 
 REPEATED = (
@@ -59,20 +102,21 @@ REPEATED = (
 """What the table of repeats shows: the bias that was fitted, and what it must not cost."""
 
 
-def page(folder: Path, provenance: Path, repeats: Sequence[Path] = (), figure: str | None = None) -> str:
+def page(part: Part, provenance: Path, repeats: Sequence[Part] = (), figure: str | None = None) -> str:
     """The page.
 
     Args:
-        folder: ``results/mitigation/{environment}/{model}/{variant}``.
-        repeats: folders of the same study with other seeds, so with other splits.
-        provenance: what the run left of itself.
+        part: every method.
+        provenance: what that run left of itself.
+        repeats: some methods with other seeds, so with other splits.
         figure: where the page finds the drawing of `frontier`, or None.
 
     Raises:
         InputError: a file is absent or unreadable, or no method was evaluated.
     """
-    scores = _scores(folder)
+    folder, scores = part.folder, part.scores()
     costs = {name: read_json(folder / name / "cost.json") for name in scores}
+    missing = [_title(name) for name in part.methods if name not in scores]
     parts = [
         f"# Mitigation study: {'/'.join(folder.parts[-3:])}",
         "Written by `make mitigation-study`. Methods and rules: [mitigation.md](mitigation.md). Estimate [95 % "
@@ -81,6 +125,7 @@ def page(folder: Path, provenance: Path, repeats: Sequence[Path] = (), figure: s
         _table(
             ("method", *(f"{suite} {metric}".replace("_", " ") for suite, _, metric in OVERVIEW)), _score_rows(scores)
         ),
+        *([f"Of the study's methods these have not run: {', '.join(missing)}."] if missing else []),
         "## Distance from the ideal removed, against none",
         _table(("method", "suite", "points", "per cent", "corrected p", "bias to remove?"), _reduction_rows(scores)),
     ]
@@ -91,7 +136,7 @@ def page(folder: Path, provenance: Path, repeats: Sequence[Path] = (), figure: s
             f"{PUBLISHED} % of the seed paper.",
         ]
     if repeats:
-        parts += _repeats([folder, *repeats])
+        parts += _repeats([part, *repeats])
     cost = _cost_rows(costs)
     if cost:
         heads = ("method", "bytes of vectors", *(f"{kind} token, times none" for kind in ("read", "written")))
@@ -106,7 +151,7 @@ def page(folder: Path, provenance: Path, repeats: Sequence[Path] = (), figure: s
     return "\n\n".join(parts) + "\n"
 
 
-def frontier(folder: Path) -> str:
+def frontier(part: Part) -> str:
     """The frontier as SVG.
 
     Raises:
@@ -116,22 +161,15 @@ def frontier(folder: Path) -> str:
 
     matplotlib.use("svg", force=True)
     with matplotlib.rc_context(STYLE):
-        canvas = draw_frontier(_scores(folder))
+        canvas = draw_frontier(part.scores())
         if canvas is None:
-            raise InputError(f"{folder}: has no frontier; add none, open_loop and open_loop_at_2 to study.methods")
+            raise InputError(
+                f"{part.folder}: has no frontier; add {NONE}, {OPEN_LOOP} and {OPEN_LOOP}_at_2 to study.methods"
+            )
         return svg_text(canvas)
 
 
-def _scores(folder: Path) -> dict[str, pd.DataFrame]:
-    paths = sorted(folder.glob("*/scores.csv"))
-    if not paths:
-        raise InputError(f"{folder}: has no */scores.csv; run `snakemake --cores 4 -- mitigation` first")
-    scores = {path.parent.name: read_table(path, MITIGATION_COLUMNS) for path in paths}
-    order = [NONE, *sorted(set(scores) - {NONE, FEEDBACK_LOOP}), FEEDBACK_LOOP]
-    return {name: scores[name] for name in order if name in scores}
-
-
-def _repeats(folders: Sequence[Path]) -> list[str]:
+def _repeats(parts: Sequence[Part]) -> list[str]:
     heads = (
         "seed",
         "method",
@@ -141,7 +179,7 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
     )
     rows: list[tuple[str, ...]] = []
     removed: dict[str, list[float]] = {}
-    scores = {folder: _scores(folder) for folder in folders}
+    scores = {part.folder: part.scores() for part in parts}
     everywhere = set.intersection(*map(set, scores.values()))
     for folder, methods in scores.items():
         seed = int(read_table(folder / NONE / "responses.parquet", ("seed",))["seed"].iloc[0])
@@ -167,7 +205,7 @@ def _repeats(folders: Sequence[Path]) -> list[str]:
         f"{_title(name)}: mean over {len(values)} seeds {number(mean(values))} per cent, "
         f"from {number(min(values))} to {number(max(values))}"
         for name, values in removed.items()
-        if len(values) == len(folders)
+        if len(values) == len(parts)
     ]
     return [
         "## Repeats with other seeds",
@@ -248,16 +286,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--folder", required=True, type=Path, help="results/mitigation/{environment}/{model}/{variant}")
+    parser.add_argument("--study", required=True, type=Path, help="configuration that names its methods")
     parser.add_argument("--repeats", type=Path, nargs="*", default=[], help="folders of the study with other seeds")
+    parser.add_argument("--repeated-study", type=Path, help="configuration of the repeats; the same where not given")
     parser.add_argument("--provenance", required=True, type=Path, help="results/provenance.json of the same run")
     parser.add_argument("--markdown", required=True, type=Path, help="page to write")
     parser.add_argument("--figure", type=Path, help="SVG to write, which the page shows")
     options = parser.parse_args(argv)
+    part = Part(options.folder, methods_of(options.study))
+    repeated = methods_of(options.repeated_study or options.study)
+    repeats = [Part(folder, repeated) for folder in options.repeats]
     shown = None
     if options.figure is not None:
-        write_text(frontier(options.folder), options.figure)
+        write_text(frontier(part), options.figure)
         shown = Path(os.path.relpath(options.figure, options.markdown.parent)).as_posix()
-    write_text(page(options.folder, options.provenance, options.repeats, shown), options.markdown)
+    write_text(page(part, options.provenance, repeats, shown), options.markdown)
 
 
 if __name__ == "__main__":

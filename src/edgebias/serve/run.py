@@ -6,7 +6,7 @@ import hashlib
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,7 @@ def serve(settings: ServeSettings, loop: LoopFiles | None) -> None:
         )
     vector = _vector(settings.control_vector, file)
     gate = None if settings.gate is None else open_gate(settings.gate, settings.weights)
-    if loop is not None:
-        _check_loop(loop, settings)
+    monitor = None if loop is None else partial(_monitor, settings, loop, _checked(settings, loop))
     listening = _listen(settings.host, settings.port)
     server: uvicorn.Server | None = None
 
@@ -64,7 +63,7 @@ def serve(settings: ServeSettings, loop: LoopFiles | None) -> None:
         settings.name,
         queue=settings.queue,
         load=partial(_load, settings),
-        prepare=partial(_prepare, settings, file, vector, gate, loop),
+        prepare=partial(_prepare, settings, file, vector, gate, monitor),
         monitor_every=1 if loop is None else loop.monitor_every,
         stop=stop,
     )
@@ -109,19 +108,18 @@ def _prepare(
     file: ModelFile,
     vector: npt.NDArray[np.float32] | None,
     gate: TokenGate | None,
-    loop: LoopFiles | None,
+    monitor: Callable[[LiveModel], Monitor] | None,
     model: Any,
 ) -> tuple[LiveModel, Monitor | None]:
     model.model_path = settings.name  # what the library calls the model where a client names none
     live = LiveModel(model, file, vector, gate)
-    if loop is not None:
-        return live, _monitor(live, settings, loop)
+    if monitor is not None:
+        return live, monitor(live)
     live.apply(settings.gain)
     return live, None
 
 
-def _monitor(model: LiveModel, settings: ServeSettings, loop: LoopFiles) -> Monitor:
-    identity = _identity(settings, loop)
+def _monitor(settings: ServeSettings, loop: LoopFiles, identity: Mapping[str, Any], model: LiveModel) -> Monitor:
     # As the guard of the calibration loop: what a vector was learned on is cheap under it, so what comes after is read.
     sentences = neutral_sentences(loop.texts, "fit")[LEARNED_SENTENCES:]
     guard = measured_guard(model, sentences, guard_answers(loop.answers), loop.perplexity_budget)
@@ -151,7 +149,12 @@ def _monitor(model: LiveModel, settings: ServeSettings, loop: LoopFiles) -> Moni
     )
 
 
-def _check_loop(loop: LoopFiles, settings: ServeSettings) -> None:
+def _checked(settings: ServeSettings, loop: LoopFiles) -> Mapping[str, Any]:
+    """What the loop's saved state belongs to; its files have been read once by then.
+
+    Raises:
+        InputError: a file or setting of the loop is unusable, or the state is another loop's.
+    """
     if settings.control_vector is None:
         raise InputError("--online: the loop needs a vector to steer with; give --control-vector")
     if abs(settings.gain) > loop.online.controller.max_gain:
@@ -159,7 +162,9 @@ def _check_loop(loop: LoopFiles, settings: ServeSettings) -> None:
     monitor_items(loop.monitor)
     neutral_sentences(loop.texts, "fit")
     guard_answers(loop.answers)
-    read_state(loop.state, _identity(settings, loop))
+    identity = _identity(settings, loop)
+    read_state(loop.state, identity)
+    return identity
 
 
 def _identity(settings: ServeSettings, loop: LoopFiles) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ import yaml
 
 from edgebias.errors import InputError, run_stage
 from edgebias.files import write_text
-from edgebias.workflow.study import RULE_KEYS
+from edgebias.workflow.study import keys_of
 
 HEADER = "# Generated from the Snakefile by `make dvc.yaml`; do not edit.\n"
 UNCACHED = frozenset({"results/report/metrics.json"})
@@ -79,11 +79,10 @@ def stages(jobs: Iterable[Job], params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stage(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
-    keys = [key.format_map(dict(job.wildcards)) for key in RULE_KEYS[job.rule]]
     stage: dict[str, Any] = {
         "cmd": f"snakemake --cores all --allowed-rules {job.rule} -- {' '.join(job.outputs)}",
         "deps": [path for path in job.inputs if path != "params.yaml"],
-        "params": [key for key in keys if _has(params, key)],
+        "params": [key for key in keys_of(job.rule, job.wildcards) if _has(params, key)],
         "outs": [{path: {"cache": False}} if path in UNCACHED else path for path in job.outputs],
     }
     return {name: value for name, value in stage.items() if value}

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgebias.cell import Cell
 from edgebias.fetch.benchmark_files import PATHS
+from edgebias.mitigate.methods import WITH_SETTINGS
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 
 RAW = "data/raw/benchmarks"
@@ -55,13 +56,42 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "gate": ("seed", "infer", "mitigate.suites", "models.{model}", "environments.{environment}"),
     "layer_probes": ("seed", "infer", "layer_probes", "models.{model}", "environments.{environment}"),
     "control_vector_card": (),
-    "fit_feedback_loop": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
-    "mitigate": ("seed", "infer", "mitigate", "models.{model}", "environments.{environment}"),
+    "fit_feedback_loop": (
+        "seed",
+        "infer",
+        "mitigate.suites",
+        "mitigate.window",
+        "mitigate.rounds",
+        "mitigate.folds",
+        "mitigate.proportional",
+        "mitigate.integral",
+        "mitigate.max_gain",
+        "mitigate.perplexity_budget",
+        "mitigate.directions",
+        "mitigate.learning",
+        "models.{model}",
+        "environments.{environment}",
+    ),
+    "mitigate": (
+        "seed",
+        "infer",
+        "mitigate.perplexity_sentences",
+        "mitigate.resamples",
+        "mitigate.confidence",
+        "models.{model}",
+        "environments.{environment}",
+    ),
     "provenance": (),
     "roofline": (),
     "report": ("study", "models", "environments"),
 }
-"""Dotted keys of ``params.yaml`` that each rule depends on; nothing else reaches the rule's command."""
+"""Dotted keys of ``params.yaml`` that each rule depends on; nothing else reaches the rule's command (`keys_of`)."""
+
+
+def keys_of(rule: str, wildcards: Mapping[str, str]) -> list[str]:
+    """Dotted keys of ``params.yaml`` that one job of ``rule`` depends on: a method's own settings are its alone."""
+    own = [f"mitigate.{method}"] if (method := wildcards.get("method")) in WITH_SETTINGS else []
+    return [key.format_map(dict(wildcards)) for key in RULE_KEYS[rule]] + own
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -262,13 +292,9 @@ class Study:
         }
         return [path for path in self.raw_files() if path.startswith(f"{RAW}/{folder.get(suite, 'none/')}")]
 
-    def keys(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
-        """Dotted keys of ``params.yaml`` that one job of ``rule`` depends on."""
-        return [key.format_map(dict(wildcards)) for key in RULE_KEYS[rule]]
-
     def settings(self, rule: str, wildcards: Mapping[str, str]) -> str:
         """The ``--settings`` value of one job: JSON with sorted keys, one entry for each dotted key."""
-        values = {key: self._lookup(key) for key in self.keys(rule, wildcards)}
+        values = {key: self._lookup(key) for key in keys_of(rule, wildcards)}
         return json.dumps(values, sort_keys=True)
 
     def _lookup(self, key: str) -> Any:

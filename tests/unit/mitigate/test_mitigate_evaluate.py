@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +12,10 @@ import pytest
 from edgebias.errors import InputError
 from edgebias.infer.items import items_from_table
 from edgebias.mitigate.control import ALWAYS_REFUSE, ALWAYS_UNKNOWN, control_answers
-from edgebias.mitigate.evaluate import Judge
+from edgebias.mitigate.evaluate import Judge, evaluate
+from edgebias.mitigate.methods import CHOOSING, NONE
 from edgebias.mitigate.mitigated import equal_layers
+from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
 from edgebias.score.table import SCORE
 from edgebias.stats.bootstrap import Resampling
 
@@ -75,3 +80,45 @@ def test_equal_layers_keep_directions_zeros_and_the_total_length() -> None:
     common = np.sqrt(13.0)
     np.testing.assert_allclose(found, np.array([[0, 0], [0.6, 0.8], [0, 0], [0, 1]]) * common, rtol=1e-6)
     assert not equal_layers(np.zeros((3, 2), dtype=np.float32)).any()
+
+
+@pytest.mark.parametrize("method", [NONE, *CHOOSING])
+def test_a_method_that_chooses_has_scores_and_a_cost_and_no_perplexity(method: str, tiny: Path, tmp_path: Path) -> None:
+    settings = {
+        "seed": 1,
+        "infer": {"formats": {"bbq": ["likelihood"]}, "max_new_tokens": 4, "max_new_tokens_text": 4},
+        "mitigate.perplexity_sentences": 12,
+        "mitigate.resamples": 200,
+        "mitigate.confidence": 0.95,
+        "mitigate.answer_prior": {"content_free": ["N/A"]},
+        "mitigate.reprompting": {"request": "Answer again."},
+        "models.m": {},
+        "environments.e": {"backend": "llama", "threads": 1, "context": 256},
+    }
+    ITEMS.assign(split="held_out").to_parquet(tmp_path / "bbq.parquet")
+    texts, answers = tmp_path / "neutral.json", tmp_path / "answers.parquet"
+    sentences = [f"The {number}th of these sentences says nothing about anyone." for number in range(120)]
+    texts.write_text(json.dumps({"work": {"page": sentences}}))
+    rows = [("measured", f"thing {n}", f"Explain thing {n}.", "text", 1, "It is.", 3) for n in range(3)]
+    pd.DataFrame(rows, columns=REFERENCE_ANSWER.names).to_parquet(answers)
+    responses, scores, cost = (tmp_path / name for name in ("responses.parquet", "scores.csv", "cost.json"))
+    evaluate(
+        settings,
+        method=method,
+        items_folder=tmp_path,
+        texts=texts,
+        answers=answers,
+        weights=tiny,
+        control_vector=None,
+        gate=None,
+        baseline=None,
+        responses=responses,
+        scores=scores,
+        cost=cost,
+    )
+    assert len(pd.read_parquet(responses)) == len(ITEMS)
+    measured = set(pd.read_csv(scores)["suite"])
+    assert measured == ({"bbq"} if method in CHOOSING else {"bbq", "neutral_text", "reference_answers"})
+    record = json.loads(cost.read_text())
+    assert record["method"] == method
+    assert ("prefill_ms_per_token_ratio" in record) == (method in CHOOSING)

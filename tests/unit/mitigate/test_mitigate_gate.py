@@ -10,10 +10,11 @@ import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
+from edgebias.backends.standing_before import TOGETHER
 from edgebias.errors import InputError
 from edgebias.files import write_json
 from edgebias.mitigate.gate import FOLDS, Gate, TokenGate, fit_gate, open_gate, read_gate, words_of
-from edgebias.mitigate.gated_backend import TOGETHER, GatedBackend
+from edgebias.mitigate.gated_backend import GatedBackend
 from edgebias.mitigate.token_embeddings import embedding_rows
 
 ABOUT = OptionRequest(Prompt(text=""), ("The Zulu fell.", "The guard fell."))

@@ -98,8 +98,8 @@ def test_what_is_known_is_left_out_and_changes_nothing(backend: LlamaBackend) ->
 
 
 def test_the_time_of_scoring_comes_with_that_without_and_their_ratio(backend: LlamaBackend) -> None:
-    sentences = [f"Sentence number {number}." for number in range(4)]
-    record = scoring_speed(backend, SelfDebiasingBackend(backend, HOW), sentences)
+    asked = [OptionRequest(Prompt(text=""), (f"Sentence number {number}.",)) for number in range(4)]
+    record = scoring_speed(backend, SelfDebiasingBackend(backend, HOW), asked)
     assert set(record) == {f"prefill_ms_per_token{ending}" for ending in ("", "_without", "_ratio")}
     assert all(value is not None and value > 0 for value in record.values())
 

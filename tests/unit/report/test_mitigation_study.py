@@ -11,13 +11,23 @@ import pytest
 
 from edgebias.errors import InputError
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS
-from edgebias.report.mitigation_study import main, page
+from edgebias.report.mitigation_study import Part, main, methods_of, page
 
 PROVENANCE = {
     "git": {"commit": "abc"},
     "machine": {"cores": 2, "memory_mb": 8000},
     "files": {"q8_0.gguf": {"sha256": "f" * 64}},
 }
+
+
+METHODS = ("none", "always_refuse", "open_loop", "open_loop_at_2", "feedback_loop")
+
+
+def arguments_of(folder: Path, tmp_path: Path) -> list[str]:
+    study = tmp_path / "study.yaml"
+    study.write_text(json.dumps({"study": {"methods": METHODS}}), encoding="utf-8")
+    provenance, out = tmp_path / "provenance.json", tmp_path / "page.md"
+    return [*("--folder", str(folder), "--study", str(study), "--provenance", str(provenance), "--markdown", str(out))]
 
 
 def write_method(folder: Path, name: str, rows: list[dict[str, object]]) -> None:
@@ -65,8 +75,8 @@ def folder(tmp_path: Path) -> Path:
     return found
 
 
-def test_methods_stand_between_none_and_the_loop_and_undefined_scores_are_dashes(folder: Path) -> None:
-    text = page(folder, folder.parents[2] / "provenance.json")
+def test_methods_stand_in_the_order_of_the_study_and_undefined_scores_are_dashes(folder: Path) -> None:
+    text = page(Part(folder, METHODS), folder.parents[2] / "provenance.json")
     rows = [
         line for line in text.splitlines() if line.startswith(("| none |", "| always refuse |", "| feedback loop |"))
     ]
@@ -76,10 +86,8 @@ def test_methods_stand_between_none_and_the_loop_and_undefined_scores_are_dashes
 
 
 def test_the_reduction_comes_with_its_p_value_and_the_loop_with_its_rounds(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "page.md"
-    arguments = ["--folder", str(folder), "--provenance", str(tmp_path / "provenance.json"), "--markdown", str(out)]
-    main(arguments)
-    text = out.read_text(encoding="utf-8")
+    main(arguments_of(folder, tmp_path))
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert "| feedback loop | stereoset | 8.00 [5.00, 11] | 73 [45, 99] | 0.002 | yes |" in text
     assert "| 1 | 53.1 | 0.500 | 101 | 6.60 | 0 | – | – | – |" in text
     assert "| feedback loop | 100 | 0.990 | 1.01 |" in text
@@ -95,8 +103,7 @@ def test_the_page_shows_the_frontier_beside_it_and_the_same_run_draws_the_same_b
         (folder / f"open_loop{gain}").mkdir()
         rows.to_csv(folder / f"open_loop{gain}" / "scores.csv", index=False)
         shutil.copy(folder / "feedback_loop" / "cost.json", folder / f"open_loop{gain}" / "cost.json")
-    arguments = ["--folder", str(folder), "--provenance", str(tmp_path / "provenance.json")]
-    arguments += ["--markdown", str(tmp_path / "page.md"), "--figure", str(tmp_path / "figures" / "frontier.svg")]
+    arguments = [*arguments_of(folder, tmp_path), "--figure", str(tmp_path / "figures" / "frontier.svg")]
     main(arguments)
     drawn = (tmp_path / "figures" / "frontier.svg").read_bytes()
     assert b"<svg" in drawn
@@ -106,8 +113,7 @@ def test_the_page_shows_the_frontier_beside_it_and_the_same_run_draws_the_same_b
 
 
 def test_a_study_without_gains_has_no_frontier_and_says_what_it_lacks(folder: Path, tmp_path: Path) -> None:
-    arguments = ["--folder", str(folder), "--provenance", str(tmp_path / "provenance.json")]
-    arguments += ["--markdown", str(tmp_path / "page.md"), "--figure", str(tmp_path / "frontier.svg")]
+    arguments = [*arguments_of(folder, tmp_path), "--figure", str(tmp_path / "frontier.svg")]
     with pytest.raises(InputError, match="add none, open_loop and open_loop_at_2"):
         main(arguments)
     assert not (tmp_path / "page.md").exists()
@@ -122,19 +128,36 @@ def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_
     scores = pd.read_csv(other / "feedback_loop" / "scores.csv")
     scores.loc[scores["metric"] == "relative_reduction", ["estimate", "low"]] = 47.0, 20.0
     scores.to_csv(other / "feedback_loop" / "scores.csv", index=False)
-    text = page(folder, tmp_path / "provenance.json", [other])
+    text = page(Part(folder, METHODS), tmp_path / "provenance.json", [Part(other, METHODS)])
     same = "53 [55, 66] | 87 [85, 89] | – | 1.70 [0.900, 2.40]"
     assert f"| 7 | feedback loop | {same} | 73 [45, 99] | gain 1.25, converged |" in text
     assert f"| 8 | feedback loop | {same} | 47 [20, 99] | gain 4.00, did not converge, as larger" in text
     assert "| 8 | none | 61 [55, 66] | 87 [85, 89] | – | – | – |  |" in text
     assert "feedback loop: mean over 2 seeds 60 per cent, from 47 to 73." in text
-    assert "Repeats" not in page(folder, tmp_path / "provenance.json")
+    assert "Repeats" not in page(Part(folder, METHODS), tmp_path / "provenance.json")
     shutil.rmtree(other / "feedback_loop")
-    without = page(folder, tmp_path / "provenance.json", [other])
+    without = page(Part(folder, METHODS), tmp_path / "provenance.json", [Part(other, METHODS)])
     assert "| 8 | none |" in without
     assert "| 7 | feedback loop |" not in without  # a mean over seeds needs all of them
 
 
 def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="snakemake"):
-        page(tmp_path, tmp_path / "provenance.json")
+        page(Part(tmp_path, METHODS), tmp_path / "provenance.json")
+
+
+def test_a_method_of_another_study_is_left_out_and_one_that_has_not_run_is_named(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "feedback_loop", folder / "gated_open_loop_at_9")
+    text = page(Part(folder, METHODS), tmp_path / "provenance.json")
+    assert "gated" not in text
+    assert "these have not run: open loop, open loop at 2." in text
+    ran = ("none", "always_refuse", "feedback_loop")
+    assert "have not run" not in page(Part(folder, ran), tmp_path / "provenance.json")
+
+
+@pytest.mark.parametrize("content", ["study: {}", "study: {methods: []}", "study: {methods: none}", "a: 1", "a: ]"])
+def test_a_configuration_without_methods_is_refused_by_name(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=r"study\.yaml"):
+        methods_of(path)
