@@ -13,7 +13,7 @@ import pandas as pd
 from edgebias.backends.base import OptionRequest
 from edgebias.errors import InputError
 from edgebias.files import read_table, write_json
-from edgebias.infer.answer import answer_items
+from edgebias.infer.answer import LIKELIHOOD, answer_items
 from edgebias.infer.cell import formats_of, open_cell, read_cell
 from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.responses import write_responses
@@ -21,7 +21,7 @@ from edgebias.infer.wording import likelihood_wording
 from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import CHOOSING, INSTRUCTION, NONE, SELF_DEBIASING
+from edgebias.mitigate.methods import CHOOSING, INSTRUCTION, NONE, SCORING, SELF_DEBIASING
 from edgebias.mitigate.mitigated import check_files, mitigate
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
 from edgebias.mitigate.reference_answers import read_answers
@@ -125,12 +125,11 @@ def evaluate(
     said = read_answers(answers, "measured")
     before = None if baseline is None else read_table(baseline, RESPONSE_COLUMNS)
     asked = {suite: items_from_table(table, str(paths[suite]), suite) for suite, table in held_out.items()}
+    formats = {suite: _formats(method, formats_of(cell, suite), suite) for suite in asked}
     judge = Judge(method, held_out, before, str(baseline), how)
     outputs = Outputs(responses, scores, cost)
     if method in CONTROLS:
-        answered = {
-            suite: control_answers(method, items, formats_of(cell, suite), how.seed) for suite, items in asked.items()
-        }
+        answered = {suite: control_answers(method, items, formats[suite], how.seed) for suite, items in asked.items()}
         outputs.write(answered, judge.table(answered), {"method": method, "control_vector_bytes": 0})
         return
     job_of = open_job(
@@ -148,9 +147,7 @@ def evaluate(
             backend = journaled(model.backend, job.journal)
             answered = {}
             for suite, items in asked.items():
-                answered[suite] = answer_items(
-                    backend, items, formats_of(cell, suite), cell.answer, instruction, job.stopwatch
-                )
+                answered[suite] = answer_items(backend, items, formats[suite], cell.answer, instruction, job.stopwatch)
                 model.count(suite)
             record = job.cost(backend, skipped={})
             kinds = _kinds_of_text(method, sentences, said)
@@ -164,6 +161,18 @@ def evaluate(
             plain = [None if method == NONE else losses(loaded, kind(None).requests) for kind in kinds]
         measured = [perplexity_scores(*of_kind, how) for of_kind in zip(spared, lost, plain, strict=True)]
         outputs.write(answered, judge.table(answered, *measured), record)
+
+
+def _formats(method: str, formats: Sequence[str], suite: str) -> list[str]:
+    """Those of ``formats`` that ``method`` can answer.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = [name for name in formats if name == LIKELIHOOD or method not in SCORING]
+    if not found:
+        raise InputError(f"infer.formats.{suite}: {method} scores options and writes nothing; add {LIKELIHOOD!r}")
+    return found
 
 
 def _kinds_of_text(

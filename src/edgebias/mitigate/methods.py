@@ -17,6 +17,9 @@ WITH_SETTINGS = (INSTRUCTION, SELF_DEBIASING, ANSWER_PRIOR, REPROMPTING)
 CHOOSING = (ANSWER_PRIOR, REPROMPTING)
 """Methods that choose among options. What they make of one text alone is no probability: it has no perplexity."""
 
+SCORING = (SELF_DEBIASING, *CHOOSING)
+"""Methods that score options and write nothing."""
+
 FEEDBACK_LOOP, OPEN_LOOP = "feedback_loop", "open_loop"
 STEERED = (FEEDBACK_LOOP, OPEN_LOOP, SINGLE_LAYER)
 """Methods that are a control vector: what the loop found, its directions at a gain of 1, a baseline from the field."""

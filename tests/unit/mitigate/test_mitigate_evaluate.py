@@ -82,11 +82,10 @@ def test_equal_layers_keep_directions_zeros_and_the_total_length() -> None:
     assert not equal_layers(np.zeros((3, 2), dtype=np.float32)).any()
 
 
-@pytest.mark.parametrize("method", [NONE, *CHOOSING])
-def test_a_method_that_chooses_has_scores_and_a_cost_and_no_perplexity(method: str, tiny: Path, tmp_path: Path) -> None:
+def evaluate_bbq(method: str, formats: list[str], weights: Path, folder: Path) -> None:
     settings = {
         "seed": 1,
-        "infer": {"formats": {"bbq": ["likelihood"]}, "max_new_tokens": 4, "max_new_tokens_text": 4},
+        "infer": {"formats": {"bbq": formats}, "max_new_tokens": 4, "max_new_tokens_text": 4},
         "mitigate.perplexity_sentences": 12,
         "mitigate.resamples": 200,
         "mitigate.confidence": 0.95,
@@ -95,30 +94,42 @@ def test_a_method_that_chooses_has_scores_and_a_cost_and_no_perplexity(method: s
         "models.m": {},
         "environments.e": {"backend": "llama", "threads": 1, "context": 256},
     }
-    ITEMS.assign(split="held_out").to_parquet(tmp_path / "bbq.parquet")
-    texts, answers = tmp_path / "neutral.json", tmp_path / "answers.parquet"
+    ITEMS.assign(split="held_out").to_parquet(folder / "bbq.parquet")
+    texts, answers = folder / "neutral.json", folder / "answers.parquet"
     sentences = [f"The {number}th of these sentences says nothing about anyone." for number in range(120)]
     texts.write_text(json.dumps({"work": {"page": sentences}}))
     rows = [("measured", f"thing {n}", f"Explain thing {n}.", "text", 1, "It is.", 3) for n in range(3)]
     pd.DataFrame(rows, columns=REFERENCE_ANSWER.names).to_parquet(answers)
-    responses, scores, cost = (tmp_path / name for name in ("responses.parquet", "scores.csv", "cost.json"))
     evaluate(
         settings,
         method=method,
-        items_folder=tmp_path,
+        items_folder=folder,
         texts=texts,
         answers=answers,
-        weights=tiny,
+        weights=weights,
         control_vector=None,
         gate=None,
         baseline=None,
-        responses=responses,
-        scores=scores,
-        cost=cost,
+        responses=folder / "responses.parquet",
+        scores=folder / "scores.csv",
+        cost=folder / "cost.json",
     )
-    assert len(pd.read_parquet(responses)) == len(ITEMS)
-    measured = set(pd.read_csv(scores)["suite"])
+
+
+@pytest.mark.parametrize("method", [NONE, *CHOOSING])
+def test_a_method_that_chooses_has_scores_and_a_cost_and_no_perplexity(method: str, tiny: Path, tmp_path: Path) -> None:
+    evaluate_bbq(method, ["likelihood", "letter"], tiny, tmp_path)
+    formats = ["likelihood"] if method in CHOOSING else ["letter", "likelihood"]
+    assert sorted(set(pd.read_parquet(tmp_path / "responses.parquet")["format"])) == formats
+    assert len(pd.read_parquet(tmp_path / "responses.parquet")) == len(ITEMS) * len(formats)
+    measured = set(pd.read_csv(tmp_path / "scores.csv")["suite"])
     assert measured == ({"bbq"} if method in CHOOSING else {"bbq", "neutral_text", "reference_answers"})
-    record = json.loads(cost.read_text())
+    record = json.loads((tmp_path / "cost.json").read_text())
     assert record["method"] == method
     assert ("prefill_ms_per_token_ratio" in record) == (method in CHOOSING)
+
+
+def test_a_method_that_scores_is_refused_where_nothing_is_scored(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"infer\.formats\.bbq: reprompting scores options and writes nothing; add"):
+        evaluate_bbq("reprompting", ["letter"], tiny, tmp_path)
+    assert not (tmp_path / "responses.parquet").exists()
