@@ -8,7 +8,7 @@ from pathlib import Path
 from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.mitigate.folds import ALL, fitted_on_of
-from edgebias.mitigate.methods import steering_of
+from edgebias.mitigate.methods import GATED, LOOPS, steering_of
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
 from edgebias.workflow.closure import code_of
@@ -35,6 +35,7 @@ wildcard_constraints:
     variant=one_of(sorted(study.config["variants"])),
     suite=one_of(study.suites),
     method=one_of(study.methods),
+    loop=one_of(LOOPS),
     source="learned|gradient|difference_of_means|pca|probe|single_layer",
     fitted_on="all|all_but_fold_[1-9][0-9]*",
 
@@ -121,8 +122,8 @@ def directions_without_of(wildcards):
 def control_vector_of(wildcards):
     folder = f"results/mitigation/{cell_of(wildcards).path}"
     match wildcards.method:
-        case "feedback_loop" | "gated_feedback_loop":
-            return f"{folder}/feedback_loop/control_vector.gguf"
+        case method if method in LOOPS:
+            return f"{folder}/{method}/control_vector.gguf"
         case "single_layer":
             return directions_file(cell_of(wildcards), "single_layer", ALL)
         case method if method.startswith(parameters.OTHER_BUILD):
@@ -140,8 +141,9 @@ def control_vector_option_of(wildcards):
 
 
 def gate_of(wildcards):
-    steering = steering_of(wildcards.method)
-    if steering is None or not steering.gated:
+    """Of a method, or of a loop: the names of those behind a gate begin alike."""
+    name = wildcards.get("method") or wildcards.loop
+    if not name.startswith(GATED):
         return []
     return f"results/mitigation/{cell_of(wildcards).path}/gate.json"
 

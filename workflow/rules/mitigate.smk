@@ -123,19 +123,20 @@ rule fit_feedback_loop:
         weights=weights_of,
         directions=directions_of,
         directions_without=directions_without_of,
+        gate=gate_of,
         code=code_of("edgebias.mitigate"),
     output:
-        control_vector="results/mitigation/{environment}/{model}/{variant}/feedback_loop/control_vector.gguf",
+        control_vector="results/mitigation/{environment}/{model}/{variant}/{loop}/control_vector.gguf",
         trajectory=report(
-            "results/mitigation/{environment}/{model}/{variant}/feedback_loop/trajectory.csv",
+            "results/mitigation/{environment}/{model}/{variant}/{loop}/trajectory.csv",
             caption="../report/trajectory.rst",
             category="Mitigation",
         ),
-        state="results/mitigation/{environment}/{model}/{variant}/feedback_loop/state.json",
+        state="results/mitigation/{environment}/{model}/{variant}/{loop}/state.json",
     log:
-        "logs/fit_feedback_loop/{environment}/{model}/{variant}.log",
+        "logs/fit_feedback_loop/{environment}/{model}/{variant}/{loop}.log",
     benchmark:
-        "logs/benchmarks/fit_feedback_loop/{environment}/{model}/{variant}.tsv"
+        "logs/benchmarks/fit_feedback_loop/{environment}/{model}/{variant}/{loop}.tsv"
     priority: 20  # the longest chain of jobs: build, build, directions, fit, mitigate
     threads: threads_of
     resources:
@@ -143,11 +144,12 @@ rule fit_feedback_loop:
     params:
         settings=settings_of("fit_feedback_loop"),
         weights=weights_option_of,
+        gate=gate_option_of,
     message:
-        "{wildcards.environment} {wildcards.variant}: fit the feedback loop"
+        "{wildcards.environment} {wildcards.variant}: fit the {wildcards.loop}"
     shell:
         "python -m edgebias.mitigate fit --settings {params.settings:q} --items-folder data/prompts --texts {input.texts:q}"
-        " --answers {input.answers:q} {params.weights} --directions {input.directions:q} --directions-without {input.directions_without:q}"
+        " --answers {input.answers:q} {params.weights} --directions {input.directions:q} --directions-without {input.directions_without:q} {params.gate}"
         " --control-vector {output.control_vector:q} --trajectory {output.trajectory:q} --state {output.state:q} 2> {log:q}"
 
 
@@ -192,20 +194,23 @@ rule mitigate:
 rule control_vector_card:
     """A vector that is passed on says what it was fitted on, what it did to held-out items, and its limits."""
     input:
-        state="results/mitigation/{environment}/{model}/{variant}/feedback_loop/state.json",
+        state="results/mitigation/{environment}/{model}/{variant}/{loop}/state.json",
         before="results/mitigation/{environment}/{model}/{variant}/none/scores.csv",
-        after="results/mitigation/{environment}/{model}/{variant}/feedback_loop/scores.csv",
-        cost="results/mitigation/{environment}/{model}/{variant}/feedback_loop/cost.json",
+        after="results/mitigation/{environment}/{model}/{variant}/{loop}/scores.csv",
+        cost="results/mitigation/{environment}/{model}/{variant}/{loop}/cost.json",
+        gate=gate_of,
         code=code_of("edgebias.mitigate"),
     output:
-        card="results/mitigation/{environment}/{model}/{variant}/feedback_loop/model_card.md",
+        card="results/mitigation/{environment}/{model}/{variant}/{loop}/model_card.md",
     log:
-        "logs/control_vector_card/{environment}/{model}/{variant}.log",
+        "logs/control_vector_card/{environment}/{model}/{variant}/{loop}.log",
     benchmark:
-        "logs/benchmarks/control_vector_card/{environment}/{model}/{variant}.tsv"
+        "logs/benchmarks/control_vector_card/{environment}/{model}/{variant}/{loop}.tsv"
+    params:
+        gate=gate_option_of,
     message:
-        "{wildcards.environment} {wildcards.variant}: card of the control vector"
+        "{wildcards.environment} {wildcards.variant}: card of the control vector of the {wildcards.loop}"
     shell:
         "python -m edgebias.mitigate card --name {wildcards.environment:q}/{wildcards.model:q}/{wildcards.variant:q}"
         " --state {input.state:q} --before {input.before:q} --after {input.after:q}"
-        " --cost {input.cost:q} --card {output.card:q} 2> {log:q}"
+        " --cost {input.cost:q} {params.gate} --card {output.card:q} 2> {log:q}"

@@ -75,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     fitting.add_argument(
         "--directions-without", required=True, type=Path, nargs="+", help="those found without each fold, in order"
     )
+    fitting.add_argument("--gate", type=Path, help="what gate wrote, where the vector will be used behind it")
     fitting.add_argument("--control-vector", required=True, type=Path, help="control vector to write (GGUF)")
     fitting.add_argument("--trajectory", required=True, type=Path, help="table of the rounds to write (CSV)")
     fitting.add_argument("--state", required=True, type=Path, help="gains and convergence to write (JSON)")
@@ -83,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     describing.add_argument("--before", required=True, type=Path, help="scores of the method none")
     describing.add_argument("--after", required=True, type=Path, help="scores of the method that applies the vector")
     describing.add_argument("--cost", required=True, type=Path, help="cost record of that method")
+    describing.add_argument("--gate", type=Path, help="what gate wrote, where the vector is used behind it")
     describing.add_argument("--card", required=True, type=Path, help="model card to write (Markdown)")
     evaluating.add_argument("--method", required=True, help="a name of `study.methods`")
     evaluating.add_argument("--control-vector", type=Path, help="what fit or directions wrote; for methods that steer")

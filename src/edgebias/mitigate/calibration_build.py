@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from edgebias.backends.base import OptionRequest
+from edgebias.backends.base import Backend, OptionRequest
 from edgebias.backends.llama import LlamaBackend
 from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
 from edgebias.infer.items import Item
 from edgebias.metrics.metric import stereotype_rate
 from edgebias.mitigate.calibration import items_of
 from edgebias.mitigate.controller import Vector
-from edgebias.mitigate.directions import Directions
+from edgebias.mitigate.directions import Directions, Matrix
 from edgebias.mitigate.folds import fold_of_clusters
+from edgebias.mitigate.gate import TokenGate
+from edgebias.mitigate.gated_backend import GatedBackend
 from edgebias.mitigate.loop import PassResult, Perplexities, Plant
 from edgebias.mitigate.spared_texts import losses, perplexity
 from edgebias.score.table import cell_answers, join, measure
@@ -52,6 +54,7 @@ class CalibrationBuild:
         sentences: neutral text that no direction was learned from.
         answers: what the uncompressed build says in use, after what it was asked.
         answer: how items are answered; its seed makes folds, stream and bootstrap.
+        gate: behind which the build will be used, and is therefore judged and guarded; None without one.
     """
 
     def __init__(
@@ -62,8 +65,9 @@ class CalibrationBuild:
         sentences: Sequence[str],
         answers: Sequence[OptionRequest],
         answer: AnswerSettings,
+        gate: TokenGate | None = None,
     ) -> None:
-        self._backend, self._directions, self._tables = backend, directions, tables
+        self._backend, self._directions, self._tables, self._gate = backend, directions, tables, gate
         self._sentences, self._spared_answers, self._answer = sentences, answers, answer
         self._items = items_of(tables)
         self._fold: dict[str, int] = {}
@@ -115,14 +119,20 @@ class CalibrationBuild:
         for fold, directions in enumerate(self._directions.without, start=1):
             of_fold = [item for item in items if self._fold[item.item_id] == fold]
             if of_fold:
-                self._backend.set_control_vector(directions.vector(self._gains))
-                parts.append(answer_items(self._backend, of_fold, [LIKELIHOOD], self._answer))
+                steered = self._steered(directions.vector(self._gains))
+                parts.append(answer_items(steered, of_fold, [LIKELIHOOD], self._answer))
         return pd.concat(parts, ignore_index=True)
 
     def _perplexities(self) -> Perplexities:
-        self._backend.set_control_vector(self._directions.shipped.vector(self._gains))
-        neutral = mean_negative_log_likelihood(sentence_scorer(self._backend.score), self._sentences, GUARD_TOKENS)
-        return Perplexities(neutral.value, perplexity(losses(self._backend, self._spared_answers)))
+        steered = self._steered(self._directions.shipped.vector(self._gains))
+        neutral = mean_negative_log_likelihood(sentence_scorer(steered.score), self._sentences, GUARD_TOKENS)
+        return Perplexities(neutral.value, perplexity(losses(steered, self._spared_answers)))
+
+    def _steered(self, vector: Matrix) -> Backend:
+        if self._gate is not None:
+            return GatedBackend(self._backend, vector, self._gate)
+        self._backend.set_control_vector(vector)
+        return self._backend
 
 
 def stream_of_items(items: Sequence[Item], seed: int) -> Iterator[Item]:

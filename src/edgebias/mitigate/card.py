@@ -16,7 +16,7 @@ from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 
 
-def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path, card: Path) -> None:
+def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path, gate: Path | None, card: Path) -> None:
     """Write the card (Markdown) of the vector that the loop froze.
 
     Args:
@@ -25,6 +25,7 @@ def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path,
         before: scores of the method ``none``.
         after: scores of the method that applies the vector.
         cost: cost record of the method.
+        gate: behind which the vector is used; None of one for every request.
         card: file to write.
 
     Raises:
@@ -36,6 +37,7 @@ def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path,
         read_table(before, MITIGATION_COLUMNS),
         read_table(after, MITIGATION_COLUMNS),
         read_json(cost),
+        None if gate is None else read_json(gate),
     )
     write_text(text, card)
 
@@ -55,6 +57,7 @@ def card_text(
     before: pd.DataFrame,
     after: pd.DataFrame,
     cost: Mapping[str, Any],
+    gate: Mapping[str, Any] | None = None,
 ) -> str:
     """The card as Markdown, without anything that another run would measure otherwise."""
     _, model, variant = name.split("/")
@@ -68,9 +71,7 @@ def card_text(
         "",
         "## Use",
         "",
-        "```",
-        f"llama-server --model {variant}.gguf --control-vector control_vector.gguf",
-        "```",
+        *_use(variant, gate),
         "",
         "## Fitted on",
         "",
@@ -103,11 +104,29 @@ def card_text(
         "",
         "- It moves the mean preference of the suites that it was fitted on. Groups with opposite preferences are not "
         "both corrected, and other suites may not move: see the table.",
-        "- It acts on every token of every request; there is no gate.",
+        _reach(gate),
         "- English, one model of this size. A score near its ideal is no proof of fairness.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _use(variant: str, gate: Mapping[str, Any] | None) -> list[str]:
+    if gate is None:
+        return ["```", f"llama-server --model {variant}.gguf --control-vector control_vector.gguf", "```"]
+    files = f"--model {variant}.gguf --control-vector control_vector.gguf --gate ../gate.json"
+    return ["```", f"python -m edgebias.serve {files}", "```"]
+
+
+def _reach(gate: Mapping[str, Any] | None) -> str:
+    if gate is None:
+        return "- It acts on every token of every request; there is no gate."
+    opens = 100.0 * float(gate["opens_for_calibration_items"]), 100.0 * float(gate["opens_for_neutral_text"])
+    return (
+        f"- It acts on every token of a request for which the gate opens: {opens[0]:.0f} % of the calibration items "
+        f"and {opens[1]:.0f} % of other texts, none of which the gate had seen. Without it, as in a stock "
+        "llama-server, the vector acts on every request, and costs more than this card says."
+    )
 
 
 def _score_rows(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:

@@ -16,6 +16,7 @@ from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.controller import ControllerSettings, Vector
 from edgebias.mitigate.directions import LEARNED, SOURCES, Directions, from_vector
 from edgebias.mitigate.folds import number_of_folds
+from edgebias.mitigate.gate import open_gate
 from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Perplexities, run_loop
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
@@ -45,6 +46,7 @@ def fit(
     weights: Path,
     directions: Path,
     directions_without: Sequence[Path],
+    gate: Path | None,
     control_vector: Path,
     trajectory: Path,
     state: Path,
@@ -59,12 +61,13 @@ def fit(
         weights: GGUF of the build.
         directions: those found from all calibration items, which are shipped.
         directions_without: those found without each fold, in order of the folds; the loop judges under them.
+        gate: behind which the vector will be used, and is judged and guarded; None of one for every request.
         control_vector: file to write.
         trajectory: table to write.
         state: file to write.
 
     Raises:
-        InputError: settings, items, directions or weights are unusable.
+        InputError: settings, items, directions, gate or weights are unusable.
     """
     cell = read_cell(settings)
     loop_settings, source = _read_loop(settings)
@@ -82,7 +85,8 @@ def fit(
             from_vector(read_control_vector(path, backend.n_layer, backend.n_embd), source)
             for path in (directions, *directions_without)
         )
-        build = CalibrationBuild(backend, CrossFitted(shipped, without), tables, sentences, spared, cell.answer)
+        opens = None if gate is None else open_gate(gate, weights)
+        build = CalibrationBuild(backend, CrossFitted(shipped, without), tables, sentences, spared, cell.answer, opens)
         result = run_loop(build.plant(), constraint_weights(backend.n_layer, source), loop_settings)
     write_control_vector(shipped.vector(result.gains), control_vector, model_hint(weights))
     write_csv(result.trajectory, trajectory, ["round"])

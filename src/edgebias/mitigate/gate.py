@@ -3,7 +3,8 @@
 The gate reads the words of a request alone, before any block: the mean of their token embeddings, as the build has
 them, on one side or the other of a plane. So it costs a sum over the tokens of the request and no pass of the model. It
 tells calibration items from neutral sentences and from what the uncompressed build answers in use (logistic regression)
-and opens for all but `MISSED` of the items of target terms that it has not seen.
+and opens for all but `MISSED` of the items of target terms that it has not seen. The answers are those that learning
+reads: the guard of a loop behind the gate, and the scores, have others, which the gate has not seen.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def fit_gate(wanted: Matrix, groups: Sequence[str], unwanted: Matrix) -> tuple[G
 def write_gate(
     settings: dict[str, Any], *, items_folder: Path, texts: Path, answers: Path, weights: Path, gate: Path
 ) -> None:
-    """Fit the gate of a build on calibration items, neutral sentences and the guard's reference answers; write it.
+    """Fit the gate of a build on calibration items, and on the neutral sentences and answers of learning; write it.
 
     Raises:
         InputError: settings, items, texts or weights are unusable, or there are too few items.
@@ -126,7 +127,7 @@ def write_gate(
     wordings = [likelihood_wording(item) for item in items]
     wanted = [words_of(wording.prompt, wording.continuations) for wording in wordings]
     spared = neutral_text(neutral_sentences(texts, "fit")[:LEARNED_SENTENCES]).requests
-    said = answer_requests(read_answers(answers, "guard"))
+    said = answer_requests(read_answers(answers, "learning"))
     unwanted = [words_of(request.prompt, request.options) for request in (*spared, *said)]
     with open_build(cell, weights) as backend:
         tokens = [backend.tokenise(text, special=False) for text in (*wanted, *unwanted)]

@@ -28,7 +28,10 @@ GATED, EQUAL_LAYERS = "gated_", "equal_layers_"
 """Before the name of an open loop: behind a gate; with the same length in every layer that is steered."""
 
 GATED_FEEDBACK_LOOP = f"{GATED}{FEEDBACK_LOOP}"
-"""The vector at which the loop came to rest, behind a gate."""
+"""The vector at which a loop came to rest that judges and guards through the gate, and behind it."""
+
+LOOPS = (FEEDBACK_LOOP, GATED_FEEDBACK_LOOP)
+"""Methods whose gains a loop finds."""
 
 METHODS = (NONE, *WITH_SETTINGS, *STEERED, GATED_FEEDBACK_LOOP, *CONTROLS)
 

@@ -226,7 +226,7 @@ def _over_time(study: Study) -> Canvas | None:
 
 
 def _trajectory(study: Study) -> Canvas | None:
-    """Bias and gain of the feedback loop, one panel a column."""
+    """Bias and gain of each loop, one panel a column and one line a loop."""
     from matplotlib.ticker import MaxNLocator
 
     table = study.trajectory
@@ -234,16 +234,18 @@ def _trajectory(study: Study) -> Canvas | None:
     if not columns:
         return None
     canvas, grid = new_grid(WIDTH, 2.5, len(columns))
-    table = table.sort_values("round")
-    for position, (axes, column) in enumerate(zip(chain(*grid), columns, strict=True)):
-        axes.plot(
-            table["round"],
-            table[column],
-            color=COLOURS[position],
-            marker=MARKERS[position],
-            markersize=3.5,
-            linewidth=1.2,
-        )
+    loops = {str(loop): rows.sort_values("round") for loop, rows in table.groupby("loop", sort=False)}
+    for axes, column in zip(chain(*grid), columns, strict=True):
+        for position, (loop, rows) in enumerate(loops.items()):
+            axes.plot(
+                rows["round"],
+                rows[column],
+                label=loop.replace("_", " "),
+                color=COLOURS[position],
+                marker=MARKERS[position],
+                markersize=3.5,
+                linewidth=1.2,
+            )
         ideal = TRAJECTORY_COLUMNS[column]
         if ideal is not None:
             axes.axhline(ideal, color="#222222", linestyle="--", linewidth=1)
@@ -251,6 +253,7 @@ def _trajectory(study: Study) -> Canvas | None:
         axes.set_xlabel("round of the loop")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y")
+    canvas.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=len(loops))
     return canvas
 
 
@@ -474,7 +477,8 @@ PLANS = (
     _Plan(
         "trajectory",
         "The feedback loop at work",
-        "State of the loop after each update, on calibration items only; dashed line: what the loop steers to. "
+        "State of the loop after each update, on calibration items only; dashed line: what the loop steers to. The "
+        "gated loop steers, judges and guards the requests for which the gate opens. "
         "Bias: stereotype rate in the window; gain: the largest over the layers; perplexity: of neutral texts; answers "
         "perplexity: of what the uncompressed build answers to everyday requests.",
         "Line charts of the feedback loop's bias, error, gain and perplexities by round; the values are in "

@@ -98,7 +98,8 @@ def plot_tables(study: Study) -> dict[str, pd.DataFrame]:
             ["environment", "model", "variant", "layer", "target", "accuracy", "low", "high"]
         ]
     if not study.trajectory.empty:
-        tables["trajectory"] = study.trajectory.select_dtypes("number")
+        numbers = study.trajectory.select_dtypes("number")
+        tables["trajectory"] = pd.concat([study.trajectory["loop"], numbers], axis="columns")
     return tables
 
 

@@ -17,7 +17,7 @@ from edgebias.errors import InputError, run_stage
 from edgebias.files import read_json, read_table, write_text
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.card import END
-from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, OPEN_LOOP
+from edgebias.mitigate.methods import LOOPS, NONE, OPEN_LOOP
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
@@ -142,11 +142,10 @@ def page(part: Part, provenance: Path, repeats: Sequence[Part] = (), figure: str
         heads = ("method", "bytes of vectors", *(f"{kind} token, times none" for kind in ("read", "written")))
         parts += ["## Cost", _table(heads, cost)]
         parts += ["With and without the vector in turn, in one process; the median of the pairs' ratios."]
-    trajectory = folder / "feedback_loop" / "trajectory.csv"
-    if trajectory.exists():
-        rows = read_table(trajectory, TRAJECTORY)[list(TRAJECTORY)]
+    for loop in (name for name in LOOPS if name in scores):
+        rows = read_table(folder / loop / "trajectory.csv", TRAJECTORY)[list(TRAJECTORY)]
         listed = [tuple(_count_or_number(float(value)) for value in row) for row in rows.to_numpy(dtype=float)]
-        parts += ["## The loop, on calibration items", _table(TRAJECTORY, listed)]
+        parts += [f"## The {_title(loop)}, on calibration items", _table(TRAJECTORY, listed)]
     parts += ["## What ran", _what_ran(read_json(provenance))]
     return "\n\n".join(parts) + "\n"
 
@@ -198,7 +197,7 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
                     _title(name),
                     *(_estimate(found[key]) if key in found else ABSENT for key in REPEATED),
                     _estimate(share[0]) if share else ABSENT,
-                    _loop(folder) if name == FEEDBACK_LOOP else "",
+                    _loop(folder / name) if name in LOOPS else "",
                 )
             )
     means = [
@@ -217,8 +216,8 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
 
 
 def _loop(folder: Path) -> str:
-    """Where the loop of a study came to rest, and why."""
-    state = read_json(folder / FEEDBACK_LOOP / "state.json")
+    """Where a loop came to rest, and why."""
+    state = read_json(folder / "state.json")
     return f"gain {number(max(map(abs, state['gains'])))}, {END[state['stopped']]}"
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgebias.mitigate.methods import LOOPS
 from edgebias.report import tables
 from edgebias.report.answer import answer
 from edgebias.report.figures import Figure
@@ -228,7 +229,7 @@ def limits(study: Study) -> list[str]:
         "The paper publishes no prompts, no formula and no code. What is set beside its numbers is this study's own "
         "definition."
     )
-    if "feedback_loop" in study.methods:
+    if set(LOOPS) & set(study.methods):
         found.append(
             "Mitigation was fitted and evaluated on different clusters of the same suites, and on one build. A suite "
             "that mitigate.suites and mitigate.learning.suites do not name shows what it does to texts of another kind."

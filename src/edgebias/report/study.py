@@ -13,6 +13,7 @@ import pandas as pd
 from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.files import read_json, read_table
+from edgebias.mitigate.methods import LOOPS
 from edgebias.roofline.hardware import read_hardware
 from edgebias.settings import require
 
@@ -136,6 +137,7 @@ class Study:
     mitigation: pd.DataFrame
     mitigation_costs: pd.DataFrame
     trajectory: pd.DataFrame
+    """Of each loop, whose name is in the column ``loop``."""
     layer_probes: pd.DataFrame
     """How well linear probes tell contrast pairs apart, by probed cell, block and target."""
     variants: tuple[Mapping[str, Any], ...]
@@ -203,7 +205,7 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
     ]
     methods = () if _remote(environments, builds["edge"]) else tuple(study["methods"])
     folder = sources.mitigation / builds["edge"].path
-    feedback = [method for method in methods if method == "feedback_loop"]
+    loops = [method for method in methods if method in LOOPS]
     return Study(
         title=str(study["title"]),
         suites=suites,
@@ -237,7 +239,12 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
             "layer_probes.csv",
             LAYER_PROBE_COLUMNS,
         ),
-        trajectory=read_table(folder / feedback[0] / "trajectory.csv", ["round"]) if feedback else pd.DataFrame(),
+        trajectory=pd.concat(
+            [read_table(folder / loop / "trajectory.csv", ["round"]).assign(loop=loop) for loop in loops],
+            ignore_index=True,
+        )
+        if loops
+        else pd.DataFrame(),
         variants=tuple(
             {"model": model, "variant": variant, **read_json(sources.variants / model / f"{variant}.json")}
             for model, variant in dict.fromkeys(

@@ -12,7 +12,7 @@ from typing import Any
 
 from edgebias.cell import Cell
 from edgebias.fetch.benchmark_files import PATHS
-from edgebias.mitigate.methods import WITH_SETTINGS
+from edgebias.mitigate.methods import LOOPS, NONE, WITH_SETTINGS
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 
 RAW = "data/raw/benchmarks"
@@ -259,14 +259,15 @@ class Study:
         return [f"results/mitigation/{self.edge_build.path}/{method}/{name}" for method in methods]
 
     def cards(self) -> list[str]:
-        """The model card of the control vector, where the study has one and what it is compared with."""
-        if not {"none", "feedback_loop"} <= set(self.methods):
-            return []
-        return [path for path in self.mitigation("model_card.md") if "/feedback_loop/" in path]
+        """The model card of each loop's control vector, where the study has what it is compared with."""
+        return self._of_loops("model_card.md") if NONE in self.methods else []
 
     def trajectories(self) -> list[str]:
-        """The trajectory of the feedback loop, where the study has one."""
-        return [path for path in self.mitigation("trajectory.csv") if "/feedback_loop/" in path]
+        """The trajectory of each loop of the study."""
+        return self._of_loops("trajectory.csv")
+
+    def _of_loops(self, name: str) -> list[str]:
+        return [path for path in self.mitigation(name) if path.split("/")[-2] in LOOPS]
 
     def layer_probes(self) -> list[str]:
         """The table of each cell whose blocks are probed."""

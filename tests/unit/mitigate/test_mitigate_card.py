@@ -56,3 +56,14 @@ def test_what_is_not_defined_is_said_to_be_so() -> None:
 def test_times_that_were_measured_are_not_in_the_card() -> None:
     quick, slow = ({"control_vector_bytes": 8, "generation_ms_per_token_ratio": ratio} for ratio in (1.0, 2.0))
     assert card([row("ss", 54.0)], quick) == card([row("ss", 54.0)], slow)
+
+
+def test_a_vector_that_was_fitted_behind_a_gate_is_served_behind_it_and_the_card_says_why() -> None:
+    before = pd.DataFrame([row("ss", 61.0)], columns=list(MITIGATION_COLUMNS))
+    gate = {"opens_for_calibration_items": 0.95, "opens_for_neutral_text": 0.021}
+    text = card_text("edge/model/q8_0", STATE, before, before, {"control_vector_bytes": 8}, gate)
+    assert "edgebias.serve --model q8_0.gguf --control-vector control_vector.gguf --gate ../gate.json" in text
+    assert "llama-server --model" not in text
+    assert "the gate opens: 95 % of the calibration items and 2 % of other texts" in text
+    assert "there is no gate" not in text
+    assert "there is no gate" in card([row("ss", 54.0)], {"control_vector_bytes": 8})

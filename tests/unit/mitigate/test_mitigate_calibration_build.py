@@ -1,0 +1,84 @@
+"""The build under the loop: judged and guarded as it will be used, so through a gate where it has one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from edgebias.backends.base import Message, OptionRequest, Prompt
+from edgebias.backends.llama import LlamaBackend
+from edgebias.infer.answer import AnswerSettings
+from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
+from edgebias.mitigate.directions import LEARNED, from_vector
+from edgebias.mitigate.gate import TokenGate
+from edgebias.mitigate.loop import Plant
+
+NEVER, ALWAYS = 1.0, -1.0
+"""Thresholds of a gate for which every token says 0."""
+
+ITEMS = pd.DataFrame(
+    [
+        {
+            "item_id": f"stereoset/intrasentence/{number:02d}",
+            "suite": "stereoset",
+            "category": "gender",
+            "cluster": f"term {number // 2}",
+            "condition": "intrasentence",
+            "context": "BLANK fell.",
+            "question": "",
+            "options": [f"The cook {number} fell.", f"The guard {number} fell.", f"The rock {number} fell."],
+            "roles": ["stereotype", "anti_stereotype", "unrelated"],
+            "permutation": [0, 1, 2],
+            "label": -1,
+            "split": "calibration",
+        }
+        for number in range(12)
+    ]
+)
+SENTENCES = [f"Sentence number {number} says nothing." for number in range(160)]
+ANSWERS = [OptionRequest(Prompt(messages=(Message("user", "Explain rain."),)), ("It falls.",))]
+
+
+@pytest.fixture
+def backend(tiny: Path) -> Iterator[LlamaBackend]:
+    with LlamaBackend(tiny, threads=1, context=256, start_token="<|endoftext|>") as live:
+        yield live
+
+
+def plant_of(backend: LlamaBackend, threshold: float | None) -> Plant:
+    rng = np.random.default_rng(0)
+    vectors = [rng.normal(0.0, 5.0, (backend.n_layer, backend.n_embd)).astype(np.float32) for _ in range(3)]
+    for vector in vectors:
+        vector[0] = 0.0
+    shipped, *without = (from_vector(vector, LEARNED) for vector in vectors)
+    gate = None if threshold is None else TokenGate(np.zeros(60000), threshold)
+    how = AnswerSettings(seed=1, max_new_tokens=4)
+    crossed = CrossFitted(shipped, without)
+    return CalibrationBuild(backend, crossed, {"stereoset": ITEMS}, SENTENCES, ANSWERS, how, gate).plant()
+
+
+def test_behind_an_open_gate_the_loop_sees_what_it_sees_without_one(backend: LlamaBackend) -> None:
+    free, gated = plant_of(backend, None), plant_of(backend, ALWAYS)
+    gains = np.array([0.0] + [1.0] * (backend.n_layer - 1))
+    assert free.apply(gains) == gated.apply(gains)
+    assert free.perplexities() == gated.perplexities()
+    assert free.full_pass() == gated.full_pass()
+    assert list(free.judge(6)) == list(gated.judge(6))
+
+
+def test_behind_a_shut_gate_no_gain_changes_anything(backend: LlamaBackend) -> None:
+    free, gated = plant_of(backend, None), plant_of(backend, NEVER)
+    nothing, gains = np.zeros(backend.n_layer), np.array([0.0] + [1.0] * (backend.n_layer - 1))
+    free.apply(nothing)
+    plain, passed = free.perplexities(), free.full_pass()
+    gated.apply(gains)
+    assert gated.perplexities() == plain
+    assert gated.full_pass() == passed
+    free.apply(gains)
+    steered = free.perplexities()
+    assert steered.neutral_text != plain.neutral_text
+    assert steered.reference_answers != plain.reference_answers
