@@ -26,7 +26,7 @@ from edgebias.backends.prompt_tokens import PromptForm, check_room, check_start,
 from edgebias.backends.sampling import log_probability
 from edgebias.errors import InputError
 from edgebias.gguf_file import START_TOKEN_KEY, metadata, open_gguf
-from edgebias.mitigate.gate import TokenGate
+from edgebias.mitigate.gate import TokenGate, words_of
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,12 @@ class LiveModel:
     def __init__(
         self, model: Any, file: ModelFile, vector: npt.NDArray[np.float32] | None, gate: TokenGate | None = None
     ) -> None:
-        self._model, self._file, self._vector = model, file, vector
+        self._model, self._file, self._vector, self._gate = model, file, vector, gate
         self.gain = self._added = 0.0
         self.counts = Counts()
         model.generate = _counted(model.generate, self.counts)
         if gate is not None:
-            self._stand_before(model, gate)
+            self._stand_before(model)
         self._form = self._prompt_form()
 
     def apply(self, gain: float) -> None:
@@ -134,8 +134,8 @@ class LiveModel:
         self._added = gain
         self.forget()
 
-    def _stand_before(self, model: Any, gate: TokenGate) -> None:
-        """Let ``gate`` read what is asked on either route of the library, before it is answered."""
+    def _stand_before(self, model: Any) -> None:
+        """Let the gate read what is asked on either route of the library, before it is answered."""
         from llama_cpp.llama_chat_format import get_chat_completion_handler
 
         complete = model.create_completion
@@ -145,21 +145,25 @@ class LiveModel:
 
         def create_completion(prompt: str | list[int], *arguments: Any, **options: Any) -> Any:
             if isinstance(prompt, str):  # of a conversation the handler brings tokens, about which it was decided
-                self._decide(gate, prompt)
+                self._count(self._steer_for(prompt))
             return complete(prompt, *arguments, **options)
 
         def chat_handler(*, messages: Sequence[Mapping[str, Any]], **options: Any) -> Any:
-            self._decide(gate, words_of_messages(messages))
+            self._count(self._steer_for(words_of_messages(messages)))
             return answer(messages=messages, **options)
 
         model.create_completion, model.chat_handler = create_completion, chat_handler
 
-    def _decide(self, gate: TokenGate, words: str) -> None:
-        opens = gate.opens(self._tokenise(words, special=False))
-        self.counts.opened, self.counts.shut = self.counts.opened + opens, self.counts.shut + (not opens)
+    def _steer_for(self, words: str) -> bool:
+        """Add the vector, or take it away, as the gate says of a request of these words; whether it opens."""
+        opens = self._gate is None or self._gate.opens(self._tokenise(words, special=False))
         gain = self.gain if opens else 0.0
         if gain != self._added:
             self._add(gain)
+        return opens
+
+    def _count(self, opened: bool) -> None:
+        self.counts.opened, self.counts.shut = self.counts.opened + opened, self.counts.shut + (not opened)
 
     def forget(self) -> None:
         """Empty the key-value cache, also in the eyes of llama-cpp-python, which else goes on from it."""
@@ -174,7 +178,8 @@ class LiveModel:
     def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
         """Yield summed log-probabilities (nats) and token counts of each request's options, each option read alone.
 
-        No gate stands before what we ask ourselves.
+        The gate stands before what we ask ourselves, too: a loop judges and guards what the server answers. Only
+        requests of clients are counted.
 
         Raises:
             ContextError: a request does not fit in the context.
@@ -182,8 +187,7 @@ class LiveModel:
                 model that has no chat template.
         """
         for index, request in enumerate(requests):
-            if self._added != self.gain:
-                self._add(self.gain)
+            self._steer_for(words_of(request.prompt, request.options))
             before = self._form.tokens(index, request.prompt, self._tokenise)
             sums, counts = [], []
             for option in option_tokens(index, request.options, partial(self._tokenise, special=False)):

@@ -161,12 +161,17 @@ def test_behind_a_gate_an_answer_is_steered_or_as_it_is_on_every_route(
     assert all(one != other for one, other in zip(steered, plain, strict=True))
 
 
-def test_what_we_ask_ourselves_is_steered_whatever_the_gate_said_last(library: Any, gated: LiveModel) -> None:
-    steered = list(gated.score([ASKED]))
+def test_what_we_ask_ourselves_passes_the_gate_whatever_it_said_last(library: Any, gated: LiveModel) -> None:
+    about = OptionRequest(Prompt(text="A Z fell."), (" It hurt.", " It rose."))
+    steered, shut = list(gated.score([about])), list(gated.score([ASKED]))
     library.create_completion("It fell.", max_tokens=2)
-    assert list(gated.score([ASKED])) == steered
+    assert list(gated.score([about])) == steered
+    library.create_completion("A Z fell.", max_tokens=2)
+    assert list(gated.score([ASKED])) == shut
+    assert (gated.counts.opened, gated.counts.shut) == (1, 1)  # of clients alone
     gated.apply(0.0)
-    assert list(gated.score([ASKED])) != steered
+    assert list(gated.score([about])) != steered
+    assert list(gated.score([ASKED])) == shut
 
 
 @pytest.fixture
