@@ -59,7 +59,7 @@ all-of-bbq: data ## Every item of BBQ by option log-likelihood, full precision (
 	cp -rpn data/raw data/models .all-of-bbq/data
 	cd .all-of-bbq && ../$(BIN)/snakemake --cores $(CORES) --configfile config/all_of_bbq.yaml
 
-mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (three hours), in .mitigation-study/; writes docs/mitigation_study.md
+mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (four hours), in .mitigation-study/; writes docs/mitigation_study.md
 	for seed in $(STUDY_SEED) $(REPEAT_SEEDS); do \
 	  first=.mitigation-study/$(STUDY_SEED); folder=.mitigation-study/$$seed; overlay=mitigation; mkdir -p $$folder/data && \
 	  cp -rp --parents $(STUDY_FILES) $$folder && \
