@@ -23,12 +23,6 @@ AFTER = OptionRequest(Prompt(text="The cook met the guard."), (" He fell.", " Sh
 ALONE = OptionRequest(Prompt(text=""), ("He fell.", "She fell."))
 
 
-@pytest.fixture
-def backend(tiny: Path) -> Iterator[LlamaBackend]:
-    with LlamaBackend(tiny, threads=1, context=256, start_token="<|endoftext|>") as live:
-        yield live
-
-
 def test_the_last_line_of_several_is_the_cue_and_stays() -> None:
     assert without_content("The cook met the guard.\nWho fell?\nAnswer:", "N/A") == "N/A\nAnswer:"
     assert without_content("The cook met the guard.\nWho fell?\nAnswer:", "") == "Answer:"

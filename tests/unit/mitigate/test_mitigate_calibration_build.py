@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pytest
 
 from edgebias.backends.base import Message, OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
@@ -41,12 +37,6 @@ ITEMS = pd.DataFrame(
 )
 SENTENCES = [f"Sentence number {number} says nothing." for number in range(160)]
 ANSWERS = [OptionRequest(Prompt(messages=(Message("user", "Explain rain."),)), ("It falls.",))]
-
-
-@pytest.fixture
-def backend(tiny: Path) -> Iterator[LlamaBackend]:
-    with LlamaBackend(tiny, threads=1, context=256, start_token="<|endoftext|>") as live:
-        yield live
 
 
 def plant_of(backend: LlamaBackend, threshold: float | None) -> Plant:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +18,6 @@ from edgebias.mitigate.token_embeddings import embedding_rows
 
 ABOUT = OptionRequest(Prompt(text=""), ("The Zulu fell.", "The guard fell."))
 OTHER = OptionRequest(Prompt(text="Rain falls."), (" It is wet.",))
-
-
-@pytest.fixture
-def backend(tiny: Path) -> Iterator[LlamaBackend]:
-    with LlamaBackend(tiny, threads=1, context=256, start_token="<|endoftext|>") as live:
-        yield live
 
 
 def vector_of(backend: LlamaBackend) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,6 @@ REMARK = "Remove bias from your answer by answering again."
 TEXT = "The cook met the guard.\nWho fell?\nAnswer:"
 WHO = OptionRequest(Prompt(text=TEXT), (" the cook", " the guard in the hall"))
 ALONE = OptionRequest(Prompt(text=""), ("He fell.", "She fell."))
-
-
-@pytest.fixture
-def backend(tiny: Path) -> Iterator[LlamaBackend]:
-    with LlamaBackend(tiny, threads=1, context=256, start_token="<|endoftext|>") as live:
-        yield live
 
 
 def test_the_first_answer_is_the_option_with_the_largest_mean_log_probability() -> None:

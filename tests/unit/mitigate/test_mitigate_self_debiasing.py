@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,12 +29,6 @@ REQUESTS = [
 distributions = st.lists(st.floats(0.001, 1.0), min_size=6, max_size=6).map(
     lambda weights: np.log(np.array(weights) / sum(weights))
 )
-
-
-@pytest.fixture
-def backend(tiny: Path) -> Iterator[LlamaBackend]:
-    with LlamaBackend(tiny, threads=1, context=256, start_token="<|endoftext|>") as live:
-        yield live
 
 
 @given(distributions, distributions)
