@@ -10,7 +10,7 @@ import yaml
 
 from edgebias.workflow import params
 from edgebias.workflow.dvc import jobs_of, stages
-from edgebias.workflow.study import RULE_KEYS, Study
+from edgebias.workflow.study import RULE_KEYS, Study, keys_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -110,6 +110,18 @@ def test_every_rule_says_why_and_leaves_a_log_and_a_benchmark() -> None:
 def test_every_rule_has_its_settings_listed() -> None:
     text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     assert set(re.findall(r"^rule (\w+)", text, re.MULTILINE)) == set(RULE_KEYS)
+
+
+def test_the_settings_of_a_method_reach_its_own_job_and_no_other() -> None:
+    cell = {"environment": "edge", "model": "m"}
+
+    def of_mitigation(rule: str, **wildcards: str) -> set[str]:
+        return {key for key in keys_of(rule, cell | wildcards) if key.startswith("mitigate.")}
+
+    common = of_mitigation("mitigate", method="none")
+    assert of_mitigation("mitigate", method="reprompting") == common | {"mitigate.reprompting"}
+    assert of_mitigation("mitigate", method="open_loop_at_1.5") == common
+    assert not common & of_mitigation("fit_feedback_loop", loop="feedback_loop")
 
 
 def test_a_remote_environment_needs_no_weights() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.mitigate.folds import ALL, fitted_on_of
-from edgebias.mitigate.methods import GATED, LOOPS, steering_of
+from edgebias.mitigate.methods import LOOPS, steering_of
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
 from edgebias.workflow.closure import code_of
@@ -141,9 +141,9 @@ def control_vector_option_of(wildcards):
 
 
 def gate_of(wildcards):
-    """Of a method, or of a loop: the names of those behind a gate begin alike."""
-    name = wildcards.get("method") or wildcards.loop
-    if not name.startswith(GATED):
+    """Of a method, or of the loop that is one."""
+    steering = steering_of(wildcards.get("method") or wildcards.loop)
+    if steering is None or not steering.gated:
         return []
     return f"results/mitigation/{cell_of(wildcards).path}/gate.json"
 

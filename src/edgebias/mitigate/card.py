@@ -71,7 +71,9 @@ def card_text(
         "",
         "## Use",
         "",
-        *_use(variant, gate),
+        "```",
+        _command(variant, gate),
+        "```",
         "",
         "## Fitted on",
         "",
@@ -111,11 +113,11 @@ def card_text(
     return "\n".join(lines)
 
 
-def _use(variant: str, gate: Mapping[str, Any] | None) -> list[str]:
+def _command(variant: str, gate: Mapping[str, Any] | None) -> str:
+    vector = "--control-vector control_vector.gguf"
     if gate is None:
-        return ["```", f"llama-server --model {variant}.gguf --control-vector control_vector.gguf", "```"]
-    files = f"--model {variant}.gguf --control-vector control_vector.gguf --gate ../gate.json"
-    return ["```", f"python -m edgebias.serve {files}", "```"]
+        return f"llama-server --model {variant}.gguf {vector}"
+    return f"python -m edgebias.serve --weights {variant}.gguf {vector} --gate ../gate.json"
 
 
 def _reach(gate: Mapping[str, Any] | None) -> str:

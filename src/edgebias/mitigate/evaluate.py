@@ -156,7 +156,7 @@ def evaluate(
             for texts_of_kind in spared:
                 lost.append(losses(model.backend, texts_of_kind.requests))
                 model.count(texts_of_kind.suite)
-            record |= {"method": method} | model.cost(sentences, _first_asked(asked))
+            record |= {"method": method} | model.cost(sentences, _timed(method, sentences, asked))
             model.lift()
             plain = [None if method == NONE else losses(loaded, kind(None).requests) for kind in kinds]
         measured = [perplexity_scores(*of_kind, how) for of_kind in zip(spared, lost, plain, strict=True)]
@@ -186,7 +186,10 @@ def _kinds_of_text(
     return [partial(neutral_text, sentences), partial(reference_answers, answers)]
 
 
-def _first_asked(asked: Mapping[str, Sequence[Item]]) -> list[OptionRequest]:
-    """The first items of each suite, in the format ``likelihood``."""
-    wordings = [likelihood_wording(item) for items in asked.values() for item in items[:SCORED]]
+def _timed(method: str, sentences: Sequence[str], asked: Mapping[str, Sequence[Item]]) -> Sequence[OptionRequest]:
+    """What a method that scores and writes nothing is timed on: sentences or, where it chooses, items of each suite."""
+    if method not in CHOOSING:
+        return neutral_text(sentences[:SCORED]).requests
+    of_each = -(-SCORED // len(asked))
+    wordings = [likelihood_wording(item) for items in asked.values() for item in items[:of_each]]
     return [OptionRequest(wording.prompt, wording.continuations) for wording in wordings]

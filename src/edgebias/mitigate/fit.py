@@ -80,12 +80,12 @@ def fit(
     tables = read_calibration(items_folder, drivers(settings))
     sentences = neutral_sentences(texts, "fit")[LEARNED_SENTENCES:]
     spared = answer_requests(read_answers(answers, "guard"))
+    opens = None if gate is None else open_gate(gate, weights)
     with open_build(cell, weights) as backend:
         shipped, *without = (
             from_vector(read_control_vector(path, backend.n_layer, backend.n_embd), source)
             for path in (directions, *directions_without)
         )
-        opens = None if gate is None else open_gate(gate, weights)
         build = CalibrationBuild(backend, CrossFitted(shipped, without), tables, sentences, spared, cell.answer, opens)
         result = run_loop(build.plant(), constraint_weights(backend.n_layer, source), loop_settings)
     write_control_vector(shipped.vector(result.gains), control_vector, model_hint(weights))

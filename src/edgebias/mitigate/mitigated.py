@@ -15,7 +15,6 @@ from edgebias.mitigate.answer_prior import AnswerPriorBackend, answer_prior_sett
 from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.methods import (
     ANSWER_PRIOR,
-    CHOOSING,
     GATED,
     REPROMPTING,
     SELF_DEBIASING,
@@ -24,8 +23,7 @@ from edgebias.mitigate.methods import (
     steering_of,
 )
 from edgebias.mitigate.reprompting import RepromptingBackend, reprompting_settings
-from edgebias.mitigate.spared_texts import neutral_text
-from edgebias.mitigate.speed import SCORED, paired_speed, scoring_speed, speed
+from edgebias.mitigate.speed import paired_speed, scoring_speed, speed
 from edgebias.mitigate.vector_file import read_control_vector
 
 if TYPE_CHECKING:
@@ -42,14 +40,12 @@ class Mitigated:
         backend: what answers under the method; ``loaded`` itself where nothing stands before it.
         vector: what steers it, shape (n_layer, n_embd), or None.
         gate: ``backend`` where it is one behind a gate.
-        chooses: whether ``backend`` makes something else of options than of a text alone.
     """
 
     loaded: Backend
     backend: Backend
     vector: Matrix | None = None
     gate: GatedBackend | None = None
-    chooses: bool = False
     _opened: dict[str, float] = field(default_factory=dict)
 
     def count(self, name: str) -> None:
@@ -62,14 +58,13 @@ class Mitigated:
         if self.vector is not None:
             _steerable(self.loaded).set_control_vector(None)
 
-    def cost(self, sentences: Sequence[str], asked: Sequence[OptionRequest]) -> dict[str, Any]:
+    def cost(self, sentences: Sequence[str], read: Sequence[OptionRequest]) -> dict[str, Any]:
         """Bytes of the vector, times of reading and writing with the method and without, and the gate's counts.
 
         Args:
-            sentences: what is read, and continued where the method continues texts.
-            asked: what is read instead by a method that `chooses`.
+            sentences: what is read and continued, where the method is none or a vector.
+            read: what is scored, where it is another.
         """
-        read = neutral_text(sentences[:SCORED]).requests
         record: dict[str, Any] = {"control_vector_bytes": 0 if self.vector is None else int(self.vector[1:].nbytes)}
         if self.gate is not None:
             self.lift()  # else the build would be timed with the vector of the last request
@@ -77,7 +72,7 @@ class Mitigated:
         if self.vector is not None:
             return record | paired_speed(self.loaded, self.vector, sentences)
         if self.backend is not self.loaded:
-            return record | scoring_speed(self.loaded, self.backend, asked if self.chooses else read)
+            return record | scoring_speed(self.loaded, self.backend, read)
         return record | speed(self.loaded, sentences)
 
 
@@ -117,7 +112,7 @@ def mitigate(
             return Mitigated(loaded, loaded, vector)
         gated = _behind_gate(loaded, vector, gate, weights)
         return Mitigated(loaded, gated, vector, gated)
-    return Mitigated(loaded, _scored_otherwise(loaded, method, settings), chooses=method in CHOOSING)
+    return Mitigated(loaded, _scored_otherwise(loaded, method, settings))
 
 
 def steer(backend: Backend, control_vector: Path, steering: Steering) -> Matrix:

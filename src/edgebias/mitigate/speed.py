@@ -14,7 +14,7 @@ PROMPTS, TOKENS = 3, 16
 """Of how many prompts the median is taken, and how many tokens are written after each."""
 
 SCORED = 12
-"""Texts of a kind that are scored where a method writes nothing."""
+"""Sentences, or items of all suites together, that are scored where a method writes nothing."""
 
 PAIRS = 4
 """How often speed with and without a vector is measured in turn."""

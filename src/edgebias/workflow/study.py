@@ -6,7 +6,7 @@ The rules, the generator of ``dvc.yaml`` and the report ask here, so that no pat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -253,21 +253,22 @@ class Study:
         """The tables of format robustness, where a cell is asked for them."""
         return [f"results/robustness/{name}.csv" for name in ROBUSTNESS_TABLES] if self.robustness_cells else []
 
-    def mitigation(self, name: str) -> list[str]:
-        """The file ``name`` of every mitigation method."""
+    def mitigation(self, name: str, among: Container[str] | None = None) -> list[str]:
+        """The file ``name`` of every mitigation method, or of those ``among`` some."""
         methods = self.methods if self.weights(self.edge_build) else []
-        return [f"results/mitigation/{self.edge_build.path}/{method}/{name}" for method in methods]
+        return [
+            f"results/mitigation/{self.edge_build.path}/{method}/{name}"
+            for method in methods
+            if among is None or method in among
+        ]
 
     def cards(self) -> list[str]:
         """The model card of each loop's control vector, where the study has what it is compared with."""
-        return self._of_loops("model_card.md") if NONE in self.methods else []
+        return self.mitigation("model_card.md", LOOPS) if NONE in self.methods else []
 
     def trajectories(self) -> list[str]:
         """The trajectory of each loop of the study."""
-        return self._of_loops("trajectory.csv")
-
-    def _of_loops(self, name: str) -> list[str]:
-        return [path for path in self.mitigation(name) if path.split("/")[-2] in LOOPS]
+        return self.mitigation("trajectory.csv", LOOPS)
 
     def layer_probes(self) -> list[str]:
         """The table of each cell whose blocks are probed."""

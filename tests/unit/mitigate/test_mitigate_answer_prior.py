@@ -72,7 +72,7 @@ def test_an_answer_that_is_likely_anyway_is_no_longer_preferred() -> None:
                 )
 
     roles = ("stereotype", "anti_stereotype", "unknown")
-    (plain,), (found,) = (list(one.score([WHO])) for one in (Fixed(), AnswerPriorBackend(Fixed(), ("N/A",))))  # type: ignore[arg-type]
+    (plain,), (found,) = (list(one.score([WHO])) for one in (Fixed(), AnswerPriorBackend(Fixed(), ("N/A",))))
     assert preferred(plain.logprobs, plain.n_tokens, roles).outcome == "unknown"
     assert preferred(found.logprobs, found.n_tokens, roles).outcome == "stereotype"
     assert found.logprobs == pytest.approx([0.0, math.log(0.5 / 3), math.log(1 / 3)])
@@ -90,7 +90,7 @@ class Counting(StandingBefore[LlamaBackend]):
 
 def test_the_prior_of_an_option_is_asked_for_once_and_again_when_it_was_forgotten(backend: LlamaBackend) -> None:
     Counting.asked.clear()
-    calibrated = AnswerPriorBackend(Counting(backend), CONTENT_FREE)  # type: ignore[type-var]
+    calibrated = AnswerPriorBackend(Counting(backend), CONTENT_FREE)
     requests = [WHO] * (TOGETHER + 1)
     found = list(calibrated.score(requests))
     assert found == [found[0]] * len(requests)

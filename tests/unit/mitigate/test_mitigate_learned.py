@@ -107,6 +107,8 @@ def test_without_conversations_nothing_is_said_of_them(model: SteeredModel) -> N
     fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
     training = learn(model, fitted, NEUTRAL, [], settings(steps=2, conversations=0, answers=5.0), seed=1).training
     assert training["answers_divergence"].isna().all()
+    with pytest.raises(ValueError, match="nothing to draw from"):  # and not a loop without an end
+        learn(model, fitted, NEUTRAL, [], settings(steps=2, conversations=1), seed=1)
 
 
 def neutral_loss(model: SteeredModel) -> float:
