@@ -4,11 +4,15 @@
     python benchmarks/learning_settings.py --set divergence=6 --set steps=50  with other settings
     python benchmarks/learning_settings.py --set answers=0 --set conversations=0   conversations not held
     python benchmarks/learning_settings.py --first-block 1 --gains 1 1.5 2    with every block steered
+    python benchmarks/learning_settings.py --average 3                        a mean of three vectors, and each alone
 
 The calibration clusters of StereoSet fall into four folds. Vectors are learned without each, and its items are judged
 under them: `closed` is the part of the mean gap that is gone, with its standard error over items; ss, lms (points); the
 divergence (nats per token) and the change of perplexity on 100 neutral sentences, and on reference answers (the guard's
 part of them), that learning does not hold.
+
+With `--average K` what is left falls into K folds in its turn, vectors are learned without each, and their mean is
+judged as `mitigate.folds` = K would ship it; the lines below it are of each alone, which is what the loop judges.
 """
 
 from __future__ import annotations
@@ -25,13 +29,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 import yaml
 from likelihood_throughput import MODEL, START_TOKEN
 
 from edgebias.infer.items import items_from_table
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
-from edgebias.mitigate.folds import fold_of_clusters
+from edgebias.mitigate.folds import fitted_on_of, fitted_part, fold_of_clusters
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.mitigate.learned import Example, LearningSettings, examples, first_block, learn, learning_settings
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
@@ -134,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--folds", nargs="+", type=int, default=list(range(1, FOLDS + 1)), help="of 1 to 4, to leave out"
     )
+    parser.add_argument("--average", type=int, default=1, metavar="K", help="ship the mean of K vectors; default: one")
     parser.add_argument("--count", type=int, help="no more items than these; for a quick look")
     options = parser.parse_args(arguments)
     params = yaml.safe_load(Path("params.yaml").read_text())
@@ -145,26 +151,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
     learned_from, held_against = (
         answer_requests(read_answers(options.answers, part)) for part in ("learning", "guard")
     )
-    before, after = list[Judged](), {gain: list[Judged]() for gain in options.gains}
+    names = [
+        "vector" if options.average == 1 else f"mean of {options.average}",
+        *(f"alone {one}" for one in range(1, options.average + 1) if options.average > 1),
+    ]
+    before, after = list[Judged](), {(gain, name): list[Judged]() for gain in options.gains for name in names}
     for fold in options.folds:
         model = SteeredModel(MODEL / options.build, START_TOKEN, "")
         first = options.first_block or first_block(len(model.vector))
         model.steer_from(first)
-        known, new = (
-            examples(model, items_from_table(part, "stereoset", "stereoset"), part["label"].tolist())
-            for part in (table[folds != fold], table[folds == fold])
-        )
+        known, new = table[folds != fold], table[folds == fold]
         texts = [model.text(text) for text in judged_on]
         answers = [model.answer(request.prompt, *request.options) for request in held_against]
-        before.append(judge(model, new, texts, answers))
-        vector = torch.from_numpy(learn(model, known, sentences, learned_from, settings, params["seed"]).vector)
-        for gain in options.gains:
+        judged = _examples(model, new)
+        before.append(judge(model, judged, texts, answers))
+        vectors = []
+        for part in _parts_to_learn(known, options.average, params["seed"]):
             with torch.no_grad():
-                model.vector.copy_(gain * vector)
-            after[gain].append(judge(model, new, texts, answers))
+                model.vector.zero_()
+            learned = learn(model, _examples(model, part), sentences, learned_from, settings, params["seed"])
+            vectors.append(torch.from_numpy(learned.vector))
+        shipped = [torch.stack(vectors).mean(dim=0), *(vectors if options.average > 1 else [])]
+        for gain in options.gains:
+            for name, vector in zip(names, shipped, strict=True):
+                with torch.no_grad():
+                    model.vector.copy_(gain * vector)
+                after[gain, name].append(judge(model, judged, texts, answers))
     print(settings, f"first block {first}, {len(table)} items")
-    for gain in options.gains:
-        print(f"gain {gain}: {row(before, after[gain])}", flush=True)
+    for gain, name in after:
+        print(f"gain {gain}, {name}: {row(before, after[gain, name])}", flush=True)
+
+
+def _examples(model: SteeredModel, table: pd.DataFrame) -> list[Example]:
+    return examples(model, items_from_table(table, "stereoset", "stereoset"), table["label"].tolist())
+
+
+def _parts_to_learn(table: pd.DataFrame, average: int, seed: int) -> list[pd.DataFrame]:
+    """All of it, or what is left without each of ``average`` folds."""
+    if average == 1:
+        return [table]
+    return [
+        fitted_part({"stereoset": table}, name, folds=average, seed=seed)["stereoset"] for name in fitted_on_of(average)
+    ]
 
 
 def _changed(settings: LearningSettings, pairs: Sequence[str]) -> LearningSettings:
