@@ -90,11 +90,17 @@ def test_directions_of_another_build_are_found_on_it_and_applied_to_the_shipped_
     )
     assert plan.returncode == 0, plan.stderr
     edge = "results/mitigation/edge/smollm2-135m-instruct"
-    found = re.findall(r"python -m edgebias.mitigate (directions .*|evaluate --settings .*)", plan.stdout)
-    (finding,) = [command for command in found if command.startswith("directions")]
-    assert f"--control-vector {edge}/full/directions/learned/all/control_vector.gguf" in finding
+    found = re.findall(r"python -m edgebias.mitigate (directions .*|ship .*|evaluate --settings .*)", plan.stdout)
+    finding = [command for command in found if command.startswith("directions")]
+    assert sorted(re.findall(r"--control-vector (\S+)", "\n".join(finding))) == [
+        f"{edge}/full/directions/learned/all_but_fold_{fold}/control_vector.gguf" for fold in (1, 2, 3)
+    ]
+    (shipping,) = [command for command in found if command.startswith("ship")]
+    assert "--weights data/models/smollm2-135m-instruct/full.gguf" in shipping
+    shipped = f"--control-vector {edge}/full/directions/learned/mean_of_folds/control_vector.gguf"
+    assert shipped in shipping
     (applying,) = [command for command in found if "--method open_loop_from_full " in command]
-    assert f"--control-vector {edge}/full/directions/learned/all/control_vector.gguf" in applying
+    assert shipped in applying
     assert "--weights data/models/smollm2-135m-instruct/wanda50_q8_0.gguf" in applying
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgebias.cell import Cell
 from edgebias.errors import InputError
-from edgebias.mitigate.folds import ALL, fitted_on_of
+from edgebias.mitigate.folds import ALL, MEAN_OF_FOLDS, fitted_on_of
 from edgebias.mitigate.methods import LOOPS, steering_of
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
@@ -106,15 +106,16 @@ def directions_file(cell, source, fitted_on):
 
 
 def directions_of(wildcards):
-    return directions_file(
-        cell_of(wildcards), study.config["mitigate"]["directions"], ALL
-    )
+    source = study.config["mitigate"]["directions"]
+    return directions_file(cell_of(wildcards), source, MEAN_OF_FOLDS)
 
 
 def directions_without_of(wildcards):
+    """Of a source, or of the one that the loop steers along."""
     mitigate = study.config["mitigate"]
+    source = wildcards.get("source") or mitigate["directions"]
     return [
-        directions_file(cell_of(wildcards), mitigate["directions"], fitted_on)
+        directions_file(cell_of(wildcards), source, fitted_on)
         for fitted_on in fitted_on_of(mitigate["folds"])
     ]
 
@@ -129,7 +130,8 @@ def control_vector_of(wildcards):
         case method if method.startswith(parameters.OTHER_BUILD):
             found_on = method.removeprefix(parameters.OTHER_BUILD)
             other = replace(cell_of(wildcards), variant=found_on)
-            return directions_file(other, study.config["mitigate"]["directions"], ALL)
+            source = study.config["mitigate"]["directions"]
+            return directions_file(other, source, MEAN_OF_FOLDS)
         case method if steering_of(method):
             return directions_of(wildcards)
     return []

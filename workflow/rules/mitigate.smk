@@ -4,7 +4,7 @@
 
 
 rule directions:
-    """Found on calibration clusters, all of them and without each fold: the loop judges a fold under what has not seen it."""
+    """Found on calibration clusters, without each fold in turn: the loop judges a fold under what has not seen it."""
     input:
         prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
@@ -31,6 +31,28 @@ rule directions:
         "python -m edgebias.mitigate directions --settings {params.settings:q} --source {wildcards.source:q}"
         " --fitted-on {wildcards.fitted_on:q} --items-folder data/prompts --texts {input.texts:q} --answers {input.answers:q}"
         " {params.weights} --control-vector {output.control_vector:q} --training {output.training:q} 2> {log:q}"
+
+
+rule shipped_directions:
+    """What the loop judges, on average: a vector found from more items would do more than the loop has seen."""
+    input:
+        directions_without=directions_without_of,
+        weights=weights_of,
+        code=code_of("edgebias.mitigate"),
+    output:
+        control_vector="results/mitigation/{environment}/{model}/{variant}/directions/{source}/mean_of_folds/control_vector.gguf",
+    log:
+        "logs/shipped_directions/{environment}/{model}/{variant}/{source}.log",
+    benchmark:
+        "logs/benchmarks/shipped_directions/{environment}/{model}/{variant}/{source}.tsv"
+    priority: 20  # the longest chain of jobs: build, build, directions, fit, mitigate
+    params:
+        weights=weights_option_of,
+    message:
+        "{wildcards.environment} {wildcards.variant}: mean of the {wildcards.source} directions"
+    shell:
+        "python -m edgebias.mitigate ship {params.weights} --directions-without {input.directions_without:q}"
+        " --control-vector {output.control_vector:q} 2> {log:q}"
 
 
 rule layer_probes:

@@ -14,6 +14,8 @@ EXAMPLE = """example:
     --items-folder data/prompts --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json \\
     --answers reference_answers.parquet --weights data/models/M/wanda50_q8_0.gguf \\
     --control-vector all_but_fold_1.gguf --training training.csv
+  python -m edgebias.mitigate ship --weights data/models/M/wanda50_q8_0.gguf \\
+    --directions-without all_but_fold_1.gguf all_but_fold_2.gguf --control-vector mean_of_folds.gguf
   python -m edgebias.mitigate probe --settings SETTINGS --items-folder data/prompts \\
     --weights data/models/M/wanda50_q8_0.gguf --table layer_probes.csv
   python -m edgebias.mitigate answers --settings SETTINGS --weights data/models/M/full.gguf \\
@@ -24,7 +26,7 @@ EXAMPLE = """example:
   python -m edgebias.mitigate fit --settings SETTINGS --items-folder data/prompts \\
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --answers reference_answers.parquet \\
     --weights data/models/M/wanda50_q8_0.gguf \\
-    --directions all.gguf --directions-without all_but_fold_1.gguf all_but_fold_2.gguf \\
+    --directions mean_of_folds.gguf --directions-without all_but_fold_1.gguf all_but_fold_2.gguf \\
     --control-vector control_vector.gguf --trajectory trajectory.csv --state state.json
   python -m edgebias.mitigate evaluate --settings SETTINGS --method feedback_loop --items-folder data/prompts \\
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --answers reference_answers.parquet \\
@@ -46,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     finding = commands.add_parser("directions", help="find the directions to steer along, on calibration items")
+    shipping = commands.add_parser("ship", help="the mean of the directions found without each fold, which is shipped")
     probing = commands.add_parser("probe", help="how well the blocks tell contrast pairs apart, on calibration items")
     answering = commands.add_parser("answers", help="what the uncompressed build answers to everyday requests")
     gating = commands.add_parser("gate", help="fit the gate that says which requests are steered")
@@ -69,12 +72,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     finding.add_argument("--fitted-on", default="all", help="all, or all_but_fold_1 and so on, up to mitigate.folds")
     finding.add_argument("--control-vector", required=True, type=Path, help="directions at a gain of 1 to write (GGUF)")
     finding.add_argument("--training", required=True, type=Path, help="table of the steps of learning to write (CSV)")
+    shipping.add_argument("--weights", required=True, type=Path, help="GGUF of the build that they were found on")
+    shipping.add_argument("--control-vector", required=True, type=Path, help="their mean to write (GGUF)")
     probing.add_argument("--table", required=True, type=Path, help="table of the probes to write (CSV)")
     gating.add_argument("--gate", required=True, type=Path, help="gate to write (JSON)")
-    fitting.add_argument("--directions", required=True, type=Path, help="control vector that `directions` wrote")
-    fitting.add_argument(
-        "--directions-without", required=True, type=Path, nargs="+", help="those found without each fold, in order"
-    )
+    fitting.add_argument("--directions", required=True, type=Path, help="control vector that `ship` wrote")
+    for command in (shipping, fitting):
+        command.add_argument(
+            "--directions-without",
+            required=True,
+            type=Path,
+            nargs="+",
+            help="what `directions` found without each fold, in order",
+        )
     fitting.add_argument("--gate", type=Path, help="what gate wrote, where the vector will be used behind it")
     fitting.add_argument("--control-vector", required=True, type=Path, help="control vector to write (GGUF)")
     fitting.add_argument("--trajectory", required=True, type=Path, help="table of the rounds to write (CSV)")
@@ -87,7 +97,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     describing.add_argument("--gate", type=Path, help="what gate wrote, where the vector is used behind it")
     describing.add_argument("--card", required=True, type=Path, help="model card to write (Markdown)")
     evaluating.add_argument("--method", required=True, help="a name of `study.methods`")
-    evaluating.add_argument("--control-vector", type=Path, help="what fit or directions wrote; for methods that steer")
+    evaluating.add_argument(
+        "--control-vector", type=Path, help="what fit, ship or directions wrote; for methods that steer"
+    )
     evaluating.add_argument("--gate", type=Path, help="what gate wrote; for methods whose name begins with gated_")
     evaluating.add_argument("--baseline", type=Path, help="responses of the method none, for the relative reduction")
     evaluating.add_argument("--responses", required=True, type=Path, help="responses to write (parquet)")
@@ -99,6 +111,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         from edgebias.mitigate.card import write_card
 
         write_card(**arguments)
+        return
+    if command == "ship":
+        from edgebias.mitigate.shipped import ship
+
+        ship(**arguments)
         return
     settings = parse_settings(arguments.pop("settings"))
     if command == "directions":

@@ -38,7 +38,7 @@ RESAMPLES, CONFIDENCE = 1000, 0.95
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """Directions found from all calibration items, and those found without each fold, in order of the folds."""
+    """Directions that are shipped, and those found without each fold of the items, in order of the folds."""
 
     shipped: Directions
     without: Sequence[Directions]

@@ -59,7 +59,7 @@ def fit(
         texts: neutral text, as BOLD has it.
         answers: table of reference answers; the guard reads its own part of it.
         weights: GGUF of the build.
-        directions: those found from all calibration items, which are shipped.
+        directions: the mean of the following, which is shipped (`edgebias.mitigate.shipped`).
         directions_without: those found without each fold, in order of the folds; the loop judges under them.
         gate: behind which the vector will be used, and is judged and guarded; None of one for every request.
         control_vector: file to write.

@@ -1,9 +1,10 @@
 """Folds of the calibration clusters, so that the loop judges items under directions that have not seen them.
 
 Vectors that are learned from some items overstate, on these very items, what they do to others. So the loop is
-cross-fitted: the clusters fall into folds, directions are found once from all items and once without each fold, and the
-loop judges the items of a fold under the directions that were found without it (sample splitting as in double machine
-learning, Chernozhukov et al. 2018, arXiv 1608.00060). What it drives to the ideal is then an effect on new clusters.
+cross-fitted: the clusters fall into folds, directions are found without each fold, and the loop judges the items of a
+fold under the directions that were found without it (sample splitting as in double machine learning, Chernozhukov et
+al. 2018, arXiv 1608.00060). What it drives to the ideal is then an effect on new clusters. What is shipped is the mean
+of the directions of all folds (`edgebias.mitigate.shipped`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALL = "all"
-"""`fitted_on` of directions that are found from all calibration items: those that are shipped."""
+"""`fitted_on` of directions that are found from all calibration items: those of a baseline that no loop judges."""
+
+MEAN_OF_FOLDS = "mean_of_folds"
+"""Where the others have their `fitted_on`, the name of the directions that are shipped."""
 
 _BUT = "all_but_fold_"
 

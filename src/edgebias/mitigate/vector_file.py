@@ -84,3 +84,17 @@ def model_hint(weights: Path) -> str:
         InputError: the file is no whole model.
     """
     return str(metadata(open_gguf(weights), "general.architecture"))
+
+
+def model_shape(weights: Path) -> tuple[int, int]:
+    """The number of blocks and the width of the model in the GGUF ``weights``.
+
+    Raises:
+        InputError: the file is no whole model.
+    """
+    reader = open_gguf(weights)
+    architecture = metadata(reader, "general.architecture")
+    blocks, width = (metadata(reader, f"{architecture}.{key}") for key in ("block_count", "embedding_length"))
+    if blocks is None or width is None:
+        raise InputError(f"{weights}: no language model: it does not say how many blocks it has, or how wide they are")
+    return int(blocks), int(width)

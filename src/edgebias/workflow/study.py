@@ -46,6 +46,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
         "models.{model}",
         "environments.{environment}",
     ),
+    "shipped_directions": ("mitigate.folds",),
     "reference_answers": (
         "seed",
         "infer",
