@@ -26,6 +26,7 @@ from edgebias.backends.base import (
     Usage,
 )
 from edgebias.backends.chat_template import render_chat
+from edgebias.backends.packed_linear import pack_linear_layers
 from edgebias.backends.prefix_tree import Collector, Part, PrefixTree, ScorePack, score_packs, split_options
 from edgebias.backends.prompt_tokens import check_prompt, check_room, check_start, option_tokens
 from edgebias.backends.sampling import choose_token, common_length, cut_at_stop, log_probability
@@ -110,7 +111,8 @@ class TorchBackend:
         except Exception as error:  # transformers, tokenizers and safetensors each raise types of their own
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{folder}: transformers cannot load it ({reason}); make the folder again") from error
-        self._model.eval()
+        self._model.eval().requires_grad_(False)
+        self._packed = pack_linear_layers(self._model)
         self._option = lru_cache(maxsize=4096)(partial(self.tokenise, special=False))
         self._folder = folder
         self._context_size = context
@@ -182,12 +184,15 @@ class TorchBackend:
         self._held, self._cache = [], None
 
     def usage(self) -> Usage:
-        """Tokens and seconds so far; ``notes`` name the libraries and the instruction set that PyTorch uses."""
+        """Tokens and seconds so far; ``notes`` name the libraries, the instruction set that PyTorch uses, and how many
+        linear layers oneDNN computes.
+        """
         import transformers
 
         notes = {
             "library": f"transformers {transformers.__version__}, torch {torch.__version__}",
             "cpu_features": torch.backends.cpu.get_cpu_capability(),
+            "packed_layers": str(self._packed),
         }
         return Usage(self._prompt_tokens, self._generated_tokens, self._scored_tokens, self._seconds, notes)
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from edgebias.backends.base import Prompt
+from edgebias.backends.packed_linear import pack_linear_layers
 from edgebias.backends.prefix_tree import PrefixTree
 from edgebias.backends.prompt_tokens import PromptForm
 from edgebias.backends.tree_attention import IGNORED_MASK, NAME, TreeAttention, register
@@ -69,6 +70,7 @@ class SteeredModel:
         torch.set_num_threads(1)  # sums over threads would depend on how many there are
         self._tokenizer = load_tokenizer(weights, way_out)
         self._model = load_model(weights, way_out).eval().requires_grad_(False)
+        pack_linear_layers(self._model, differentiable=True)
         file = open_gguf(weights)
         special = special_tokens(file)
         self._form = PromptForm(

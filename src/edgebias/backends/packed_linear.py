@@ -1,0 +1,109 @@
+"""Linear layers of a frozen model on oneDNN, their weights laid out once for its kernels.
+
+PyTorch multiplies float32 matrices with MKL, which takes its AVX2 kernels on processors that are not Intel's, whatever
+they could do, and brings the weights into its own order at every call. oneDNN comes with PyTorch, writes its kernels
+for the processor at hand, and takes weights that are in order already: ``benchmarks/matrix_products.py`` measures both.
+Sums are taken in another order, so results differ by rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+PROBE_ROWS = 3
+"""Rows on which a layer must agree with the one that it takes the place of."""
+
+TOLERANCE = 1e-4
+"""Largest difference allowed there, relative to the largest output: float32 sums of some thousand products."""
+
+
+class PackedLinear(torch.nn.Module):
+    """``x @ weight.T + bias`` with a frozen float32 weight, differentiable in ``x``.
+
+    Args:
+        linear: the layer whose place it takes; its weight is copied.
+        differentiable: hold the transposed weight too, which the gradient of ``x`` is multiplied with. Without it, a
+            pass that asks for a gradient raises RuntimeError.
+    """
+
+    def __init__(self, linear: torch.nn.Linear, *, differentiable: bool) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        weight = linear.weight.detach()
+        self._bias = None if linear.bias is None else linear.bias.detach()
+        self._packed = _pack(weight)
+        self._transposed = _pack(weight.T.contiguous()) if differentiable else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The layer's output, shape (..., out_features), for ``x`` of shape (..., in_features)."""
+        if not (torch.is_grad_enabled() and x.requires_grad):
+            return _product(x, self._packed, self._bias)
+        if self._transposed is None:
+            raise RuntimeError("a gradient was asked for of layers that were packed without it")
+        found: torch.Tensor = _Differentiable.apply(x, self)  # type: ignore[no-untyped-call]  # torch has no types here
+        return found
+
+    def extra_repr(self) -> str:
+        """What `print` of a model shows of the layer."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self._bias is not None}"
+
+
+class _Differentiable(torch.autograd.Function):
+    """The weight is frozen, so only the gradient of the input is needed, and nothing need be kept for it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, layer: PackedLinear) -> torch.Tensor:
+        ctx.layer = layer
+        return _product(x, layer._packed, layer._bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return _product(gradients[0], ctx.layer._transposed, None), None
+
+
+def pack_linear_layers(model: torch.nn.Module, *, differentiable: bool = False) -> int:
+    """Put packed layers in the place of a frozen model's float32 linear layers, one after the other.
+
+    A layer of another type or class, or one whose packed product is not what its own is, stays as it is; so do all
+    where PyTorch was built without oneDNN. A weight that another module shares (a tied embedding) stays there, too.
+
+    Args:
+        model: changed in place.
+        differentiable: whether gradients are to flow to what the layers are given.
+
+    Returns:
+        How many layers were packed.
+    """
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return 0
+    packed = 0
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            # Subclasses compute something else besides.
+            if type(layer) is torch.nn.Linear and layer.weight.dtype == torch.float32:
+                candidate = PackedLinear(layer, differentiable=differentiable)
+                if _agree(layer, candidate):
+                    setattr(parent, name, candidate)
+                    packed += 1
+    return packed
+
+
+def _agree(layer: torch.nn.Linear, packed: PackedLinear) -> bool:
+    # Fixed numbers instead of drawn ones: the global generator belongs to whoever loads the model.
+    x = torch.linspace(-1.0, 1.0, PROBE_ROWS * layer.in_features).sin().reshape(PROBE_ROWS, layer.in_features)
+    with torch.no_grad():
+        expected = layer(x)
+        return bool(((packed(x) - expected).abs() <= TOLERANCE * expected.abs().max()).all())
+
+
+def _pack(weight: torch.Tensor) -> torch.Tensor:
+    """A matrix (out, in) in the order that oneDNN's kernels read, opaque to all else."""
+    packed: torch.Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, None)
+    return packed
+
+
+def _product(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), packed, bias, "none", [], "")
+    return found
