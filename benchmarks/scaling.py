@@ -95,6 +95,7 @@ def products(rows: int, outputs: int) -> dict[str, float]:
     import torch
     import transformers
 
+    from edgebias.backends.packed_linear import PackedLinear
     from edgebias.backends.transformers_torch import OUTPUTS, ROWS
 
     with torch.device("meta"):  # shapes alone: the layers of the backend's own model have the same
@@ -106,12 +107,13 @@ def products(rows: int, outputs: int) -> dict[str, float]:
     layers = Counter((layer.in_features, layer.out_features, ROWS, rows) for layer in linear)
     layers[head.in_features, head.out_features, OUTPUTS, outputs] += 1
     for (width, height, at_once, needed), count in layers.items():
-        left, right = torch.randn(at_once, width), torch.randn(height, width)
+        left = torch.randn(at_once, width)
+        layer = PackedLinear(torch.nn.Linear(width, height, bias=False), differentiable=False)
         taken = []
         with torch.inference_mode():
             for _ in range(PRODUCTS + 1):  # the first finds its memory and its kernel
                 started = time.perf_counter()
-                torch.nn.functional.linear(left, right)
+                layer(left)
                 taken.append(time.perf_counter() - started)
         gflop += count * 2e-9 * needed * width * height
         seconds += count * needed / at_once * median(taken[1:])
