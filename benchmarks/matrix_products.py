@@ -40,7 +40,7 @@ def shapes() -> tuple[Counter[tuple[int, int]], tuple[int, int]]:
     return found, (head.in_features, head.out_features)
 
 
-def seconds(layers: Sequence[Callable[[torch.Tensor], object]], x: torch.Tensor, repeats: int) -> list[float]:
+def seconds_of_calls(layers: Sequence[Callable[[torch.Tensor], object]], x: torch.Tensor, repeats: int) -> list[float]:
     """Median seconds of a call of each of ``layers``, called in turn; the first two calls find memory and kernels."""
     taken: list[list[float]] = [[] for _ in layers]
     with torch.inference_mode():
@@ -58,7 +58,9 @@ def lines(rows: int, repeats: int) -> Iterator[str]:
     total, gflop = [0.0, 0.0], 0.0
     for shape, count, read in [*((shape, count, rows) for shape, count in layers.items()), (head, 1, -(-rows // 2))]:
         linear = torch.nn.Linear(*shape, bias=False)
-        taken = seconds([linear, PackedLinear(linear, differentiable=False)], torch.randn(read, shape[0]), repeats)
+        taken = seconds_of_calls(
+            [linear, PackedLinear(linear, differentiable=False)], torch.randn(read, shape[0]), repeats
+        )
         work = 2e-9 * read * shape[0] * shape[1]
         total = [before + count * one for before, one in zip(total, taken, strict=True)]
         gflop += count * work

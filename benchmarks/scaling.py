@@ -22,10 +22,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -93,30 +91,21 @@ def measure(backend: str, n_items: int, threads: int, raw: Path) -> dict[str, fl
 def products(rows: int, outputs: int) -> dict[str, float]:
     """GFLOP of the linear layers for ``rows`` tokens, of which ``outputs`` have logits, and their seconds alone."""
     import torch
-    import transformers
+    from matrix_products import seconds_of_calls, shapes
 
     from edgebias.backends.packed_linear import PackedLinear
     from edgebias.backends.transformers_torch import OUTPUTS, ROWS
 
-    with torch.device("meta"):  # shapes alone: the layers of the backend's own model have the same
-        config = transformers.AutoConfig.from_pretrained(MODEL / "full.transformers", local_files_only=True)
-        model = transformers.AutoModelForCausalLM.from_config(config)
-    head = model.get_output_embeddings()
-    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear) and module is not head]
+    inner, head = shapes()
     gflop = seconds = 0.0
-    layers = Counter((layer.in_features, layer.out_features, ROWS, rows) for layer in linear)
-    layers[head.in_features, head.out_features, OUTPUTS, outputs] += 1
-    for (width, height, at_once, needed), count in layers.items():
-        left = torch.randn(at_once, width)
+    for (width, height), count, at_once, needed in [
+        *((shape, count, ROWS, rows) for shape, count in inner.items()),
+        (head, 1, OUTPUTS, outputs),
+    ]:
         layer = PackedLinear(torch.nn.Linear(width, height, bias=False), differentiable=False)
-        taken = []
-        with torch.inference_mode():
-            for _ in range(PRODUCTS + 1):  # the first finds its memory and its kernel
-                started = time.perf_counter()
-                layer(left)
-                taken.append(time.perf_counter() - started)
+        (taken,) = seconds_of_calls([layer], torch.randn(at_once, width), PRODUCTS)
         gflop += count * 2e-9 * needed * width * height
-        seconds += count * needed / at_once * median(taken[1:])
+        seconds += count * needed / at_once * taken
     return {"products_gflop": gflop, "products_seconds": seconds}
 
 
