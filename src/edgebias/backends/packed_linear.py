@@ -16,8 +16,8 @@ ROW_STEP = 64
 """Rows of a product are filled up to a multiple of this, if they are more: for every number of rows oneDNN makes a
 kernel that stays in memory (1.8 MB; 1.3 GB after all of BBQ). What a row gives does not depend on those beside it."""
 
-PROBE_ROWS = 3
-"""Rows on which a layer must agree with the one that it takes the place of."""
+PROBE_ROWS = 3, ROW_STEP + 1
+"""Numbers of rows on which a layer must agree with the one that it takes the place of: as they are, and filled up."""
 
 TOLERANCE = 1e-4
 """Largest difference allowed there, relative to the largest output: float32 sums of some thousand products."""
@@ -70,8 +70,8 @@ class _Differentiable(torch.autograd.Function):
 def pack_linear_layers(model: torch.nn.Module, *, differentiable: bool = False) -> int:
     """Put packed layers in the place of a frozen model's float32 linear layers, one after the other.
 
-    A layer of another type or class, or one whose packed product is not what its own is, stays as it is; so do all
-    where PyTorch was built without oneDNN. A weight that another module shares (a tied embedding) stays there, too.
+    A layer of another type or class, or one whose packed product fails or is not what its own is, stays as it is; so do
+    all where PyTorch was built without oneDNN. A weight that another module shares (a tied embedding) stays there, too.
 
     Args:
         model: changed in place.
@@ -87,16 +87,25 @@ def pack_linear_layers(model: torch.nn.Module, *, differentiable: bool = False) 
         for name, layer in list(parent.named_children()):
             # Subclasses compute something else besides.
             if type(layer) is torch.nn.Linear and layer.weight.dtype == torch.float32:
-                candidate = PackedLinear(layer, differentiable=differentiable)
-                if _agree(layer, candidate):
+                candidate = _packed_if_alike(layer, differentiable)
+                if candidate is not None:
                     setattr(parent, name, candidate)
                     packed += 1
     return packed
 
 
-def _agree(layer: torch.nn.Linear, packed: PackedLinear) -> bool:
+def _packed_if_alike(layer: torch.nn.Linear, differentiable: bool) -> PackedLinear | None:
+    # oneDNN raises where it has no kernel for a processor; PyTorch's own layer works there.
+    try:
+        packed = PackedLinear(layer, differentiable=differentiable)
+        return packed if all(_alike(layer, packed, rows) for rows in PROBE_ROWS) else None
+    except RuntimeError:
+        return None
+
+
+def _alike(layer: torch.nn.Linear, packed: PackedLinear, rows: int) -> bool:
     # Fixed numbers instead of drawn ones: the global generator belongs to whoever loads the model.
-    x = torch.linspace(-1.0, 1.0, PROBE_ROWS * layer.in_features).sin().reshape(PROBE_ROWS, layer.in_features)
+    x = torch.linspace(-1.0, 1.0, rows * layer.in_features).sin().reshape(rows, layer.in_features)
     with torch.no_grad():
         expected = layer(x)
         return bool(((packed(x) - expected).abs() <= TOLERANCE * expected.abs().max()).all())

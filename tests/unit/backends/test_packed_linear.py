@@ -106,15 +106,29 @@ def test_what_is_more_than_a_float32_product_stays_as_it_is() -> None:
     assert model.embedding.weight.equal(expected.embedding.weight)
 
 
-@pytest.mark.parametrize("fault", ["another product", "no kernels"])
+def no_kernel(*_: Any) -> torch.Tensor:
+    raise RuntimeError("could not create a primitive")
+
+
+def filled_up_rows_wrong(
+    x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor | None, product: Any = packed_linear._product
+) -> torch.Tensor:
+    found: torch.Tensor = product(x, packed, bias)
+    return found + 1e-2 * (len(x) > packed_linear.ROW_STEP)
+
+
+@pytest.mark.parametrize(
+    ("function", "fault"),
+    [("_pack", no_kernel), ("_product", no_kernel), ("_product", filled_up_rows_wrong), (None, SimpleNamespace())],
+    ids=["packing fails", "no kernel for this processor", "another product", "PyTorch without oneDNN"],
+)
 def test_a_machine_whose_kernels_do_something_else_keeps_its_own_layers(
-    fault: str, monkeypatch: pytest.MonkeyPatch
+    function: str | None, fault: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if fault == "no kernels":
-        monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
+    if function is None:
+        monkeypatch.setattr(torch.ops, "mkldnn", fault)
     else:
-        product = packed_linear._product
-        monkeypatch.setattr(packed_linear, "_product", lambda *given: product(*given) + 1e-2)
+        monkeypatch.setattr(packed_linear, function, fault)
     model = Tied().requires_grad_(False)
     assert pack_linear_layers(model) == 0
     assert type(model.head) is torch.nn.Linear
