@@ -90,6 +90,35 @@ def update(state: ControllerState, error: float, weights: Vector, settings: Cont
     return replace(state, integral=integral, gain=np.clip(proportional + integral, -state.bound, state.bound))
 
 
+def update_from_passes(
+    state: ControllerState, bias: float, unsteered: float, weights: Vector, settings: ControllerSettings
+) -> ControllerState:
+    """One step after a pass over all items: to where the line through the unsteered pass and this one is ideal.
+
+    It is `update` without a proportional term (the integrators take over the gains as they are) and with the integral
+    coefficient that the two passes give: the gain that moved the bias from one to the other, for each point that is
+    left. A step at most doubles the gains, or is what `update` would integrate if that is more: near no steering the
+    line says little, and a plant that has not moved the right way gives none.
+
+    Args:
+        state: the state in which the pass was made.
+        bias: of that pass, per cent.
+        unsteered: bias of the pass without steering, per cent.
+        weights: the predefined constraint weight of each layer, 0 to 1; not all 0.
+        settings: coefficients.
+    """
+    error = signed_error(bias)
+    # The one gain that, times the weights, comes nearest to the gains: they are no more than that until a bound holds.
+    gain = float(weights @ state.gain) / float(weights @ weights)
+    moved = (unsteered - bias) * np.sign(gain)
+    step = max(abs(gain), settings.integral * abs(error))
+    if moved > 0:
+        step = min(step, abs(gain) * abs(bias - IDEAL) / moved)
+    integral = step / abs(error) if error else 0.0
+    taken_over = replace(state, integral=state.gain)
+    return update(taken_over, error, weights, ControllerSettings(0.0, integral, settings.max_gain))
+
+
 def shrink(state: ControllerState) -> ControllerState:
     """The guard's step: gains and integrators fall to `SHRINK`, and no gain may grow beyond that again.
 

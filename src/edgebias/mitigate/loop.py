@@ -18,6 +18,7 @@ from edgebias.mitigate.controller import (
     shrink,
     signed_error,
     update,
+    update_from_passes,
     window_bias,
 )
 
@@ -106,7 +107,8 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
 
     When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides: the loop
     has converged when its interval covers the ideal and its bias is within half an output of a window. From then on
-    passes judge instead of windows, whose noise would carry gains away from where they are nearly right.
+    passes judge instead of windows, whose noise would carry gains away from where they are nearly right. A pass is
+    exact enough to say, together with the one before steering, how far the next step should go.
 
     Such a pass is made, too, when every layer has come to its bound. If its bias is still on the side from which the
     gains push it away, nothing that the loop may do would bring it nearer, and it stops there. If no pass says that
@@ -126,7 +128,10 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     number = 0
     while not (converged or held) and number < settings.rounds:
         number += 1
-        state = update(state, signed_error(bias), weights, settings.controller)
+        if near:
+            state = update_from_passes(state, bias, before.bias, weights, settings.controller)
+        else:
+            state = update(state, signed_error(bias), weights, settings.controller)
         norm, found, guarded = plant.apply(state.gain), plant.perplexities(), False
         for _ in range(SHRINKS):
             if found.within(settings.perplexity_budget, unsteered):

@@ -16,6 +16,7 @@ from edgebias.mitigate.controller import (
     shrink,
     signed_error,
     update,
+    update_from_passes,
     window_bias,
 )
 
@@ -112,6 +113,56 @@ def test_with_sampling_noise_the_mean_settles_near_the_ideal(seed: int) -> None:
         rate = float(np.clip(0.7 - 0.05 * state.gain.sum(), 0, 1))
         rates.append(rate)
     assert np.mean(rates[30:]) == pytest.approx(0.5, abs=0.04)
+
+
+@given(bias=st.floats(25, 75), effect=st.floats(1.0, 12.0))
+def test_from_passes_over_a_linear_plant_gains_double_until_one_step_reaches_the_ideal(
+    bias: float, effect: float
+) -> None:
+    chosen = ControllerSettings(proportional=1.0, integral=1.0, max_gain=1000.0)
+    state = update(initial_state(len(WEIGHTS), chosen), signed_error(bias), WEIGHTS, chosen)
+    strengths = [abs(state.gain[2])]
+    needed = abs(bias - 50.0) / (effect * WEIGHTS.sum())
+    while abs((measured := bias - effect * state.gain.sum()) - 50.0) > 0.01:
+        state = update_from_passes(state, measured, bias, WEIGHTS, chosen)
+        strengths.append(abs(state.gain[2]))
+        assert strengths[-1] <= max(2 * strengths[-2], needed) + 1e-9
+    assert len(strengths) <= 2 + max(0, np.ceil(np.log2(max(needed, 1e-9) / max(strengths[0], 1e-9))))
+
+
+@given(
+    st.lists(st.floats(0.0, 100.0), min_size=1, max_size=30),
+    st.floats(0.0, 100.0),
+    st.floats(-1.0, 1.0),
+    coefficients,
+)
+def test_from_passes_of_any_bias_gains_stay_within_bounds_and_move_against_the_error(
+    biases: list[float], unsteered: float, first: float, chosen: ControllerSettings
+) -> None:
+    state = run([first], chosen)
+    for bias in biases:
+        moved = update_from_passes(state, bias, unsteered, WEIGHTS, chosen)
+        assert np.abs(moved.gain).max() <= chosen.max_gain
+        assert ((moved.gain - state.gain) * np.sign(bias - 50.0) >= 0).all()
+        state = moved
+
+
+def test_from_passes_a_layer_at_its_bound_leaves_the_rest_of_the_step_to_the_others() -> None:
+    chosen = ControllerSettings(proportional=0.0, integral=4.0, max_gain=2.0)
+    state = run([0.5], chosen)
+    np.testing.assert_allclose(state.gain, 2.0 * WEIGHTS)
+    moved = update_from_passes(state, 65.0, 75.0, WEIGHTS, chosen)  # 10 points for a gain of 2, 15 are left
+    np.testing.assert_allclose(moved.gain, np.minimum(2.0, WEIGHTS * (2.0 + 2.0)))  # no more than double
+
+
+def test_from_a_pass_that_moved_the_wrong_way_or_nowhere_the_step_is_bounded_too() -> None:
+    state = run([0.2])
+    for bias in (60.0, 62.0):
+        moved = update_from_passes(state, bias, 60.0, WEIGHTS, COEFFICIENTS)
+        np.testing.assert_allclose(moved.gain, 2 * state.gain)
+    still = update_from_passes(initial_state(len(WEIGHTS), COEFFICIENTS), 60.0, 60.0, WEIGHTS, COEFFICIENTS)
+    np.testing.assert_allclose(still.gain, WEIGHTS * 0.2 * 1.5)
+    assert update_from_passes(state, 50.0, 60.0, WEIGHTS, COEFFICIENTS).gain.tolist() == state.gain.tolist()
 
 
 def test_impossible_coefficients_are_refused() -> None:

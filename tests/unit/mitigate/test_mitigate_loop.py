@@ -82,7 +82,8 @@ def test_from_the_first_near_window_on_passes_judge_and_windows_do_not() -> None
     result = run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, 30, 0.02))
     assert windows == 1
     assert result.converged
-    assert result.rounds > 2
+    # A gain of 0.5 in the first round, 2.5 are needed: doubled twice, then along the line.
+    np.testing.assert_allclose(result.trajectory["gain_02"], [0.0, 0.5, 1.0, 2.0, 2.5])
     np.testing.assert_array_equal(result.trajectory["bias"].iloc[2:], result.trajectory["pass_bias"].iloc[2:])
 
 
