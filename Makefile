@@ -53,7 +53,7 @@ smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ besid
 	cp -r --parents $(STUDY_FILES) .smoke
 	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
 
-all-of-bbq: data ## Every item of BBQ by option log-likelihood, full precision (50 to 90 minutes), in .all-of-bbq/
+all-of-bbq: data ## Every item of BBQ by option log-likelihood, full precision (20 to 90 minutes), in .all-of-bbq/
 	mkdir -p .all-of-bbq/data
 	cp -rp --parents $(STUDY_FILES) .all-of-bbq
 	cp -rpn data/raw data/models .all-of-bbq/data
