@@ -125,6 +125,8 @@ def control_vector_of(wildcards):
     match wildcards.method:
         case method if method in LOOPS:
             return f"{folder}/{method}/control_vector.gguf"
+        case "conditional_steering":
+            return f"{folder}/conditional_steering/control_vector.gguf"
         case "single_layer":
             return directions_file(cell_of(wildcards), "single_layer", ALL)
         case method if method.startswith(parameters.OTHER_BUILD):
@@ -144,9 +146,12 @@ def control_vector_option_of(wildcards):
 
 def gate_of(wildcards):
     """Of a method, or of the loop that is one."""
-    steering = steering_of(wildcards.get("method") or wildcards.loop)
+    method = wildcards.get("method") or wildcards.loop
+    steering = steering_of(method)
     if steering is None or not steering.gated:
         return []
+    if method == "conditional_steering":
+        return f"results/mitigation/{cell_of(wildcards).path}/{method}/condition.json"
     return f"results/mitigation/{cell_of(wildcards).path}/gate.json"
 
 

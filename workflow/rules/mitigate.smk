@@ -136,6 +136,36 @@ rule gate:
         " --texts {input.texts:q} --answers {input.answers:q} {params.weights} --gate {output.gate:q} 2> {log:q}"
 
 
+rule conditional_steering:
+    """A gated method of the field beside ours: its own vector, and a condition on the running hidden state."""
+    input:
+        prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
+        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
+        weights=weights_of,
+        code=code_of("edgebias.mitigate"),
+    output:
+        control_vector="results/mitigation/{environment}/{model}/{variant}/conditional_steering/control_vector.gguf",
+        condition="results/mitigation/{environment}/{model}/{variant}/conditional_steering/condition.json",
+    log:
+        "logs/conditional_steering/{environment}/{model}/{variant}.log",
+    benchmark:
+        "logs/benchmarks/conditional_steering/{environment}/{model}/{variant}.tsv"
+    priority: 10
+    threads: threads_of
+    resources:
+        mem_mb=memory_of,
+    params:
+        settings=settings_of("conditional_steering"),
+        weights=weights_option_of,
+    message:
+        "{wildcards.environment} {wildcards.variant}: fit conditional steering"
+    shell:
+        "python -m edgebias.mitigate condition --settings {params.settings:q} --items-folder data/prompts"
+        " --texts {input.texts:q} --answers {input.answers:q} {params.weights}"
+        " --control-vector {output.control_vector:q} --condition {output.condition:q} 2> {log:q}"
+
+
 rule fit_feedback_loop:
     """The loop is unrolled inside one job and leaves its whole trajectory; it sees calibration clusters only."""
     input:

@@ -13,7 +13,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class HiddenCapture:
-    """The evaluation callback: keeps the last row of every ``l_out-<block>`` of a decode.
+    """The evaluation callback: keeps the last row of every ``l_out-<block>`` of a decode, or adds its rows up.
 
     Args:
         library: the loaded ggml.
@@ -38,11 +38,21 @@ class HiddenCapture:
         self.rows_after = self.outputs_after = 0
         """Rows, and rows with logits, behind the one that is wanted."""
         self._target: FloatArray | None = None
+        self._rows_to_add: npt.NDArray[np.int64] | None = None
         self.callback: Callable[..., Any] = ggml_backend_sched_eval_callback(self._visit)
 
     def into(self, target: FloatArray) -> Self:
         """Capture into ``target`` (n_layer, n_embd) within a ``with`` block."""
-        self._target = target
+        self._target, self._rows_to_add = target, None
+        return self
+
+    def summing(self, target: FloatArray, rows: int) -> Self:
+        """Add the first ``rows`` rows of a decode to ``target`` (n_layer, n_embd) within a ``with`` block.
+
+        Of the last block llama.cpp computes no more than the rows that get logits, so nothing is added there.
+        """
+        self._target, self._rows_to_add = target, np.full(len(target), rows)
+        self._rows_to_add[self._last] = 0
         return self
 
     def __enter__(self) -> Self:
@@ -57,7 +67,11 @@ class HiddenCapture:
         block = self._names.get(self._library.ggml_get_name(tensor))
         if ask:
             return block is not None
-        if block is not None:
+        if block is None:
+            return True
+        if self._rows_to_add is not None:
+            self._add_rows(tensor, block, self._target[block], self._rows_to_add)
+        else:
             row_bytes = 4 * self._n_embd
             after = self.outputs_after if block == self._last else self.rows_after
             start = 4 * int(self._library.ggml_nelements(tensor)) - row_bytes * (after + 1)
@@ -65,3 +79,12 @@ class HiddenCapture:
                 row = self._target[block]
                 self._library.ggml_backend_tensor_get(tensor, row.ctypes.data, start, row_bytes)
         return True
+
+    def _add_rows(self, tensor: int, block: int, target: FloatArray, left: npt.NDArray[np.int64]) -> None:
+        """Add what is wanted of ``tensor``: a long text comes in several physical batches, filled up at its end."""
+        rows = min(int(self._library.ggml_nelements(tensor)) // self._n_embd, int(left[block]))
+        if rows:
+            values = np.empty((rows, self._n_embd), np.float32)
+            self._library.ggml_backend_tensor_get(tensor, values.ctypes.data, 0, values.nbytes)
+            target += values.sum(axis=0, dtype=np.float64).astype(np.float32)
+            left[block] -= rows

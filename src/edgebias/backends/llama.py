@@ -139,7 +139,7 @@ class LlamaBackend:
         context: cells of the key-value cache, in tokens.
         start_token: what ``Prompt(text=...)`` follows; None for the model's own begin token.
         memory_mb: the limit under which the process runs, for messages (`memory_limit.apply_memory_limit` sets it).
-        capture_hidden: also allow `hidden_states`; slows evaluation a little.
+        capture_hidden: also allow `hidden_states` and `mean_states`; slows evaluation a little.
 
     Raises:
         InputError: the file is absent, no GGUF, cut off, or too large for the memory.
@@ -321,6 +321,25 @@ class LlamaBackend:
                     self._decode(rows)
                 self._held = tokens
             yield states
+
+    def mean_states(self, tokens: Sequence[int]) -> FloatArray:
+        """The residual stream after every block but the last, averaged over a text: shape (n_layer - 1, n_embd).
+
+        Of the last block llama.cpp computes no more than the rows that get logits. An active vector is included.
+
+        Raises:
+            ValueError: the backend was made without ``capture_hidden``, or there is no token.
+            ContextError: the text does not fit in the context.
+        """
+        if self._hidden is None or not tokens:
+            raise ValueError("mean_states needs tokens and a backend made with capture_hidden=True")
+        check_room(0, len(tokens), self._context_size)
+        self.forget()
+        sums = np.zeros((self.n_layer, self.n_embd), np.float32)
+        with self._hidden.summing(sums, len(tokens)):
+            self._decode(self._new_rows(list(tokens)))
+        self.forget()
+        return sums[:-1] / np.float32(len(tokens))
 
     def set_control_vector(self, data: FloatArray | None) -> None:
         """Add ``data[il]`` to the output of block ``il`` for every token from now on; None removes the vector.

@@ -12,7 +12,9 @@ from edgebias.errors import InputError
 BACKENDS = ("llama", "torch", "openai", "recorded")
 
 
-def open_backend(environment: Mapping[str, Any], model: Mapping[str, Any], weights: Path | None) -> Backend:
+def open_backend(
+    environment: Mapping[str, Any], model: Mapping[str, Any], weights: Path | None, *, capture_hidden: bool = False
+) -> Backend:
     """Load the model that runs in ``environment``; use the result as a context manager.
 
     Args:
@@ -20,6 +22,7 @@ def open_backend(environment: Mapping[str, Any], model: Mapping[str, Any], weigh
             ``threads`` and ``context``; for ``openai`` see `EndpointSettings`; for ``recorded`` the file ``store``.
         model: an entry of ``models``: ``start_token``, and ``endpoint_model`` for a remote endpoint.
         weights: a GGUF file (``llama``, loopback), a folder (``torch``), or None (remote endpoint, ``recorded``).
+        capture_hidden: whether what the blocks put out will be read; of ``llama`` alone, others take no notice.
 
     Raises:
         InputError: an unknown backend, a missing key, or anything that the backend refuses.
@@ -46,7 +49,12 @@ def open_backend(environment: Mapping[str, Any], model: Mapping[str, Any], weigh
     from edgebias.backends.llama import LlamaBackend
 
     return LlamaBackend(
-        weights, threads=threads, context=context, start_token=start_token, memory_mb=environment.get("memory_mb")
+        weights,
+        threads=threads,
+        context=context,
+        start_token=start_token,
+        memory_mb=environment.get("memory_mb"),
+        capture_hidden=capture_hidden,
     )
 
 

@@ -111,7 +111,7 @@ class TorchBackend:
         except Exception as error:  # transformers, tokenizers and safetensors each raise types of their own
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{folder}: transformers cannot load it ({reason}); make the folder again") from error
-        self._model.eval()
+        self._model.eval().requires_grad_(False)
         self._packed = pack_linear_layers(self._model)
         self._option = lru_cache(maxsize=4096)(partial(self.tokenise, special=False))
         self._folder = folder

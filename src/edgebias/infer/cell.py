@@ -62,9 +62,9 @@ def formats_of(cell: Cell, suite: str) -> list[str]:
 
 
 @contextmanager
-def open_cell(cell: Cell, weights: Path | None) -> Iterator[Backend]:
+def open_cell(cell: Cell, weights: Path | None, *, capture_hidden: bool = False) -> Iterator[Backend]:
     """Open the cell's backend under its memory limit, which ends with the block; ``weights`` is None for a
-    remote endpoint.
+    remote endpoint, ``capture_hidden`` as `open_backend` takes it.
 
     Raises:
         InputError: the weights are absent.
@@ -76,7 +76,7 @@ def open_cell(cell: Cell, weights: Path | None) -> Iterator[Backend]:
         raise InputError(f"{weights}: no such weights; run the variants stage")
     with (
         apply_memory_limit(cell.environment, weights),
-        open_backend(cell.environment, cell.model, weights) as backend,
+        open_backend(cell.environment, cell.model, weights, capture_hidden=capture_hidden) as backend,
     ):
         yield backend
 

@@ -23,6 +23,9 @@ EXAMPLE = """example:
   python -m edgebias.mitigate gate --settings SETTINGS --items-folder data/prompts \\
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --answers reference_answers.parquet \\
     --weights data/models/M/wanda50_q8_0.gguf --gate gate.json
+  python -m edgebias.mitigate condition --settings SETTINGS --items-folder data/prompts \\
+    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --answers reference_answers.parquet \\
+    --weights data/models/M/wanda50_q8_0.gguf --control-vector behaviour.gguf --condition condition.json
   python -m edgebias.mitigate fit --settings SETTINGS --items-folder data/prompts \\
     --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json --answers reference_answers.parquet \\
     --weights data/models/M/wanda50_q8_0.gguf \\
@@ -52,17 +55,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     probing = commands.add_parser("probe", help="how well the blocks tell contrast pairs apart, on calibration items")
     answering = commands.add_parser("answers", help="what the uncompressed build answers to everyday requests")
     gating = commands.add_parser("gate", help="fit the gate that says which requests are steered")
+    conditioning = commands.add_parser("condition", help="fit conditional steering (CAST), a baseline of the field")
     fitting = commands.add_parser("fit", help="run the loop on calibration items and export a control vector")
     describing = commands.add_parser("card", help="the model card of the vector that fit wrote")
     evaluating = commands.add_parser("evaluate", help="bias, utility and cost of one method on held-out items")
-    for command in (finding, probing, answering, gating, fitting, evaluating):
+    for command in (finding, probing, answering, gating, conditioning, fitting, evaluating):
         command.add_argument("--settings", required=True, help="inline JSON or FILE[#key] with the stage's sections")
-    for command in (finding, probing, gating, fitting, evaluating):
+    for command in (finding, probing, gating, conditioning, fitting, evaluating):
         command.add_argument("--items-folder", required=True, type=Path, help="folder of item tables")
         command.add_argument("--weights", required=True, type=Path, help="GGUF of the build that is steered or probed")
-    for command in (finding, gating, fitting, evaluating):
+    for command in (finding, gating, conditioning, fitting, evaluating):
         command.add_argument("--texts", required=True, type=Path, help="BOLD profession_wiki.json, the neutral text")
-    for command in (finding, gating, fitting, evaluating):
+    for command in (finding, gating, conditioning, fitting, evaluating):
         command.add_argument("--answers", required=True, type=Path, help="reference answers that `answers` wrote")
     answering.add_argument("--weights", required=True, type=Path, help="GGUF of the uncompressed build")
     answering.add_argument("--answers", required=True, type=Path, help="table of the answers to write (parquet)")
@@ -76,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     shipping.add_argument("--control-vector", required=True, type=Path, help="their mean to write (GGUF)")
     probing.add_argument("--table", required=True, type=Path, help="table of the probes to write (CSV)")
     gating.add_argument("--gate", required=True, type=Path, help="gate to write (JSON)")
+    conditioning.add_argument("--control-vector", required=True, type=Path, help="behaviour vector to write (GGUF)")
+    conditioning.add_argument("--condition", required=True, type=Path, help="condition to write (JSON)")
     fitting.add_argument("--directions", required=True, type=Path, help="control vector that `ship` wrote")
     for command in (shipping, fitting):
         command.add_argument(
@@ -98,9 +104,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     describing.add_argument("--card", required=True, type=Path, help="model card to write (Markdown)")
     evaluating.add_argument("--method", required=True, help="a name of `study.methods`")
     evaluating.add_argument(
-        "--control-vector", type=Path, help="what fit, ship or directions wrote; for methods that steer"
+        "--control-vector", type=Path, help="what fit, ship, directions or condition wrote; for methods that steer"
     )
-    evaluating.add_argument("--gate", type=Path, help="what gate wrote; for methods whose name begins with gated_")
+    evaluating.add_argument("--gate", type=Path, help="what gate or condition wrote; for methods behind one")
     evaluating.add_argument("--baseline", type=Path, help="responses of the method none, for the relative reduction")
     evaluating.add_argument("--responses", required=True, type=Path, help="responses to write (parquet)")
     evaluating.add_argument("--scores", required=True, type=Path, help="score table to write (CSV)")
@@ -134,6 +140,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         from edgebias.mitigate.gate import write_gate
 
         write_gate(settings, **arguments)
+    elif command == "condition":
+        from edgebias.mitigate.conditional_steering import write_conditional_steering
+
+        write_conditional_steering(settings, **arguments)
     elif command == "fit":
         from edgebias.mitigate.fit import fit
 

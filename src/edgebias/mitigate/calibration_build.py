@@ -17,8 +17,7 @@ from edgebias.mitigate.calibration import items_of
 from edgebias.mitigate.controller import Vector
 from edgebias.mitigate.directions import Directions, Matrix
 from edgebias.mitigate.folds import fold_of_clusters
-from edgebias.mitigate.gate import TokenGate
-from edgebias.mitigate.gated_backend import GatedBackend
+from edgebias.mitigate.gated_backend import GatedBackend, RequestGate
 from edgebias.mitigate.loop import PassResult, Perplexities, Plant
 from edgebias.mitigate.spared_texts import losses, perplexity
 from edgebias.score.table import cell_answers, join, measure
@@ -65,7 +64,7 @@ class CalibrationBuild:
         sentences: Sequence[str],
         answers: Sequence[OptionRequest],
         answer: AnswerSettings,
-        gate: TokenGate | None = None,
+        gate: RequestGate | None = None,
     ) -> None:
         self._backend, self._directions, self._tables, self._gate = backend, directions, tables, gate
         self._sentences, self._spared_answers, self._answer = sentences, answers, answer

@@ -21,7 +21,7 @@ from edgebias.infer.wording import likelihood_wording
 from edgebias.journal.job import journaled, open_job
 from edgebias.mitigate.control import CONTROLS, control_answers
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import CHOOSING, INSTRUCTION, NONE, SCORING, SELF_DEBIASING
+from edgebias.mitigate.methods import CHOOSING, CONDITIONAL, INSTRUCTION, NONE, SCORING, SELF_DEBIASING
 from edgebias.mitigate.mitigated import check_files, mitigate
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
 from edgebias.mitigate.reference_answers import read_answers
@@ -142,7 +142,9 @@ def evaluate(
         more=[method],
     )
     with job_of as job:
-        with open_cell(cell, weights) as loaded:  # mitigated before its answers are kept: only the model itself can be
+        reads_states = method == CONDITIONAL
+        # Mitigated before its answers are kept: only the model itself can be.
+        with open_cell(cell, weights, capture_hidden=reads_states) as loaded:
             model = mitigate(loaded, method, settings, weights=weights, control_vector=control_vector, gate=gate)
             backend = journaled(model.backend, job.journal)
             answered = {}

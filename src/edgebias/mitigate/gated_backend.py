@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from edgebias.backends.base import (
     Generation,
@@ -15,10 +15,18 @@ from edgebias.backends.base import (
 from edgebias.backends.llama import LlamaBackend
 from edgebias.backends.standing_before import StandingBefore, taken_together
 from edgebias.mitigate.directions import Matrix
-from edgebias.mitigate.gate import TokenGate, words_of
+from edgebias.mitigate.gate import words_of
 
 Request = TypeVar("Request", OptionRequest, GenerationRequest)
 Answer = TypeVar("Answer", OptionScores, Generation)
+
+
+class RequestGate(Protocol):
+    """What decides whether a request is steered."""
+
+    def opens(self, tokens: Sequence[int]) -> bool:
+        """Whether requests of these words are steered."""
+        ...
 
 
 class GatedBackend(StandingBefore[LlamaBackend]):
@@ -30,7 +38,7 @@ class GatedBackend(StandingBefore[LlamaBackend]):
         gate: when.
     """
 
-    def __init__(self, inner: LlamaBackend, vector: Matrix, gate: TokenGate) -> None:
+    def __init__(self, inner: LlamaBackend, vector: Matrix, gate: RequestGate) -> None:
         super().__init__(inner)
         self._vector, self._gate = vector, gate
         self._asked = self._opened = 0

@@ -12,7 +12,7 @@ from edgebias.mitigate.directions import SINGLE_LAYER
 NONE, INSTRUCTION, SELF_DEBIASING = "none", "instruction", "self_debiasing"
 ANSWER_PRIOR, REPROMPTING = "answer_prior", "reprompting"
 WITH_SETTINGS = (INSTRUCTION, SELF_DEBIASING, ANSWER_PRIOR, REPROMPTING)
-"""Methods that have a key of their name in ``mitigate``, which no other method reads."""
+"""Methods whose evaluation reads the key of their name in ``mitigate``, which no other method reads."""
 
 CHOOSING = (ANSWER_PRIOR, REPROMPTING)
 """Methods that choose among options. What they make of one text alone is no probability: it has no perplexity."""
@@ -27,13 +27,19 @@ STEERED = (FEEDBACK_LOOP, OPEN_LOOP, SINGLE_LAYER)
 GATED, EQUAL_LAYERS = "gated_", "equal_layers_"
 """Before the name of an open loop: behind a gate; with the same length in every layer that is steered."""
 
+CONDITIONAL = "conditional_steering"
+"""A gated method of the literature (CAST): its own vector, its own gate, which reads the running hidden state."""
+
 GATED_FEEDBACK_LOOP = f"{GATED}{FEEDBACK_LOOP}"
 """The vector at which a loop came to rest that judges and guards through the gate, and behind it."""
 
 LOOPS = (FEEDBACK_LOOP, GATED_FEEDBACK_LOOP)
 """Methods whose gains a loop finds."""
 
-METHODS = (NONE, *WITH_SETTINGS, *STEERED, GATED_FEEDBACK_LOOP, *CONTROLS)
+BEHIND_A_GATE = (GATED_FEEDBACK_LOOP, CONDITIONAL)
+"""Methods that come with a vector and a gate, beside the open loops behind one."""
+
+METHODS = (NONE, *WITH_SETTINGS, *STEERED, *BEHIND_A_GATE, *CONTROLS)
 
 _OPEN_LOOP_AT = re.compile(rf"({GATED}|{EQUAL_LAYERS})?{OPEN_LOOP}(?:_at_(\d+(?:\.\d+)?))?")
 _OPEN_LOOP_FROM = re.compile(rf"{OPEN_LOOP}_from_[a-z0-9_]+")
@@ -82,4 +88,4 @@ def steering_of(method: str) -> Steering | None:
             f"{EQUAL_LAYERS}{OPEN_LOOP}_at_GAIN",
         ]
         raise InputError(f"--method {method}: unknown; choose one of {known}")
-    return Steering(gated=method == GATED_FEEDBACK_LOOP) if method in (*STEERED, GATED_FEEDBACK_LOOP) else None
+    return Steering(gated=method in BEHIND_A_GATE) if method in (*STEERED, *BEHIND_A_GATE) else None

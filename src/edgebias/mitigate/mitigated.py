@@ -15,6 +15,7 @@ from edgebias.mitigate.answer_prior import AnswerPriorBackend, answer_prior_sett
 from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.methods import (
     ANSWER_PRIOR,
+    CONDITIONAL,
     GATED,
     REPROMPTING,
     SELF_DEBIASING,
@@ -28,7 +29,7 @@ from edgebias.mitigate.vector_file import read_control_vector
 
 if TYPE_CHECKING:
     from edgebias.backends.llama import LlamaBackend
-    from edgebias.mitigate.gated_backend import GatedBackend
+    from edgebias.mitigate.gated_backend import GatedBackend, RequestGate
 
 
 @dataclass
@@ -85,10 +86,14 @@ def check_files(method: str, control_vector: Path | None, gate: Path | None) -> 
     steering = steering_of(method)
     if (steering is None) != (control_vector is None):
         raise InputError(
-            f"--control-vector: {list(STEERED)}, gated or not, need it and no other method does; --method is {method}"
+            f"--control-vector: {list(STEERED)}, gated or not, and {CONDITIONAL} need it and no other method does; "
+            f"--method is {method}"
         )
     if (steering is not None and steering.gated) != (gate is not None):
-        raise InputError(f"--gate: methods whose name begins with {GATED} need it and no other; --method is {method}")
+        raise InputError(
+            f"--gate: methods whose name begins with {GATED}, and {CONDITIONAL}, need it and no other; "
+            f"--method is {method}"
+        )
 
 
 def mitigate(
@@ -110,7 +115,7 @@ def mitigate(
         vector = steer(loaded, control_vector, steering)
         if gate is None:
             return Mitigated(loaded, loaded, vector)
-        gated = _behind_gate(loaded, vector, gate, weights)
+        gated = _behind_gate(_steerable(loaded), vector, _gate_of(method, _steerable(loaded), gate, weights))
         return Mitigated(loaded, gated, vector, gated)
     return Mitigated(loaded, _scored_otherwise(loaded, method, settings))
 
@@ -139,11 +144,20 @@ def equal_layers(vector: Matrix) -> Matrix:
     return found
 
 
-def _behind_gate(loaded: Backend, vector: Matrix, gate: Path, weights: Path) -> GatedBackend:
+def _gate_of(method: str, build: LlamaBackend, gate: Path, weights: Path) -> RequestGate:
+    if method == CONDITIONAL:
+        from edgebias.mitigate.condition import open_condition
+
+        return open_condition(gate, build)
     from edgebias.mitigate.gate import open_gate
+
+    return open_gate(gate, weights)
+
+
+def _behind_gate(build: LlamaBackend, vector: Matrix, gate: RequestGate) -> GatedBackend:
     from edgebias.mitigate.gated_backend import GatedBackend
 
-    return GatedBackend(_steerable(loaded), vector, open_gate(gate, weights))
+    return GatedBackend(build, vector, gate)
 
 
 def _scored_otherwise(loaded: Backend, method: str, settings: dict[str, Any]) -> Backend:

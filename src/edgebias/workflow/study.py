@@ -55,6 +55,15 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
         "environments.{environment}",
     ),
     "gate": ("seed", "infer", "mitigate.suites", "models.{model}", "environments.{environment}"),
+    "conditional_steering": (
+        "seed",
+        "infer",
+        "mitigate.suites",
+        "mitigate.perplexity_budget",
+        "mitigate.conditional_steering",
+        "models.{model}",
+        "environments.{environment}",
+    ),
     "layer_probes": ("seed", "infer", "layer_probes", "models.{model}", "environments.{environment}"),
     "control_vector_card": (),
     "fit_feedback_loop": (

@@ -269,6 +269,27 @@ def test_hidden_states_are_those_of_transformers(tiny: Any, torch: TorchBackend)
         np.testing.assert_allclose(ours[0, block], expected, atol=0.02 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("repeats", [1, 9])
+def test_mean_states_are_those_of_transformers_also_over_several_physical_batches(
+    tiny: Any, torch: TorchBackend, repeats: int
+) -> None:
+    import torch as library
+
+    with LlamaBackend(tiny.gguf, threads=1, context=512, start_token=START, capture_hidden=True) as backend:
+        tokens = (backend.tokenise(LONG, special=False) * 9)[: 20 * repeats]
+        ours = backend.mean_states(tokens)
+        np.testing.assert_array_equal(backend.mean_states(tokens), ours)
+        with pytest.raises(InputError, match="the context holds 512"):
+            backend.mean_states([1] * 513)
+        with pytest.raises(ValueError, match="needs tokens"):
+            backend.mean_states([])
+    theirs = torch._model.model(library.tensor([tokens]), output_hidden_states=True).hidden_states
+    assert len(ours) == len(theirs) - 2  # without the embedding and the last block
+    for block, found in enumerate(ours):
+        expected = theirs[block + 1][0].mean(dim=0).detach().numpy()
+        np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
+
+
 def test_unusable_files_are_one_line(tiny: Any, tmp_path: Path) -> None:
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(tiny.gguf.read_bytes()[:-4000])

@@ -9,8 +9,12 @@ from edgebias.mitigate.methods import METHODS, STEERED, Steering, open_loop_gain
 
 
 def test_methods_that_steer_say_how_and_no_other_does() -> None:
-    assert {name for name in METHODS if steering_of(name) is not None} == {*STEERED, "gated_feedback_loop"}
-    assert steering_of("gated_feedback_loop") == Steering(gated=True)
+    assert {name for name in METHODS if steering_of(name) is not None} == {
+        *STEERED,
+        "gated_feedback_loop",
+        "conditional_steering",
+    }
+    assert steering_of("gated_feedback_loop") == steering_of("conditional_steering") == Steering(gated=True)
     assert steering_of("feedback_loop") == Steering()
     assert steering_of("open_loop") == steering_of("open_loop_from_full") == Steering(1.0)
     assert steering_of("open_loop_at_0.5") == Steering(0.5)
