@@ -40,7 +40,7 @@ $(READY): requirements/lock.txt requirements/llama-cpp.txt pyproject.toml
 	touch $@
 
 reproduce: $(READY) ## Reproduce the whole study with the default params.yaml
-	@echo "Reproducing the study: 45 to 90 minutes on 2 cores. Progress below; logs in logs/."
+	@echo "Reproducing the study: 40 to 90 minutes on 2 cores. Progress below; logs in logs/."
 	$(BIN)/snakemake --cores $(CORES)
 	if [ -d .git ]; then $(MAKE) record; fi
 	@echo "Done. Open results/report/index.html"
