@@ -9,7 +9,7 @@ reads: the guard of a loop behind the gate, and the scores, have others, which t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.spared_texts import neutral_text
-from edgebias.mitigate.token_embeddings import embedding_rows
+from edgebias.mitigate.token_embeddings import embedding_blocks, embedding_rows
+from edgebias.mitigate.vector_file import model_shape
 from edgebias.variants.perplexity import neutral_sentences
 
 MISSED = 0.05
@@ -47,9 +48,9 @@ class Gate:
     normal: FloatArray
     threshold: float
 
-    def of_tokens(self, embeddings: Matrix) -> TokenGate:
-        """The gate for a build whose token embeddings are ``embeddings``, (vocabulary, n_embd)."""
-        return TokenGate(embeddings.astype(np.float64) @ self.normal, self.threshold)
+    def of_tokens(self, embeddings: Iterable[Matrix]) -> TokenGate:
+        """The gate for a build whose token embeddings come in blocks of (rows, n_embd), in the vocabulary's order."""
+        return TokenGate(np.concatenate([rows.astype(np.float64) @ self.normal for rows in embeddings]), self.threshold)
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,8 @@ def open_gate(path: Path, weights: Path) -> TokenGate:
     Raises:
         InputError: a file is unusable, or they do not belong together.
     """
-    embeddings = embedding_rows(weights)
-    return read_gate(path, embeddings.shape[1]).of_tokens(embeddings)
+    _, width = model_shape(weights)
+    return read_gate(path, width).of_tokens(embedding_blocks(weights))
 
 
 def _means(tokens: Sequence[Sequence[int]], embed: Callable[[Sequence[int]], Matrix]) -> Matrix:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,17 +14,39 @@ from edgebias.mitigate.directions import Matrix
 
 EMBEDDINGS = "token_embd.weight"
 
+BLOCK = 1024
+"""Rows of the table that are taken at a time: whole, that of a small model takes a hundred megabytes as numbers."""
 
-def embedding_rows(weights: Path, tokens: Sequence[int] | None = None) -> Matrix:
-    """The embeddings of ``tokens`` in a build, (tokens, n_embd); of the whole vocabulary where none are named.
+
+def embedding_rows(weights: Path, tokens: Sequence[int]) -> Matrix:
+    """The embeddings of ``tokens`` in a build, (tokens, n_embd).
 
     Raises:
         InputError: the file is no GGUF model, or has no token embeddings.
     """
-    from gguf.quants import dequantize
+    table = _table(weights)
+    return _numbers(table, table.data[list(tokens)])
 
+
+def embedding_blocks(weights: Path) -> Iterator[Matrix]:
+    """Those of the whole vocabulary in its order, at most `BLOCK` rows at a time.
+
+    Raises:
+        InputError: as `embedding_rows`.
+    """
+    table = _table(weights)
+    for first in range(0, len(table.data), BLOCK):
+        yield _numbers(table, table.data[first : first + BLOCK])
+
+
+def _table(weights: Path) -> Any:
     table = next((tensor for tensor in open_gguf(weights).tensors if tensor.name == EMBEDDINGS), None)
     if table is None:
         raise InputError(f"{weights}: has no tensor {EMBEDDINGS}; choose a language model")
-    data = table.data if tokens is None else table.data[list(tokens)]
-    return np.asarray(dequantize(data, table.tensor_type), dtype=np.float32)
+    return table
+
+
+def _numbers(table: Any, rows: Any) -> Matrix:
+    from gguf.quants import dequantize
+
+    return np.asarray(dequantize(rows, table.tensor_type), dtype=np.float32)

@@ -12,9 +12,10 @@ from edgebias.backends.llama import LlamaBackend
 from edgebias.backends.standing_before import TOGETHER
 from edgebias.errors import InputError
 from edgebias.files import write_json
+from edgebias.mitigate import token_embeddings
 from edgebias.mitigate.gate import FOLDS, Gate, TokenGate, fit_gate, open_gate, read_gate, words_of
 from edgebias.mitigate.gated_backend import GatedBackend
-from edgebias.mitigate.token_embeddings import embedding_rows
+from edgebias.mitigate.token_embeddings import embedding_blocks, embedding_rows
 
 ABOUT = OptionRequest(Prompt(text=""), ("The Zulu fell.", "The guard fell."))
 OTHER = OptionRequest(Prompt(text="Rain falls."), (" It is wet.",))
@@ -89,6 +90,15 @@ def test_too_few_groups_are_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(InputError, match=f"{FOLDS} of each"):
         fit_gate(rng.normal(size=(20, 3)), ["a", "b"] * 10, rng.normal(size=(20, 3)))
+
+
+def test_the_vocabulary_is_read_block_by_block(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (whole,) = embedding_blocks(tiny)
+    monkeypatch.setattr(token_embeddings, "BLOCK", 100)
+    blocks = list(embedding_blocks(tiny))
+    assert [len(rows) for rows in blocks[:-1]] == [100] * (len(whole) // 100)
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+    np.testing.assert_array_equal(embedding_rows(tiny, [len(whole) - 1, 3]), whole[[-1, 3]])
 
 
 def test_a_gate_file_is_that_of_its_model(tiny: Path, tmp_path: Path, backend: LlamaBackend) -> None:
