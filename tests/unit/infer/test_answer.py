@@ -318,7 +318,9 @@ def responder(monkeypatch: pytest.MonkeyPatch) -> Responder:
     opening, limit = types.ModuleType("edgebias.backends.open"), types.ModuleType("edgebias.backends.memory_limit")
 
     @contextmanager
-    def open_backend(environment: dict[str, Any], model: dict[str, Any], weights: Path | None) -> Iterator[Responder]:
+    def open_backend(
+        environment: dict[str, Any], model: dict[str, Any], weights: Path | None, *, capture_hidden: bool
+    ) -> Iterator[Responder]:
         yield backend
 
     vars(opening)["open_backend"] = open_backend
