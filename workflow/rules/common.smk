@@ -8,7 +8,7 @@ from pathlib import Path
 from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.mitigate.folds import ALL, MEAN_OF_FOLDS, fitted_on_of
-from edgebias.mitigate.methods import LOOPS, steering_of
+from edgebias.mitigate.methods import CONDITIONAL, LOOPS, steering_of
 from edgebias.variants.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import params as parameters
 from edgebias.workflow.closure import code_of
@@ -123,10 +123,8 @@ def directions_without_of(wildcards):
 def control_vector_of(wildcards):
     folder = f"results/mitigation/{cell_of(wildcards).path}"
     match wildcards.method:
-        case method if method in LOOPS:
+        case method if method in (*LOOPS, CONDITIONAL):
             return f"{folder}/{method}/control_vector.gguf"
-        case "conditional_steering":
-            return f"{folder}/conditional_steering/control_vector.gguf"
         case "single_layer":
             return directions_file(cell_of(wildcards), "single_layer", ALL)
         case method if method.startswith(parameters.OTHER_BUILD):
@@ -150,7 +148,7 @@ def gate_of(wildcards):
     steering = steering_of(method)
     if steering is None or not steering.gated:
         return []
-    if method == "conditional_steering":
+    if method == CONDITIONAL:
         return f"results/mitigation/{cell_of(wildcards).path}/{method}/condition.json"
     return f"results/mitigation/{cell_of(wildcards).path}/gate.json"
 

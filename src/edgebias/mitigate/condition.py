@@ -87,8 +87,8 @@ def find_condition(wanted: Doubles, unwanted: Doubles) -> tuple[Condition, float
         for above in (True, False):
             score, threshold = _best_threshold(alike, label, above=above)
             found.append((score, Condition(vector, block, threshold, above)))
-    best = max(score for score, _ in found)
-    return next((condition, score) for score, condition in found if score == best)
+    f1, best = max(found, key=lambda one: one[0])  # the first of equal ones
+    return best, f1
 
 
 def _best_threshold(alike: Doubles, label: npt.NDArray[np.bool_], *, above: bool) -> tuple[float, float]:

@@ -21,20 +21,18 @@ from tqdm import tqdm
 from edgebias.errors import InputError
 from edgebias.files import write_json
 from edgebias.infer.cell import read_cell
-from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES, drivers, items_of, read_calibration
 from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.condition import ConditionGate, find_condition, read_states
 from edgebias.mitigate.controller import IDEAL
 from edgebias.mitigate.directions import GAIN_UNIT, Directions, contrasts, principal_component
-from edgebias.mitigate.gate import words_of
+from edgebias.mitigate.gate import words_to_tell_apart
 from edgebias.mitigate.gated_backend import RequestGate
 from edgebias.mitigate.linear_probe import Doubles
 from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.methods import CONDITIONAL
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.section import mitigate_section
-from edgebias.mitigate.spared_texts import neutral_text
 from edgebias.mitigate.vector_file import model_hint, write_control_vector
 from edgebias.variants.perplexity import neutral_sentences
 
@@ -92,13 +90,11 @@ def write_conditional_steering(
     pairs = contrasts(items)
     if not pairs:
         raise InputError("mitigate.suites: no calibration item has a stereotype and an anti_stereotype option")
-    wordings = [likelihood_wording(item) for item in items]
     sentences = neutral_sentences(texts, "fit")
-    said = answer_requests(read_answers(answers, "learning"))
-    spared = (*neutral_text(sentences[: min(len(items), LEARNED_SENTENCES)]).requests, *said)
+    as_many = sentences[: min(len(items), LEARNED_SENTENCES)]
+    words, spared = words_to_tell_apart(items, as_many, read_answers(answers, "learning"))
     with open_build(cell, weights, capture_hidden=True) as build:
-        wanted = _states(build, [words_of(one.prompt, one.continuations) for one in wordings])
-        unwanted = _states(build, [words_of(request.prompt, request.options) for request in spared])
+        wanted, unwanted = _states(build, words), _states(build, spared)
         found, f1 = find_condition(wanted, unwanted)
         directions = principal_component(build, pairs)
         judged = CalibrationBuild(

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from edgebias.backends.base import Prompt
 from edgebias.errors import InputError
 from edgebias.files import read_json, write_json
 from edgebias.infer.cell import read_cell
+from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
 from edgebias.metrics.answers import FloatArray
 from edgebias.mitigate.calibration import LEARNED_SENTENCES, drivers, items_of, read_calibration
@@ -69,6 +71,24 @@ def words_of(prompt: Prompt, options: Sequence[str] = ()) -> str:
     """What a gate reads of a request: its text or messages, without a chat template, and its options."""
     text = " ".join(message.content for message in prompt.messages) if prompt.text is None else prompt.text
     return text + "".join(options)
+
+
+def words_to_tell_apart(
+    items: Sequence[Item], sentences: Sequence[str], answers: pd.DataFrame
+) -> tuple[list[str], list[str]]:
+    """What a gate reads of requests that it should open for, and of those for which it should stay shut.
+
+    Args:
+        items: those that are steered.
+        sentences: neutral text.
+        answers: the reference answers of learning.
+    """
+    wordings = [likelihood_wording(item) for item in items]
+    spared = (*neutral_text(sentences).requests, *answer_requests(answers))
+    return (
+        [words_of(wording.prompt, wording.continuations) for wording in wordings],
+        [words_of(request.prompt, request.options) for request in spared],
+    )
 
 
 def fit_gate(wanted: Matrix, groups: Sequence[str], unwanted: Matrix) -> tuple[Gate, dict[str, float]]:
@@ -124,12 +144,8 @@ def write_gate(
     """
     cell = read_cell(settings)
     tables = read_calibration(items_folder, drivers(settings))
-    items = items_of(tables)
-    wordings = [likelihood_wording(item) for item in items]
-    wanted = [words_of(wording.prompt, wording.continuations) for wording in wordings]
-    spared = neutral_text(neutral_sentences(texts, "fit")[:LEARNED_SENTENCES]).requests
-    said = answer_requests(read_answers(answers, "learning"))
-    unwanted = [words_of(request.prompt, request.options) for request in (*spared, *said)]
+    sentences = neutral_sentences(texts, "fit")[:LEARNED_SENTENCES]
+    wanted, unwanted = words_to_tell_apart(items_of(tables), sentences, read_answers(answers, "learning"))
     with open_build(cell, weights) as backend:
         tokens = [backend.tokenise(text, special=False) for text in (*wanted, *unwanted)]
     means = _means(tokens, lambda ids: embedding_rows(weights, ids))

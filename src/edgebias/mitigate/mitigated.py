@@ -29,7 +29,7 @@ from edgebias.mitigate.vector_file import read_control_vector
 
 if TYPE_CHECKING:
     from edgebias.backends.llama import LlamaBackend
-    from edgebias.mitigate.gated_backend import GatedBackend, RequestGate
+    from edgebias.mitigate.gated_backend import GatedBackend
 
 
 @dataclass
@@ -115,7 +115,7 @@ def mitigate(
         vector = steer(loaded, control_vector, steering)
         if gate is None:
             return Mitigated(loaded, loaded, vector)
-        gated = _behind_gate(_steerable(loaded), vector, _gate_of(method, _steerable(loaded), gate, weights))
+        gated = _behind_gate(method, _steerable(loaded), vector, gate, weights)
         return Mitigated(loaded, gated, vector, gated)
     return Mitigated(loaded, _scored_otherwise(loaded, method, settings))
 
@@ -144,20 +144,13 @@ def equal_layers(vector: Matrix) -> Matrix:
     return found
 
 
-def _gate_of(method: str, build: LlamaBackend, gate: Path, weights: Path) -> RequestGate:
-    if method == CONDITIONAL:
-        from edgebias.mitigate.condition import open_condition
-
-        return open_condition(gate, build)
+def _behind_gate(method: str, build: LlamaBackend, vector: Matrix, gate: Path, weights: Path) -> GatedBackend:
+    from edgebias.mitigate.condition import open_condition
     from edgebias.mitigate.gate import open_gate
-
-    return open_gate(gate, weights)
-
-
-def _behind_gate(build: LlamaBackend, vector: Matrix, gate: RequestGate) -> GatedBackend:
     from edgebias.mitigate.gated_backend import GatedBackend
 
-    return GatedBackend(build, vector, gate)
+    opens = open_condition(gate, build) if method == CONDITIONAL else open_gate(gate, weights)
+    return GatedBackend(build, vector, opens)
 
 
 def _scored_otherwise(loaded: Backend, method: str, settings: dict[str, Any]) -> Backend:
