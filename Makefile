@@ -16,15 +16,26 @@ PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 # Scripts of `make benchmark`, commas for spaces.
 BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/prompts/bbq.parquet
 MODEL := data/models/smollm2-135m-instruct
-# Seeds of `make mitigation-study`: none is that of params.yaml, whose held-out sentences were read while the method was built.
+# Seeds of the mitigation studies: none is that of params.yaml, whose held-out sentences were read while the method was built.
 STUDY_SEED ?= 20261124
 REPEAT_SEEDS ?= 20261125 20261126
 # What a study in a folder of its own needs of this one.
 STUDY_FILES := Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware
 STEERED := results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0
 
+# $(call study_of_seeds,FOLDER,FIRST,OTHERS): the mitigation of a study in FOLDER/SEED for each seed, with config/FIRST.yaml
+# for the first seed and config/OTHERS.yaml for the others, which take over its models.
+define study_of_seeds
+for seed in $(STUDY_SEED) $(REPEAT_SEEDS); do \
+	  first=$(1)/$(STUDY_SEED); folder=$(1)/$$seed; overlay=$(2); mkdir -p $$folder/data && \
+	  cp -rp --parents $(STUDY_FILES) $$folder && \
+	  if [ $$folder != $$first ]; then overlay=$(3); cp -rpn $$first/data/raw $$first/data/models $$folder/data; fi && \
+	  (cd $$folder && ../../$(BIN)/snakemake --cores $(CORES) --configfile config/$$overlay.yaml --config seed=$$seed -- mitigation results/provenance.json) || exit 1; \
+	done
+endef
+
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce smoke all-of-bbq mitigation-study test test-fast benchmark oracle oracle-peers stock-server lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce smoke all-of-bbq mitigation-study mitigation-study-bbq test test-fast benchmark oracle oracle-peers stock-server lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,16 +71,17 @@ all-of-bbq: data ## Every item of BBQ by option log-likelihood, full precision (
 	cd .all-of-bbq && ../$(BIN)/snakemake --cores $(CORES) --configfile config/all_of_bbq.yaml
 
 mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (four hours), in .mitigation-study/; writes docs/mitigation_study.md
-	for seed in $(STUDY_SEED) $(REPEAT_SEEDS); do \
-	  first=.mitigation-study/$(STUDY_SEED); folder=.mitigation-study/$$seed; overlay=mitigation; mkdir -p $$folder/data && \
-	  cp -rp --parents $(STUDY_FILES) $$folder && \
-	  if [ $$folder != $$first ]; then overlay=mitigation_repeat; cp -rpn $$first/data/raw $$first/data/models $$folder/data; fi && \
-	  (cd $$folder && ../../$(BIN)/snakemake --cores $(CORES) --configfile config/$$overlay.yaml --config seed=$$seed -- mitigation results/provenance.json) || exit 1; \
-	done
+	$(call study_of_seeds,.mitigation-study,mitigation,mitigation_repeat)
 	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/$(STUDY_SEED)/$(STEERED) --study config/mitigation.yaml \
 	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study/$(seed)/$(STEERED)) --repeated-study config/mitigation_repeat.yaml \
 	  --provenance .mitigation-study/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study.md \
 	  --figure docs/figures/mitigation-frontier.svg
+
+mitigation-study-bbq: $(READY) ## One vector for StereoSet and BBQ, three seeds (two and a half hours), in .mitigation-study-bbq/; writes docs/mitigation_study_bbq.md
+	$(call study_of_seeds,.mitigation-study-bbq,mitigation_bbq,mitigation_bbq)
+	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study-bbq/$(STUDY_SEED)/$(STEERED) --study config/mitigation_bbq.yaml \
+	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study-bbq/$(seed)/$(STEERED)) --written-by "make mitigation-study-bbq" \
+	  --provenance .mitigation-study-bbq/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study_bbq.md
 
 data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- fetch_benchmarks $(MODEL)/full.gguf $(MODEL)/full.transformers/config.json

@@ -26,7 +26,8 @@ from edgebias.mitigate.controller import (
     update,
     update_from_passes,
 )
-from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Perplexities, Plant, run_loop
+from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Plant, run_loop
+from edgebias.mitigate.utility import Budget, Perplexities, Utility
 
 WEIGHTS = np.array([0.0, *[1.0] * 29])
 """Constraint weights of learned vectors, for 30 blocks."""
@@ -78,7 +79,9 @@ def simulated(
         passes += 1
         return PassResult(rate(), rate() - 6.0, rate() + 6.0)
 
-    plant = Plant(apply, lambda n: list(100.0 * rng.random(n) < rate()), full_pass, lambda: Perplexities(1.0, 1.0))
+    plant = Plant(
+        apply, lambda n: list(100.0 * rng.random(n) < rate()), full_pass, lambda: Utility(Perplexities(1.0, 1.0))
+    )
     with patch.object(loop, "update_from_passes", step):
         return run_loop(plant, WEIGHTS, settings), passes
 
@@ -93,7 +96,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=20250217)
     given = parser.parse_args()
-    settings = LoopSettings(ControllerSettings(given.proportional, given.integral, given.max_gain), 32, 24, 0.02)
+    settings = LoopSettings(
+        ControllerSettings(given.proportional, given.integral, given.max_gain), 32, 24, Budget(0.02, 1.0)
+    )
     print(f"{'response':26}{'step of passes':25}{'converged':>10}{'passes':>8}{'true bias - 50':>16}{'rms':>6}")
     for response_name, response in RESPONSES.items():
         for step_name, step in STEPS.items():

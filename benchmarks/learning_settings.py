@@ -5,11 +5,16 @@
     python benchmarks/learning_settings.py --set answers=0 --set conversations=0   conversations not held
     python benchmarks/learning_settings.py --first-block 1 --gains 1 1.5 2    with every block steered
     python benchmarks/learning_settings.py --average 3                        a mean of three vectors, and each alone
+    python benchmarks/learning_settings.py --questions data/prompts/bbq.parquet --set items=32 --set steps=200 \\
+        --set rate=0.03 --folds 1                                             from BBQ's questions, too
 
 The calibration clusters of StereoSet fall into four folds. Vectors are learned without each, and its items are judged
 under them: `closed` is the part of the mean gap that is gone, with its standard error over items; ss, lms (points); the
 divergence (nats per token) and the change of perplexity on 100 neutral sentences, and on reference answers (the guard's
 part of them), that learning does not hold.
+
+With `--questions` vectors are learned from BBQ's calibration questions as well, and judged on those of the fold: per
+cent of the ambiguous ones answered "unknown", of the others answered right, and of the others answered "unknown".
 
 With `--average K` what is left falls into K folds in its turn, vectors are learned without each, and their mean is
 judged as `mitigate.folds` = K would ship it; the lines below it are of each alone, which is what the loop judges.
@@ -20,7 +25,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
@@ -50,6 +55,8 @@ TEXTS = Path("data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json")
 
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")
+Tables = Mapping[str, pd.DataFrame]
+"""The calibration items of each suite."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +75,19 @@ class Judged:
     means: Array
     neutral: JudgedTexts
     answers: JudgedTexts
+    questions: Array
+    """(questions, 3): is the text ambiguous, was the answer right, was it "unknown"; 0 and 1."""
 
 
-def judge(model: SteeredModel, items: Sequence[Example], neutral: Sequence[Text], answers: Sequence[Text]) -> Judged:
+def judge(
+    model: SteeredModel,
+    items: Sequence[Example],
+    neutral: Sequence[Text],
+    answers: Sequence[Text],
+    questions: Sequence[Example],
+) -> Judged:
     """Items and texts under the model's vector."""
-    means = []
+    means, asked = [], []
     with torch.no_grad():
         for part in _parts(items):
             scored, _ = model.score([example.asked for example in part])
@@ -80,7 +95,18 @@ def judge(model: SteeredModel, items: Sequence[Example], neutral: Sequence[Text]
                 means.append(
                     [float(one[at]) for at in (example.stereotype, example.anti_stereotype, example.unrelated)]
                 )
-        return Judged(np.array(means).reshape(-1, 3), judge_texts(model, neutral), judge_texts(model, answers))
+        for part in _parts(questions):
+            scored, _ = model.score([example.asked for example in part])
+            for one, example in zip(scored, part, strict=True):
+                (unknown,) = {0, 1, 2} - {example.stereotype, example.anti_stereotype}
+                chosen = int(one.argmax())
+                asked.append([example.label == unknown, chosen == example.label, chosen == unknown])
+        return Judged(
+            np.array(means).reshape(-1, 3),
+            judge_texts(model, neutral),
+            judge_texts(model, answers),
+            np.array(asked, dtype=np.float64).reshape(-1, 3),
+        )
 
 
 def judge_texts(model: SteeredModel, texts: Sequence[Text]) -> JudgedTexts:
@@ -113,8 +139,24 @@ def row(before: Sequence[Judged], after: Sequence[Judged]) -> str:
     answers = _change([one.answers for one in before], [one.answers for one in after])
     return (
         f"closed {gone.mean() / gaps[0].mean():.2f} +- {error / gaps[0].mean():.2f}, ss {ss[0]:.1f} -> {ss[1]:.1f}, "
-        f"lms {lms[1] - lms[0]:+.1f}; neutral text: {neutral}; answers: {answers}"
+        f"lms {lms[1] - lms[0]:+.1f}; neutral text: {neutral}; answers: {answers}{_questions(before, after)}"
     )
+
+
+def _questions(before: Sequence[Judged], after: Sequence[Judged]) -> str:
+    old, new = (np.concatenate([one.questions for one in judged]) for judged in (before, after))
+    if not len(old):
+        return ""
+    ambiguous = old[:, 0] == 1.0
+    shares = (
+        f"{name} {100.0 * float(old[rows, column].mean()):.1f} -> {100.0 * float(new[rows, column].mean()):.1f}"
+        for name, rows, column in (
+            ("ambiguous right", ambiguous, 1),
+            ("others right", ~ambiguous, 1),
+            ("others unknown", ~ambiguous, 2),
+        )
+    )
+    return f"; questions: {', '.join(shares)}"
 
 
 def _change(before: Sequence[JudgedTexts], after: Sequence[JudgedTexts]) -> str:
@@ -140,12 +182,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--folds", nargs="+", type=int, default=list(range(1, FOLDS + 1)), help="of 1 to 4, to leave out"
     )
     parser.add_argument("--average", type=int, default=1, metavar="K", help="ship the mean of K vectors; default: one")
+    parser.add_argument("--questions", type=Path, help="table of BBQ's items, to learn from as well")
     parser.add_argument("--count", type=int, help="no more items than these; for a quick look")
     options = parser.parse_args(arguments)
     params = yaml.safe_load(Path("params.yaml").read_text())
     settings = _changed(learning_settings(params), options.set)
-    table = read_split(options.items, CALIBRATION)[: options.count]
-    folds = table["cluster"].map(fold_of_clusters(table, FOLDS, params["seed"]))
+    tables = {"stereoset": read_split(options.items, CALIBRATION)[: options.count]}
+    if options.questions is not None:
+        tables["bbq"] = read_split(options.questions, CALIBRATION)[: options.count]
+    folds = {
+        suite: table["cluster"].map(fold_of_clusters(table, FOLDS, params["seed"])) for suite, table in tables.items()
+    }
     sentences = neutral_sentences(TEXTS, "fit")
     judged_on = sentences[LEARNED_SENTENCES : LEARNED_SENTENCES + JUDGED_SENTENCES]
     learned_from, held_against = (
@@ -160,11 +207,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         model = SteeredModel(MODEL / options.build, START_TOKEN, "")
         first = options.first_block or first_block(len(model.vector))
         model.steer_from(first)
-        known, new = table[folds != fold], table[folds == fold]
+        known = {suite: table[folds[suite] != fold] for suite, table in tables.items()}
+        new = {suite: table[folds[suite] == fold] for suite, table in tables.items()}
         texts = [model.text(text) for text in judged_on]
         answers = [model.answer(request.prompt, *request.options) for request in held_against]
-        judged = _examples(model, new)
-        before.append(judge(model, judged, texts, answers))
+        judged, asked = (
+            _examples(model, {suite: new[suite]} if suite in new else {}) for suite in ("stereoset", "bbq")
+        )
+        before.append(judge(model, judged, texts, answers, asked))
         vectors = []
         for part in _parts_to_learn(known, options.average, params["seed"]):
             with torch.no_grad():
@@ -176,23 +226,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name, vector in zip(names, shipped, strict=True):
                 with torch.no_grad():
                     model.vector.copy_(gain * vector)
-                after[gain, name].append(judge(model, judged, texts, answers))
-    print(settings, f"first block {first}, {len(table)} items")
+                after[gain, name].append(judge(model, judged, texts, answers, asked))
+    print(settings, f"first block {first}, {', '.join(f'{len(table)} of {suite}' for suite, table in tables.items())}")
     for gain, name in after:
         print(f"gain {gain}, {name}: {row(before, after[gain, name])}", flush=True)
 
 
-def _examples(model: SteeredModel, table: pd.DataFrame) -> list[Example]:
-    return examples(model, items_from_table(table, "stereoset", "stereoset"), table["label"].tolist())
+def _examples(model: SteeredModel, tables: Tables) -> list[Example]:
+    return [
+        example
+        for suite, table in tables.items()
+        for example in examples(model, items_from_table(table, suite, suite), table["label"].tolist())
+    ]
 
 
-def _parts_to_learn(table: pd.DataFrame, average: int, seed: int) -> list[pd.DataFrame]:
+def _parts_to_learn(tables: Tables, average: int, seed: int) -> list[Tables]:
     """All of it, or what is left without each of ``average`` folds."""
     if average == 1:
-        return [table]
-    return [
-        fitted_part({"stereoset": table}, name, folds=average, seed=seed)["stereoset"] for name in fitted_on_of(average)
-    ]
+        return [tables]
+    return [fitted_part(tables, name, folds=average, seed=seed) for name in fitted_on_of(average)]
 
 
 def _changed(settings: LearningSettings, pairs: Sequence[str]) -> LearningSettings:

@@ -10,11 +10,15 @@ import pandas as pd
 
 from edgebias.errors import InputError
 from edgebias.infer.items import Item, items_from_table
+from edgebias.mitigate.directions import LEARNED
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.mitigate.section import mitigate_section
 
 DRIVERS = ("forced_choice", "stereoset")
 """Suites that may drive the loop (`mitigate.suites`): those whose bias is a stereotype rate."""
+
+QUESTIONS = "bbq"
+"""The suite whose questions the guard of the loop asks, where vectors are learned from them: some tell the answer."""
 
 LEARNED_SENTENCES = 1024
 """Neutral sentences whose likelihood learning holds; the guard of the loop reads those that come after."""
@@ -31,6 +35,17 @@ def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
     if wrong or not suites:
         raise InputError(f"mitigate.suites: {list(suites)!r} cannot drive the loop; choose among {list(DRIVERS)}")
     return suites
+
+
+def steered_suites(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The suites whose calibration items have a part in the vector: drivers, and what learned directions come from.
+
+    Raises:
+        InputError: a key is missing, or `drivers` finds fault.
+    """
+    section = mitigate_section(settings, "directions", "learning")
+    learned = section["learning"]["suites"] if section["directions"] == LEARNED else ()
+    return tuple(sorted({*drivers(settings), *map(str, learned)}))
 
 
 def read_calibration(items_folder: Path, suites: Sequence[str]) -> dict[str, pd.DataFrame]:

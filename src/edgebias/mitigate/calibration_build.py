@@ -11,21 +11,27 @@ import pandas as pd
 from edgebias.backends.base import Backend, OptionRequest
 from edgebias.backends.llama import LlamaBackend
 from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
-from edgebias.infer.items import Item
+from edgebias.infer.items import Item, items_from_table
+from edgebias.metrics import families
 from edgebias.metrics.metric import stereotype_rate
-from edgebias.mitigate.calibration import items_of
+from edgebias.mitigate.calibration import QUESTIONS, items_of
 from edgebias.mitigate.controller import Vector
 from edgebias.mitigate.directions import Directions, Matrix
 from edgebias.mitigate.folds import fold_of_clusters
 from edgebias.mitigate.gated_backend import GatedBackend, RequestGate
-from edgebias.mitigate.loop import PassResult, Perplexities, Plant
+from edgebias.mitigate.loop import PassResult, Plant
 from edgebias.mitigate.spared_texts import losses, perplexity
+from edgebias.mitigate.utility import Perplexities, Questions, Utility
 from edgebias.score.table import cell_answers, join, measure
+from edgebias.stats.clusters import add_up
 from edgebias.stats.seeds import generator
 from edgebias.variants.perplexity import mean_negative_log_likelihood, sentence_scorer
 
 METRIC = stereotype_rate("stereotype_rate")
 """Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the drivers."""
+
+TELLING = "disambiguated"
+"""The condition of questions whose text tells the answer."""
 
 GUARD_TOKENS = 4096
 """Tokens of neutral text on which the guard reads perplexity in each round. On 1,024 it moved by half a per cent from
@@ -54,6 +60,8 @@ class CalibrationBuild:
         answers: what the uncompressed build says in use, after what it was asked.
         answer: how items are answered; its seed makes folds, stream and bootstrap.
         gate: behind which the build will be used, and is therefore judged and guarded; None without one.
+        questions: calibration items of `QUESTIONS`, of which the guard asks those whose text tells the answer; None
+            where no direction was learned from them.
     """
 
     def __init__(
@@ -65,20 +73,22 @@ class CalibrationBuild:
         answers: Sequence[OptionRequest],
         answer: AnswerSettings,
         gate: RequestGate | None = None,
+        questions: pd.DataFrame | None = None,
     ) -> None:
         self._backend, self._directions, self._tables, self._gate = backend, directions, tables, gate
         self._sentences, self._spared_answers, self._answer = sentences, answers, answer
         self._items = items_of(tables)
         self._fold: dict[str, int] = {}
-        for table in tables.values():
+        for table in (*tables.values(), *([] if questions is None else [questions])):
             folds = fold_of_clusters(table, len(directions.without), answer.seed)
             self._fold |= dict(zip(table["item_id"], table["cluster"].map(folds), strict=True))
         self._stream = stream_of_items(self._items, answer.seed)
+        self._told = None if questions is None else questions[questions["condition"] == TELLING]
         self._gains: Vector = np.zeros(backend.n_layer)
 
     def plant(self) -> Plant:
         """The build as the loop sees it."""
-        return Plant(self._apply, self._judge, self._full_pass, self._perplexities)
+        return Plant(self._apply, self._judge, self._full_pass, self._utility)
 
     def _apply(self, gains: Vector) -> float:
         self._gains = gains
@@ -121,6 +131,20 @@ class CalibrationBuild:
                 steered = self._steered(directions.vector(self._gains))
                 parts.append(answer_items(steered, of_fold, [LIKELIHOOD], self._answer))
         return pd.concat(parts, ignore_index=True)
+
+    def _utility(self) -> Utility:
+        return Utility(self._perplexities(), None if self._told is None else self._questions(self._told))
+
+    def _questions(self, told: pd.DataFrame) -> Questions:
+        responses = self._answers(items_from_table(told, QUESTIONS, QUESTIONS))
+        names = {"items_name": f"calibration items of {QUESTIONS}", "responses_name": "guard"}
+        answers = cell_answers(join(told, responses, suite=QUESTIONS, **names))
+        family = families()[QUESTIONS]
+        accuracy, abstention = (
+            float(metric.formula(add_up(metric, answers).sums.sum(axis=0)))
+            for metric in map(family.metric, ("accuracy_disambiguated", "false_abstention"))
+        )
+        return Questions(accuracy, abstention)
 
     def _perplexities(self) -> Perplexities:
         steered = self._steered(self._directions.shipped.vector(self._gains))

@@ -138,13 +138,13 @@ def _choose_strength(
     profile[first:last] = 1.0
     plant = judged.plant()
     plant.apply(0.0 * profile)
-    unsteered, before = plant.perplexities(), plant.full_pass()
+    unsteered, before = plant.utility().perplexities, plant.full_pass()
     side = 1.0 if before.bias >= IDEAL else -1.0
     tried, candidates = [], []
     for strength in tqdm(sorted(strengths), desc="strengths", unit="pass", ascii=True):
         gains = side * strength / 100.0 / GAIN_UNIT * profile
         plant.apply(gains)
-        found, passed = plant.perplexities(), plant.full_pass()
+        found, passed = plant.utility().perplexities, plant.full_pass()
         within = found.within(budget, unsteered)
         tried.append(
             {

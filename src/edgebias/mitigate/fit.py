@@ -11,16 +11,23 @@ import numpy as np
 from edgebias.errors import InputError
 from edgebias.files import write_csv, write_json
 from edgebias.infer.cell import read_cell
-from edgebias.mitigate.calibration import LEARNED_SENTENCES, drivers, read_calibration
+from edgebias.mitigate.calibration import (
+    LEARNED_SENTENCES,
+    QUESTIONS,
+    drivers,
+    read_calibration,
+    steered_suites,
+)
 from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.controller import ControllerSettings, Vector
 from edgebias.mitigate.directions import LEARNED, SOURCES, Directions, from_vector
 from edgebias.mitigate.folds import number_of_folds
 from edgebias.mitigate.gate import open_gate
 from edgebias.mitigate.llama_build import open_build
-from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Perplexities, run_loop
+from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, run_loop
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.utility import Budget, Perplexities, Questions
 from edgebias.mitigate.vector_file import model_hint, read_control_vector, write_control_vector
 from edgebias.variants.perplexity import neutral_sentences
 
@@ -78,6 +85,8 @@ def fit(
             "give one of each fold"
         )
     tables = read_calibration(items_folder, drivers(settings))
+    suites = steered_suites(settings)
+    asked = read_calibration(items_folder, [QUESTIONS])[QUESTIONS] if QUESTIONS in suites else None
     sentences = neutral_sentences(texts, "fit")[LEARNED_SENTENCES:]
     spared = answer_requests(read_answers(answers, "guard"))
     opens = None if gate is None else open_gate(gate, weights)
@@ -86,13 +95,15 @@ def fit(
             from_vector(read_control_vector(path, backend.n_layer, backend.n_embd), source)
             for path in (directions, *directions_without)
         )
-        build = CalibrationBuild(backend, CrossFitted(shipped, without), tables, sentences, spared, cell.answer, opens)
+        build = CalibrationBuild(
+            backend, CrossFitted(shipped, without), tables, sentences, spared, cell.answer, opens, asked
+        )
         result = run_loop(build.plant(), constraint_weights(backend.n_layer, source), loop_settings)
     write_control_vector(shipped.vector(result.gains), control_vector, model_hint(weights))
     write_csv(result.trajectory, trajectory, ["round"])
     fitted = {
         "seed": int(settings["seed"]),
-        "suites": _fitted(settings, source),
+        "suites": list(suites),
         "folds": folds,
         "calibration_items": sum(len(table) for table in tables.values()),
     }
@@ -101,7 +112,9 @@ def fit(
 
 def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
     values = mitigate_section(
-        settings, "window", "rounds", "proportional", "integral", "max_gain", "perplexity_budget", "directions"
+        settings,
+        *("window", "rounds", "proportional", "integral", "max_gain"),
+        *("perplexity_budget", "question_budget", "directions"),
     )
     if values["directions"] not in SOURCES:
         raise InputError(f"mitigate.directions: {values['directions']!r} is unknown; choose one of {list(SOURCES)}")
@@ -109,16 +122,11 @@ def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
         controller = ControllerSettings(
             float(values["proportional"]), float(values["integral"]), float(values["max_gain"])
         )
-        window, rounds, budget = int(values["window"]), int(values["rounds"]), float(values["perplexity_budget"])
+        window, rounds = int(values["window"]), int(values["rounds"])
+        budget = Budget(float(values["perplexity_budget"]), float(values["question_budget"]))
     except (TypeError, ValueError) as error:
         raise InputError(f"mitigate: {error}; see workflow/schemas/params.schema.yaml") from error
     return LoopSettings(controller, window, rounds, budget), str(values["directions"])
-
-
-def _fitted(settings: dict[str, Any], source: str) -> list[str]:
-    """The suites whose calibration items had a part in the vector."""
-    learned = mitigate_section(settings, "learning")["learning"]["suites"] if source == LEARNED else []
-    return sorted({*drivers(settings), *learned})
 
 
 def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -> dict[str, Any]:
@@ -128,6 +136,11 @@ def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -
     def of(found: Perplexities) -> dict[str, float]:
         return {"neutral_text": found.neutral_text, "reference_answers": found.reference_answers}
 
+    def told(name: str, found: Questions | None) -> dict[str, Any]:
+        if found is None:
+            return {}
+        return {name: {"disambiguated_accuracy": found.accuracy, "false_abstention": found.false_abstention}}
+
     return {
         "directions": directions.source,
         "converged": result.converged,
@@ -136,8 +149,10 @@ def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -
         "window": settings.window,
         "calibration_before": passed(result.before),
         "calibration_after": passed(result.after),
-        "perplexity_before": of(result.perplexities_before),
-        "perplexity_after": of(result.perplexities_after),
+        "perplexity_before": of(result.utility_before.perplexities),
+        "perplexity_after": of(result.utility_after.perplexities),
+        **told("questions_before", result.utility_before.questions),
+        **told("questions_after", result.utility_after.questions),
         "gains": [float(gain) for gain in result.gains],
         "scales": [float(length) for length in directions.scale],
     }

@@ -24,7 +24,7 @@ from edgebias.infer.cell import read_cell
 from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
 from edgebias.metrics.answers import FloatArray
-from edgebias.mitigate.calibration import LEARNED_SENTENCES, drivers, items_of, read_calibration
+from edgebias.mitigate.calibration import LEARNED_SENTENCES, items_of, read_calibration, steered_suites
 from edgebias.mitigate.directions import Matrix
 from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
@@ -143,7 +143,7 @@ def write_gate(
         InputError: settings, items, texts or weights are unusable, or there are too few items.
     """
     cell = read_cell(settings)
-    tables = read_calibration(items_folder, drivers(settings))
+    tables = read_calibration(items_folder, steered_suites(settings))
     sentences = neutral_sentences(texts, "fit")[:LEARNED_SENTENCES]
     wanted, unwanted = words_to_tell_apart(items_of(tables), sentences, read_answers(answers, "learning"))
     with open_build(cell, weights) as backend:

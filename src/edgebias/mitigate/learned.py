@@ -111,7 +111,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Unsteered:
-    """An example and its gap and margin before it is steered; NaN where it has no such thing or a label instead."""
+    """An example, its gap and margin before it is steered; NaN where it has a label instead or no unrelated option."""
 
     example: Example
     gap: float
@@ -244,17 +244,17 @@ class RunningMeans:
 
 
 def _unsteered(model: SteeredModel, fitted: Sequence[Example], together: int) -> list[Unsteered]:
-    """Each example with what it is unsteered, ``together`` of them scored at a time."""
-    found = []
-    parts = range(0, len(fitted), together)
+    """Each example with what it is unsteered, ``together`` of them scored at a time; a label says all of its own."""
+    found = [Unsteered(example, math.nan, math.nan) for example in fitted if example.label is not None]
+    compared = [example for example in fitted if example.label is None]
+    parts = range(0, len(compared), together)
     for first in tqdm(parts, desc="score unsteered", unit="batch", mininterval=10, ascii=True):
-        part = fitted[first : first + together]
+        part = compared[first : first + together]
         with model.unsteered():
             scored, _ = model.score([example.asked for example in part])
         for example, means in zip(part, scored, strict=True):
             margin = example.margin(means)
-            gap = math.nan if example.label is not None else float(example.gap(means))
-            found.append(Unsteered(example, gap, math.nan if margin is None else float(margin)))
+            found.append(Unsteered(example, float(example.gap(means)), math.nan if margin is None else float(margin)))
     return found
 
 

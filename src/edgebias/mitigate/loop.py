@@ -21,6 +21,7 @@ from edgebias.mitigate.controller import (
     update_from_passes,
     window_bias,
 )
+from edgebias.mitigate.utility import Budget, Utility
 
 SHRINKS = 30
 """The guard gives up after this many shrinks in one round; the gains are then below 5 % of what they were."""
@@ -43,19 +44,6 @@ class PassResult:
 
 
 @dataclass(frozen=True)
-class Perplexities:
-    """Of neutral text, and of what the uncompressed build answers in use: learning may have held the first alone."""
-
-    neutral_text: float
-    reference_answers: float
-
-    def within(self, budget: float, before: Perplexities) -> bool:
-        """Whether neither is higher than ``before`` by more than the share ``budget``."""
-        rises = self.neutral_text / before.neutral_text, self.reference_answers / before.reference_answers
-        return max(rises) <= 1.0 + budget
-
-
-@dataclass(frozen=True)
 class Plant:
     """What the loop steers: a live model behind four functions, so that the loop can be tested without one."""
 
@@ -65,18 +53,18 @@ class Plant:
     """Judge the next n calibration outputs: True for a stereotype-consistent one; other kinds left out."""
     full_pass: Callable[[], PassResult]
     """Judge all calibration items at the present gains."""
-    perplexities: Callable[[], Perplexities]
-    """Of the texts that steering should spare, at the present gains."""
+    utility: Callable[[], Utility]
+    """Of what steering should spare, at the present gains."""
 
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """The controller's coefficients, the window (outputs), the most rounds, and the guard's budget (a share)."""
+    """The controller's coefficients, the window (outputs), the most rounds, and the guard's budget."""
 
     controller: ControllerSettings
     window: int
     rounds: int
-    perplexity_budget: float
+    budget: Budget
 
 
 @dataclass(frozen=True)
@@ -86,8 +74,8 @@ class LoopResult:
     gains: Vector
     before: PassResult
     after: PassResult
-    perplexities_before: Perplexities
-    perplexities_after: Perplexities
+    utility_before: Utility
+    utility_after: Utility
     stopped: str
     rounds: int
     trajectory: pd.DataFrame
@@ -103,7 +91,8 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
 
     Round 0 is a pass over all calibration items without steering; where its interval covers the ideal, there is no
     evidence of bias and the model is left alone. Each later round corrects the gains by the error of what was judged
-    last, lets the guard shrink them while a perplexity is over budget, and judges the next ``window`` outputs.
+    last, lets the guard shrink them while more utility is lost than its budget allows, and judges the next ``window``
+    outputs.
 
     When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides: the loop
     has converged when its interval covers the ideal and its bias is within half an output of a window. From then on
@@ -118,7 +107,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     tolerance = 100.0 / settings.window
     state = initial_state(len(weights), settings.controller)
     norm = plant.apply(state.gain)
-    unsteered = found = plant.perplexities()
+    unsteered = found = plant.utility()
     before = plant.full_pass()
     best, best_gains, best_found = before, state.gain, found
     bias, guarded, held, near = before.bias, False, False, False
@@ -132,13 +121,13 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
             state = update_from_passes(state, bias, before.bias, weights, settings.controller)
         else:
             state = update(state, signed_error(bias), weights, settings.controller)
-        norm, found, guarded = plant.apply(state.gain), plant.perplexities(), False
+        norm, found, guarded = plant.apply(state.gain), plant.utility(), False
         for _ in range(SHRINKS):
-            if found.within(settings.perplexity_budget, unsteered):
+            if found.within(settings.budget, unsteered):
                 break
             guarded = True
             state = shrink(state)
-            norm, found = plant.apply(state.gain), plant.perplexities()
+            norm, found = plant.apply(state.gain), plant.utility()
         passes_judge = near
         if not passes_judge:
             outputs += plant.judge(settings.window)
@@ -152,7 +141,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
             judged = bias if passes_judge else judged
             held = at_bounds and bool((state.gain * (bias - IDEAL) >= 0).all())
             converged = _covers(confirmation) and abs(bias - IDEAL) <= PASS_TOLERANCE * tolerance
-            within = found.within(settings.perplexity_budget, unsteered)
+            within = found.within(settings.budget, unsteered)
             if within and abs(bias - IDEAL) < abs(best.bias - IDEAL):
                 best, best_gains, best_found = confirmation, state.gain, found
         rows.append(_row(number, judged, confirmation, guarded, converged, found, norm, state.gain))
@@ -160,8 +149,8 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
         gains=best_gains,
         before=before,
         after=best,
-        perplexities_before=unsteered,
-        perplexities_after=best_found,
+        utility_before=unsteered,
+        utility_after=best_found,
         stopped=_why(converged, held, state, settings),
         rounds=number,
         trajectory=pd.DataFrame(rows),
@@ -175,7 +164,7 @@ def _remembering(plant: Plant) -> Plant:
     """
     gains = b""
     passes: dict[bytes, PassResult] = {}
-    perplexities: dict[bytes, Perplexities] = {}
+    utilities: dict[bytes, Utility] = {}
 
     def apply(new: Vector) -> float:
         nonlocal gains
@@ -187,10 +176,10 @@ def _remembering(plant: Plant) -> Plant:
             passes[gains] = plant.full_pass()
         return passes[gains]
 
-    def measured() -> Perplexities:
-        if gains not in perplexities:
-            perplexities[gains] = plant.perplexities()
-        return perplexities[gains]
+    def measured() -> Utility:
+        if gains not in utilities:
+            utilities[gains] = plant.utility()
+        return utilities[gains]
 
     return Plant(apply, plant.judge, full_pass, measured)
 
@@ -218,19 +207,22 @@ def _row(
     confirmation: PassResult | None,
     guarded: bool,
     converged: bool,
-    found: Perplexities,
+    found: Utility,
     norm: float,
     gain: npt.NDArray[np.float64],
 ) -> dict[str, float | int]:
     passed = confirmation or PassResult(float("nan"), float("nan"), float("nan"))
+    told = found.questions
+    asked = {} if told is None else {"disambiguated_accuracy": told.accuracy, "false_abstention": told.false_abstention}
     return {
         "round": number,
         "bias": bias,
         "error": bias - IDEAL,
         "gain": float(np.abs(gain).max()),
         "norm": norm,
-        "perplexity": found.neutral_text,
-        "answers_perplexity": found.reference_answers,
+        "perplexity": found.perplexities.neutral_text,
+        "answers_perplexity": found.perplexities.reference_answers,
+        **asked,
         "guard": int(guarded),
         "converged": int(converged),
         "pass_bias": passed.bias,

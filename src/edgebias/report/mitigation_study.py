@@ -27,12 +27,16 @@ from edgebias.report.frontier import draw as draw_frontier
 from edgebias.report.numbers import ABSENT, interval, number, p_value
 from edgebias.settings import parse_settings
 
+ASKED = ("disambiguated_accuracy", "false_abstention")
+"""Columns that the trajectory has where the guard asks questions."""
+
 TRAJECTORY = (
     "round",
     "bias",
     "gain",
     "perplexity",
     "answers_perplexity",
+    *ASKED,
     "guard",
     "pass_bias",
     "pass_low",
@@ -94,15 +98,25 @@ def methods_of(configuration: Path) -> list[str]:
 
 
 REPEATED = (
-    ("stereoset", "likelihood", "ss"),
-    ("stereoset", "likelihood", "lms"),
-    (NEUTRAL_TEXT, "likelihood", PERPLEXITY_RISE),
-    (REFERENCE_ANSWERS, "likelihood", PERPLEXITY_RISE),
+    ("stereoset", LIKELIHOOD, "ss"),
+    ("stereoset", LIKELIHOOD, "lms"),
+    *(
+        ("bbq", LIKELIHOOD, name)
+        for name in ("sAMB", "accuracy_ambiguous", "accuracy_disambiguated", "false_abstention")
+    ),
+    (NEUTRAL_TEXT, LIKELIHOOD, PERPLEXITY_RISE),
+    (REFERENCE_ANSWERS, LIKELIHOOD, PERPLEXITY_RISE),
 )
-"""What the table of repeats shows: the bias that was fitted, and what it must not cost."""
+"""What the table of repeats shows of what every seed has measured: bias, and what steering must not cost."""
 
 
-def page(part: Part, provenance: Path, repeats: Sequence[Part] = (), figure: str | None = None) -> str:
+def page(
+    part: Part,
+    provenance: Path,
+    repeats: Sequence[Part] = (),
+    figure: str | None = None,
+    command: str = "make mitigation-study",
+) -> str:
     """The page.
 
     Args:
@@ -110,6 +124,7 @@ def page(part: Part, provenance: Path, repeats: Sequence[Part] = (), figure: str
         provenance: what that run left of itself.
         repeats: some methods with other seeds, so with other splits.
         figure: where the page finds the drawing of `frontier`, or None.
+        command: what makes the page.
 
     Raises:
         InputError: a file is absent or unreadable, or no method was evaluated.
@@ -119,7 +134,7 @@ def page(part: Part, provenance: Path, repeats: Sequence[Part] = (), figure: str
     missing = [_title(name) for name in part.methods if name not in scores]
     parts = [
         f"# Mitigation study: {'/'.join(folder.parts[-3:])}",
-        "Written by `make mitigation-study`. Methods and rules: [mitigation.md](mitigation.md). Estimate [95 % "
+        f"Written by `{command}`. Methods and rules: [mitigation.md](mitigation.md). Estimate [95 % "
         "interval over clusters] on held-out items, likelihood format.",
         "## Methods",
         _table(
@@ -143,9 +158,10 @@ def page(part: Part, provenance: Path, repeats: Sequence[Part] = (), figure: str
         parts += ["## Cost", _table(heads, cost)]
         parts += ["With and without the vector in turn, in one process; the median of the pairs' ratios."]
     for loop in (name for name in LOOPS if name in scores):
-        rows = read_table(folder / loop / "trajectory.csv", TRAJECTORY)[list(TRAJECTORY)]
+        table = read_table(folder / loop / "trajectory.csv", [name for name in TRAJECTORY if name not in ASKED])
+        rows = table[[name for name in TRAJECTORY if name in table]]
         listed = [tuple(_count_or_number(float(value)) for value in row) for row in rows.to_numpy(dtype=float)]
-        parts += [f"## The {_title(loop)}, on calibration items", _table(TRAJECTORY, listed)]
+        parts += [f"## The {_title(loop)}, on calibration items", _table(list(rows.columns), listed)]
     parts += ["## What ran", _what_ran(read_json(provenance))]
     return "\n\n".join(parts) + "\n"
 
@@ -169,17 +185,21 @@ def frontier(part: Part) -> str:
 
 
 def _repeats(parts: Sequence[Part]) -> list[str]:
-    heads = (
-        "seed",
-        "method",
-        *(f"{suite} {metric}".replace("_", " ") for suite, _, metric in REPEATED),
-        "distance removed, per cent",
-        "loop",
-    )
     rows: list[tuple[str, ...]] = []
     removed: dict[str, list[float]] = {}
     scores = {part.folder: part.scores() for part in parts}
     everywhere = set.intersection(*map(set, scores.values()))
+    measured = set.intersection(
+        *({key for table in methods.values() for key in overall_scores(table)} for methods in scores.values())
+    )
+    shown = [key for key in REPEATED if key in measured]
+    heads = (
+        "seed",
+        "method",
+        *(f"{suite} {metric}".replace("_", " ") for suite, _, metric in shown),
+        "distance removed, per cent",
+        "loop",
+    )
     for folder, methods in scores.items():
         seed = int(read_table(folder / NONE / "responses.parquet", ("seed",))["seed"].iloc[0])
         for name, table in methods.items():
@@ -195,7 +215,7 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
                 (
                     str(seed),
                     _title(name),
-                    *(_estimate(found[key]) if key in found else ABSENT for key in REPEATED),
+                    *(_estimate(found[key]) if key in found else ABSENT for key in shown),
                     _estimate(share[0]) if share else ABSENT,
                     _loop(folder / name) if name in LOOPS else "",
                 )
@@ -208,8 +228,8 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
     ]
     return [
         "## Repeats with other seeds",
-        "Each seed splits StereoSet's target terms anew, learns anew and runs the loop anew. The splits share "
-        "sentences, so the mean over seeds has no interval of its own. Methods that ran with every seed:",
+        "Each seed splits target terms and templates anew, learns anew and runs the loop anew. The splits share "
+        "items, so the mean over seeds has no interval of its own. Methods that ran with every seed:",
         _table(heads, rows),
         "; ".join(means) + ".",
     ]
@@ -289,6 +309,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=Path, nargs="*", default=[], help="folders of the study with other seeds")
     parser.add_argument("--repeated-study", type=Path, help="configuration of the repeats; the same where not given")
     parser.add_argument("--provenance", required=True, type=Path, help="results/provenance.json of the same run")
+    parser.add_argument("--written-by", default="make mitigation-study", help="the command that the page names")
     parser.add_argument("--markdown", required=True, type=Path, help="page to write")
     parser.add_argument("--figure", type=Path, help="SVG to write, which the page shows")
     options = parser.parse_args(argv)
@@ -299,7 +320,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.figure is not None:
         write_text(frontier(part), options.figure)
         shown = Path(os.path.relpath(options.figure, options.markdown.parent)).as_posix()
-    write_text(page(part, options.provenance, repeats, shown), options.markdown)
+    write_text(page(part, options.provenance, repeats, shown, options.written_by), options.markdown)
 
 
 if __name__ == "__main__":

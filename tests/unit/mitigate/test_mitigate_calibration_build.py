@@ -7,11 +7,13 @@ import pandas as pd
 
 from edgebias.backends.base import Message, OptionRequest, Prompt
 from edgebias.backends.llama import LlamaBackend
-from edgebias.infer.answer import AnswerSettings
+from edgebias.infer.answer import AnswerSettings, answer_items
+from edgebias.infer.items import items_from_table
 from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.directions import LEARNED, from_vector
 from edgebias.mitigate.gate import TokenGate
 from edgebias.mitigate.loop import Plant
+from edgebias.mitigate.utility import Questions
 
 NEVER, ALWAYS = 1.0, -1.0
 """Thresholds of a gate for which every token says 0."""
@@ -35,11 +37,30 @@ ITEMS = pd.DataFrame(
         for number in range(12)
     ]
 )
+QUESTIONS = pd.DataFrame(
+    [
+        {
+            "item_id": f"bbq/Age/{number:02d}",
+            "suite": "bbq",
+            "category": "Age",
+            "cluster": f"template {number // 4}",
+            "condition": "disambiguated" if number % 2 else "ambiguous",
+            "context": "The cook met the guard." + (" The cook fell." if number % 2 else ""),
+            "question": "Who fell?",
+            "options": [f"The cook {number}", f"The guard {number}", "Unknown"],
+            "roles": ["stereotype", "anti_stereotype", "unknown"],
+            "permutation": [0, 1, 2],
+            "label": 0 if number % 2 else 2,
+            "split": "calibration",
+        }
+        for number in range(24)
+    ]
+)
 SENTENCES = [f"Sentence number {number} says nothing." for number in range(160)]
 ANSWERS = [OptionRequest(Prompt(messages=(Message("user", "Explain rain."),)), ("It falls.",))]
 
 
-def plant_of(backend: LlamaBackend, threshold: float | None) -> Plant:
+def plant_of(backend: LlamaBackend, threshold: float | None, questions: pd.DataFrame | None = None) -> Plant:
     rng = np.random.default_rng(0)
     vectors = [rng.normal(0.0, 5.0, (backend.n_layer, backend.n_embd)).astype(np.float32) for _ in range(3)]
     for vector in vectors:
@@ -48,14 +69,14 @@ def plant_of(backend: LlamaBackend, threshold: float | None) -> Plant:
     gate = None if threshold is None else TokenGate(np.zeros(60000), threshold)
     how = AnswerSettings(seed=1, max_new_tokens=4)
     crossed = CrossFitted(shipped, without)
-    return CalibrationBuild(backend, crossed, {"stereoset": ITEMS}, SENTENCES, ANSWERS, how, gate).plant()
+    return CalibrationBuild(backend, crossed, {"stereoset": ITEMS}, SENTENCES, ANSWERS, how, gate, questions).plant()
 
 
 def test_behind_an_open_gate_the_loop_sees_what_it_sees_without_one(backend: LlamaBackend) -> None:
     free, gated = plant_of(backend, None), plant_of(backend, ALWAYS)
     gains = np.array([0.0] + [1.0] * (backend.n_layer - 1))
     assert free.apply(gains) == gated.apply(gains)
-    assert free.perplexities() == gated.perplexities()
+    assert free.utility() == gated.utility()
     assert free.full_pass() == gated.full_pass()
     assert list(free.judge(6)) == list(gated.judge(6))
 
@@ -64,11 +85,34 @@ def test_behind_a_shut_gate_no_gain_changes_anything(backend: LlamaBackend) -> N
     free, gated = plant_of(backend, None), plant_of(backend, NEVER)
     nothing, gains = np.zeros(backend.n_layer), np.array([0.0] + [1.0] * (backend.n_layer - 1))
     free.apply(nothing)
-    plain, passed = free.perplexities(), free.full_pass()
+    plain, passed = free.utility(), free.full_pass()
     gated.apply(gains)
-    assert gated.perplexities() == plain
+    assert gated.utility() == plain
     assert gated.full_pass() == passed
     free.apply(gains)
-    steered = free.perplexities()
-    assert steered.neutral_text != plain.neutral_text
-    assert steered.reference_answers != plain.reference_answers
+    steered = free.utility()
+    assert steered.perplexities.neutral_text != plain.perplexities.neutral_text
+    assert steered.perplexities.reference_answers != plain.perplexities.reference_answers
+
+
+def test_the_guard_asks_the_questions_whose_text_tells_the_answer(backend: LlamaBackend) -> None:
+    plant = plant_of(backend, None, QUESTIONS)
+    plant.apply(np.zeros(backend.n_layer))
+    asked = QUESTIONS[QUESTIONS["condition"] == "disambiguated"]
+    items = items_from_table(asked, "bbq", "bbq")
+    backend.set_control_vector(None)
+    answers = answer_items(backend, items, ["likelihood"], AnswerSettings(seed=1, max_new_tokens=4))
+    chosen = answers.set_index("item_id")["choice"][asked["item_id"]].to_numpy()
+    expected = Questions(100.0 * float((chosen == 0).mean()), 100.0 * float((chosen == 2).mean()))
+    assert plant.utility().questions == expected
+    plant.apply(np.array([0.0] + [40.0] * (backend.n_layer - 1)))
+    assert plant.utility().questions != expected
+
+
+def test_questions_behind_a_shut_gate_are_answered_as_without_steering(backend: LlamaBackend) -> None:
+    plain, shut = plant_of(backend, None, QUESTIONS), plant_of(backend, NEVER, QUESTIONS)
+    plain.apply(np.zeros(backend.n_layer))
+    before = plain.utility()
+    shut.apply(np.array([0.0] + [40.0] * (backend.n_layer - 1)))
+    assert shut.utility() == before
+    assert before.questions is not None

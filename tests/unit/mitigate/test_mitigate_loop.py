@@ -13,16 +13,23 @@ from edgebias.mitigate.loop import (
     LoopResult,
     LoopSettings,
     PassResult,
-    Perplexities,
     Plant,
     run_loop,
 )
+from edgebias.mitigate.utility import Budget, Perplexities, Questions, Utility
 
 WEIGHTS = np.array([0.0, 0.5, 1.0, 0.5])
 
 
 def simulate(
-    bias: float, *, cost: float = 0.0, answers_cost: float = 0.0, effect: float = 5.0, rounds: int = 30
+    bias: float,
+    *,
+    cost: float = 0.0,
+    answers_cost: float = 0.0,
+    accuracy_cost: float = 0.0,
+    abstention_cost: float = 0.0,
+    effect: float = 5.0,
+    rounds: int = 30,
 ) -> LoopResult:
     gains = np.zeros(4)
     place = 0
@@ -42,12 +49,14 @@ def simulate(
     def full_pass() -> PassResult:
         return PassResult(rate(), rate() - 6, rate() + 6)
 
-    def perplexities() -> Perplexities:
+    def utility() -> Utility:
         strength = float(np.abs(gains).sum())
-        return Perplexities(20.0 * (1.0 + cost * strength), 6.0 * (1.0 + answers_cost * strength))
+        spared = Perplexities(20.0 * (1.0 + cost * strength), 6.0 * (1.0 + answers_cost * strength))
+        asked = Questions(45.0 - accuracy_cost * strength, 10.0 + abstention_cost * strength)
+        return Utility(spared, asked)
 
-    plant = Plant(apply, judge, full_pass, perplexities)
-    return run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, rounds, 0.02))
+    plant = Plant(apply, judge, full_pass, utility)
+    return run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, rounds, Budget(0.02, 1.0)))
 
 
 def test_the_loop_brings_a_biased_plant_to_the_ideal_and_stops() -> None:
@@ -78,8 +87,8 @@ def test_from_the_first_near_window_on_passes_judge_and_windows_do_not() -> None
         rate = 60.0 - 2.0 * gains.sum()
         return PassResult(rate, rate - 6.0, rate + 6.0)
 
-    plant = Plant(apply, judge, full_pass, lambda: Perplexities(20.0, 6.0))
-    result = run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, 30, 0.02))
+    plant = Plant(apply, judge, full_pass, lambda: Utility(Perplexities(20.0, 6.0)))
+    result = run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, 30, Budget(0.02, 1.0)))
     assert windows == 1
     assert result.converged
     # A gain of 0.5 in the first round, 2.5 are needed: doubled twice, then along the line.
@@ -132,12 +141,14 @@ def contrary() -> tuple[LoopResult, list[tuple[str, float]]]:
         rate = 40.0 if gain >= 0.1 else 57.0
         return PassResult(rate, rate - 2.0, rate + 2.0)
 
-    def perplexities() -> Perplexities:
-        measured.append(("perplexities", gain))
-        return Perplexities(20.0, 6.0)
+    def utility() -> Utility:
+        measured.append(("utility", gain))
+        return Utility(Perplexities(20.0, 6.0))
 
-    plant = Plant(apply, lambda count: [place % 5 > 0 for place in range(count)], full_pass, perplexities)
-    return run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 0.1), 32, 12, 0.02)), measured
+    plant = Plant(apply, lambda count: [place % 5 > 0 for place in range(count)], full_pass, utility)
+    return run_loop(
+        plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 0.1), 32, 12, Budget(0.02, 1.0))
+    ), measured
 
 
 def test_a_loop_at_its_bound_goes_on_when_a_pass_says_that_it_has_gone_too_far() -> None:
@@ -169,4 +180,26 @@ def test_the_guard_also_holds_what_the_uncompressed_build_says_in_use() -> None:
     assert result.trajectory["guard"].any()
     assert (result.trajectory["perplexity"] == 20.0).all()
     assert (result.trajectory["answers_perplexity"] <= 6.0 * 1.02 + 1e-9).all()
-    assert result.perplexities_after.reference_answers > result.perplexities_before.reference_answers
+    assert result.utility_after.perplexities.reference_answers > result.utility_before.perplexities.reference_answers
+
+
+def test_the_guard_holds_what_is_answered_right() -> None:
+    result = simulate(72.0, accuracy_cost=0.5)
+    assert result.stopped == GUARD_HOLDS
+    assert result.trajectory["guard"].any()
+    assert (result.trajectory["disambiguated_accuracy"] >= 44.0 - 1e-9).all()
+    assert result.after.bias < result.before.bias
+
+
+def test_the_guard_holds_false_abstention() -> None:
+    result = simulate(72.0, abstention_cost=0.5)
+    assert result.stopped == GUARD_HOLDS
+    assert (result.trajectory["false_abstention"] <= 11.0 + 1e-9).all()
+    assert (result.trajectory["disambiguated_accuracy"] == 45.0).all()
+    assert result.utility_after.questions != result.utility_before.questions
+
+
+def test_without_questions_the_trajectory_has_no_columns_for_them() -> None:
+    result, _ = contrary()
+    assert {"disambiguated_accuracy", "false_abstention"} <= set(simulate(72.0).trajectory)
+    assert {"disambiguated_accuracy", "false_abstention"}.isdisjoint(result.trajectory)

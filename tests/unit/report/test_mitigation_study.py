@@ -129,10 +129,10 @@ def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_
     scores.loc[scores["metric"] == "relative_reduction", ["estimate", "low"]] = 47.0, 20.0
     scores.to_csv(other / "feedback_loop" / "scores.csv", index=False)
     text = page(Part(folder, METHODS), tmp_path / "provenance.json", [Part(other, METHODS)])
-    same = "53 [55, 66] | 87 [85, 89] | – | 1.70 [0.900, 2.40]"
+    same = "53 [55, 66] | 87 [85, 89] | 1.70 [0.900, 2.40]"
     assert f"| 7 | feedback loop | {same} | 73 [45, 99] | gain 1.25, converged |" in text
     assert f"| 8 | feedback loop | {same} | 47 [20, 99] | gain 4.00, did not converge, as larger" in text
-    assert "| 8 | none | 61 [55, 66] | 87 [85, 89] | – | – | – |  |" in text
+    assert "| 8 | none | 61 [55, 66] | 87 [85, 89] | – | – |  |" in text
     assert "feedback loop: mean over 2 seeds 60 per cent, from 47 to 73." in text
     assert "Repeats" not in page(Part(folder, METHODS), tmp_path / "provenance.json")
     shutil.rmtree(other / "feedback_loop")
@@ -161,3 +161,25 @@ def test_a_configuration_without_methods_is_refused_by_name(content: str, tmp_pa
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=r"study\.yaml"):
         methods_of(path)
+
+
+def test_what_the_guard_asks_and_what_bbq_says_are_shown_where_they_were_measured(folder: Path, tmp_path: Path) -> None:
+    plain = page(Part(folder, METHODS), tmp_path / "provenance.json")
+    assert "disambiguated_accuracy" not in plain
+    path = folder / "feedback_loop" / "trajectory.csv"
+    asked = pd.read_csv(path).assign(disambiguated_accuracy=[44.5, 46.1], false_abstention=[12.7, 9.3])
+    asked.to_csv(path, index=False)
+    scores = pd.read_csv(folder / "none" / "scores.csv")
+    ambiguous = {"suite": "bbq", "metric": "accuracy_ambiguous", "estimate": 31.0, "low": 25.0, "high": 37.0}
+    pd.concat([scores, pd.DataFrame([scores.iloc[0].to_dict() | ambiguous])]).to_csv(
+        folder / "none" / "scores.csv", index=False
+    )
+    other = tmp_path / "other" / "edge" / "model" / "q8_0"
+    shutil.copytree(folder, other)
+    parts = [Part(one, METHODS) for one in (folder, other)]
+    text = page(parts[0], tmp_path / "provenance.json", parts[1:], command="make it")
+    assert "Written by `make it`" in text
+    assert "| 1 | 53.1 | 0.500 | 101 | 6.60 | 46.1 | 9.30 | 0 |" in text
+    assert "| seed | method | stereoset ss | stereoset lms | bbq accuracy ambiguous | neutral" not in text
+    assert "| seed | method | stereoset ss | stereoset lms | bbq accuracy ambiguous | reference" in text
+    assert "| 7 | none | 61 [55, 66] | 87 [85, 89] | 31 [25, 37] |" in text
