@@ -81,7 +81,8 @@ mitigation-study-bbq: $(READY) ## One vector for StereoSet and BBQ, three seeds 
 	$(call study_of_seeds,.mitigation-study-bbq,mitigation_bbq,mitigation_bbq)
 	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study-bbq/$(STUDY_SEED)/$(STEERED) --study config/mitigation_bbq.yaml \
 	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study-bbq/$(seed)/$(STEERED)) --written-by "make mitigation-study-bbq" \
-	  --provenance .mitigation-study-bbq/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study_bbq.md
+	  --provenance .mitigation-study-bbq/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study_bbq.md \
+	  --before-after docs/figures/mitigation-bbq.svg
 
 data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- fetch_benchmarks $(MODEL)/full.gguf $(MODEL)/full.transformers/config.json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -18,9 +18,10 @@ from edgebias.files import read_json, read_table, write_text
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.card import END
 from edgebias.mitigate.methods import LOOPS, NONE, OPEN_LOOP
-from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
+from edgebias.mitigate.overall import Key, Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
+from edgebias.report.before_after import draw as draw_before_after
 from edgebias.report.canvas import STYLE, svg_text
 from edgebias.report.frontier import PUBLISHED
 from edgebias.report.frontier import draw as draw_frontier
@@ -115,6 +116,7 @@ def page(
     provenance: Path,
     repeats: Sequence[Part] = (),
     figure: str | None = None,
+    before_after: str | None = None,
     command: str = "make mitigation-study",
 ) -> str:
     """The page.
@@ -124,6 +126,7 @@ def page(
         provenance: what that run left of itself.
         repeats: some methods with other seeds, so with other splits.
         figure: where the page finds the drawing of `frontier`, or None.
+        before_after: where the page finds the drawing of that name, or None.
         command: what makes the page.
 
     Raises:
@@ -152,6 +155,8 @@ def page(
         ]
     if repeats:
         parts += _repeats([part, *repeats])
+    if before_after:
+        parts += [f"![Scores of every split as it is and under the loops]({before_after})", "Dashed: the ideal."]
     cost = _cost_rows(costs)
     if cost:
         heads = ("method", "bytes of vectors", *(f"{kind} token, times none" for kind in ("read", "written")))
@@ -184,15 +189,40 @@ def frontier(part: Part) -> str:
         return svg_text(canvas)
 
 
+def before_after(parts: Sequence[Part]) -> str:
+    """Every score that all splits have measured, without mitigation and under the loops, as SVG.
+
+    Raises:
+        InputError: a part has no scores.
+    """
+    import matplotlib
+
+    matplotlib.use("svg", force=True)
+    scores = {part.folder: part.scores() for part in parts}
+    splits = {
+        f"split {_seed(folder)}": {name: of[name] for name in (NONE, *LOOPS) if name in of}
+        for folder, of in scores.items()
+    }
+    with matplotlib.rc_context(STYLE):
+        return svg_text(draw_before_after(splits, _measured_everywhere(scores.values())))
+
+
+def _measured_everywhere(splits: Collection[Scores]) -> list[Key]:
+    """What of `REPEATED` every split has measured for some method."""
+    measured = set.intersection(*({key for table in of.values() for key in overall_scores(table)} for of in splits))
+    return [key for key in REPEATED if key in measured]
+
+
+def _seed(folder: Path) -> int:
+    return int(read_table(folder / NONE / "responses.parquet", ("seed",))["seed"].iloc[0])
+
+
 def _repeats(parts: Sequence[Part]) -> list[str]:
     rows: list[tuple[str, ...]] = []
     removed: dict[str, list[float]] = {}
     scores = {part.folder: part.scores() for part in parts}
     everywhere = set.intersection(*map(set, scores.values()))
-    measured = set.intersection(
-        *({key for table in methods.values() for key in overall_scores(table)} for methods in scores.values())
-    )
-    shown = [key for key in REPEATED if key in measured]
+    shown = _measured_everywhere(scores.values())
     heads = (
         "seed",
         "method",
@@ -201,7 +231,6 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
         "loop",
     )
     for folder, methods in scores.items():
-        seed = int(read_table(folder / NONE / "responses.parquet", ("seed",))["seed"].iloc[0])
         for name, table in methods.items():
             if name not in everywhere:
                 continue
@@ -213,7 +242,7 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
                 removed.setdefault(name, []).append(one.estimate)
             rows.append(
                 (
-                    str(seed),
+                    str(_seed(folder)),
                     _title(name),
                     *(_estimate(found[key]) if key in found else ABSENT for key in shown),
                     _estimate(share[0]) if share else ABSENT,
@@ -312,15 +341,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--written-by", default="make mitigation-study", help="the command that the page names")
     parser.add_argument("--markdown", required=True, type=Path, help="page to write")
     parser.add_argument("--figure", type=Path, help="SVG to write, which the page shows")
+    parser.add_argument("--before-after", type=Path, help="SVG of every split's scores to write, which the page shows")
     options = parser.parse_args(argv)
     part = Part(options.folder, methods_of(options.study))
     repeated = methods_of(options.repeated_study or options.study)
     repeats = [Part(folder, repeated) for folder in options.repeats]
-    shown = None
     if options.figure is not None:
         write_text(frontier(part), options.figure)
-        shown = Path(os.path.relpath(options.figure, options.markdown.parent)).as_posix()
-    write_text(page(part, options.provenance, repeats, shown, options.written_by), options.markdown)
+    if options.before_after is not None:
+        write_text(before_after([part, *repeats]), options.before_after)
+    drawn = page(
+        part,
+        options.provenance,
+        repeats,
+        figure=_seen_from(options.markdown, options.figure),
+        before_after=_seen_from(options.markdown, options.before_after),
+        command=options.written_by,
+    )
+    write_text(drawn, options.markdown)
+
+
+def _seen_from(markdown: Path, figure: Path | None) -> str | None:
+    return None if figure is None else Path(os.path.relpath(figure, markdown.parent)).as_posix()
 
 
 if __name__ == "__main__":

@@ -183,3 +183,18 @@ def test_what_the_guard_asks_and_what_bbq_says_are_shown_where_they_were_measure
     assert "| seed | method | stereoset ss | stereoset lms | bbq accuracy ambiguous | neutral" not in text
     assert "| seed | method | stereoset ss | stereoset lms | bbq accuracy ambiguous | reference" in text
     assert "| 7 | none | 61 [55, 66] | 87 [85, 89] | 31 [25, 37] |" in text
+
+
+def test_the_splits_are_drawn_side_by_side_and_the_page_shows_them(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "edge" / "model" / "q8_0"
+    shutil.copytree(folder, other)
+    drawing = tmp_path / "figures" / "before_after.svg"
+    main([*arguments_of(folder, tmp_path), "--repeats", str(other), "--before-after", str(drawing)])
+    first = drawing.read_bytes()
+    assert b"<svg" in first
+    assert "](figures/before_after.svg)" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    scores = pd.read_csv(other / "feedback_loop" / "scores.csv")
+    scores.loc[scores["metric"] == "ss", "estimate"] = 55.5
+    scores.to_csv(other / "feedback_loop" / "scores.csv", index=False)
+    main([*arguments_of(folder, tmp_path), "--repeats", str(other), "--before-after", str(drawing)])
+    assert drawing.read_bytes() != first
