@@ -70,9 +70,9 @@ def less(totals: Array) -> Array:
 
 def nearer(totals: Array) -> Array:
     """Per cent of the distance of B from 50 that is gone."""
-    distances = (np.abs(rate(totals[..., part]) - IDEAL) for part in (slice(2, 4), slice(0, 2)))
-    after, before = distances
-    return np.asarray(100.0 * (1.0 - after / before))
+    before, after = (np.abs(rate(totals[..., part]) - IDEAL) for part in (slice(0, 2), slice(2, 4)))
+    with np.errstate(divide="ignore"):  # a resample at 50 without mitigation
+        return np.asarray(100.0 * (1.0 - after / before))
 
 
 def interval(sums: pd.DataFrame, formula: object, bounds: tuple[float, float]) -> str:
