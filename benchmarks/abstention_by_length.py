@@ -1,6 +1,8 @@
 """Is what looks like knowing when a text does not tell only the length of the text? On the answers of a study with BBQ.
 
-    python benchmarks/abstention_by_length.py FOLDER ITEMS   FOLDER of results/mitigation/E/M/V, data/prompts/bbq.parquet
+    python benchmarks/abstention_by_length.py FOLDER ITEMS
+
+FOLDER is results/mitigation/E/M/V of a study, ITEMS its data/prompts/bbq.parquet.
 
 BBQ's disambiguated contexts are its ambiguous ones with more sentences, so whoever says "unknown" to short ones scores
 well without reading them. For each method of FOLDER that has answered BBQ: how often it said "unknown" by kind and by
