@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edgebias.files import read_json, read_table, write_text
+from edgebias.mitigate.calibration import QUESTIONS
 from edgebias.mitigate.directions import LEARNED
 from edgebias.mitigate.loop import BOUNDS_HOLD, GUARD_HOLDS, IDEAL_REACHED, ROUNDS_OVER
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
@@ -44,7 +45,7 @@ def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path,
 
 END = {
     IDEAL_REACHED: "converged",
-    GUARD_HOLDS: "did not converge, as larger gains would cost more perplexity than the guard allows",
+    GUARD_HOLDS: "did not converge, as larger gains would cost more than the guard allows",
     BOUNDS_HOLD: "did not converge, as all gains are at their bound",
     ROUNDS_OVER: "did not converge in the rounds that it had",
 }
@@ -106,11 +107,18 @@ def card_text(
         "",
         "- It moves the mean preference of the suites that it was fitted on. Groups with opposite preferences are not "
         "both corrected, and other suites may not move: see the table.",
+        *(_ABSTAINS if QUESTIONS in state["suites"] else ()),
         _reach(gate),
         "- English, one model of this size. A score near its ideal is no proof of fairness.",
         "",
     ]
     return "\n".join(lines)
+
+
+_ABSTAINS = (
+    '- It has learned from BBQ when to say "unknown", and BBQ\'s ambiguous contexts are shorter: a rule on the number '
+    "of words does about as well (benchmarks/abstention_by_length.py). It has not learned to read.",
+)
 
 
 def _command(variant: str, gate: Mapping[str, Any] | None) -> str:

@@ -67,3 +67,12 @@ def test_a_vector_that_was_fitted_behind_a_gate_is_served_behind_it_and_the_card
     assert "the gate opens: 95 % of the calibration items and 2 % of other texts" in text
     assert "there is no gate" not in text
     assert "there is no gate" in card([row("ss", 54.0)], {"control_vector_bytes": 8})
+
+
+def test_a_vector_that_was_learned_from_questions_says_what_it_may_have_learned() -> None:
+    before = pd.DataFrame([row("ss", 61.0)], columns=list(MITIGATION_COLUMNS))
+    text = card_text(
+        "edge/m/q8_0", STATE | {"suites": ["bbq", "stereoset"]}, before, before, {"control_vector_bytes": 8}
+    )
+    assert 'when to say "unknown"' in text
+    assert 'when to say "unknown"' not in card([row("ss", 54.0)], {"control_vector_bytes": 8})
