@@ -19,23 +19,26 @@ from pathlib import Path
 
 import pandas as pd
 
+from edgebias.infer.answer import LIKELIHOOD
+from edgebias.metrics.answers import UNKNOWN
 from edgebias.mitigate.held_out import HELD_OUT, read_split
+from edgebias.mitigate.methods import LOOPS, NONE, OPEN_LOOP
 
 BINS = (0, 18, 22, 27, 36, 45, 53, 65, 1000)
 """Words, up to and including; about eighths of BBQ."""
 SHARED = 27, 53
-"""Words of the shortest and longest texts of which both kinds have a tenth or more of their questions nearby."""
+"""Words, above and up to: the bins of which both kinds have more than a handful of questions."""
 
 
 def answers(folder: Path, items: pd.DataFrame) -> pd.DataFrame:
     """Items with the words of their context, whether they are ambiguous, whether "unknown" was said, and if rightly."""
     responses = pd.read_parquet(folder / "responses.parquet").set_index("item_id")[["format", "outcome", "choice"]]
-    table = items.join(responses[responses["format"] == "likelihood"], on="item_id", how="inner")
+    table = items.join(responses[responses["format"] == LIKELIHOOD], on="item_id", how="inner")
     return pd.DataFrame(
         {
             "words": table["context"].str.split().str.len(),
             "ambiguous": table["condition"] == "ambiguous",
-            "unknown": table["outcome"] == "unknown",
+            "unknown": table["outcome"] == UNKNOWN,
             "right": table["choice"] == table["label"],
         }
     )
@@ -51,11 +54,9 @@ def longest_unknown(table: pd.DataFrame) -> int:
 
 def by_kind(table: pd.DataFrame, said: pd.Series) -> str:
     """How often "unknown" was said to each kind, and how many questions that sorts right."""
-    shares = (100.0 * float(said[table["ambiguous"] == kind].mean()) for kind in (True, False))
-    ambiguous, others = shares
-    return f'"unknown" to {ambiguous:.1f} % of the ambiguous, {others:.1f} % of the others; sorted right: ' + (
-        f"{100.0 * float((said == table['ambiguous']).mean()):.1f} %"
-    )
+    ambiguous, others = (100.0 * float(said[table["ambiguous"] == kind].mean()) for kind in (True, False))
+    right = 100.0 * float((said == table["ambiguous"]).mean())
+    return f'"unknown" to {ambiguous:.1f} % of the ambiguous, {others:.1f} % of the others; sorted right: {right:.1f} %'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("items", type=Path)
     options = parser.parse_args(arguments)
     items = read_split(options.items, HELD_OUT)
-    for name in ("none", "open_loop", "feedback_loop", "gated_feedback_loop"):
+    for name in (NONE, OPEN_LOOP, *LOOPS):
         if not (options.folder / name / "responses.parquet").exists():
             continue
         table = answers(options.folder / name, items)

@@ -20,7 +20,6 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import yaml
 from likelihood_throughput import MODEL, START_TOKEN
@@ -29,27 +28,26 @@ from edgebias.backends.base import Backend
 from edgebias.backends.llama import LlamaBackend
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.items import Item, items_from_table
-from edgebias.mitigate.gate import open_gate
-from edgebias.mitigate.gated_backend import GatedBackend
+from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, FloatArray
+from edgebias.metrics.metric import percent
+from edgebias.metrics.over_time.formulas import WINDOW
+from edgebias.mitigate.controller import IDEAL
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.vector_file import read_control_vector
+from edgebias.mitigate.methods import LOOPS, NONE, steering_of
+from edgebias.mitigate.mitigated import mitigate
 from edgebias.rounds.independent import independent_rounds
 from edgebias.stats.bootstrap import bootstrap
-from edgebias.stats.clusters import Clusters
+from edgebias.stats.clusters import Clusters, Formula
 
-WINDOW = 32
 RESAMPLES, CONFIDENCE = 2000, 0.95
-IDEAL = 50.0
-
-Array = npt.NDArray[np.float64]
 
 
 def choices(backend: Backend, items: Sequence[Item], repeats: int, seed: int) -> list[tuple[str, bool]]:
     """Item and "stereotype-consistent?" of every repeat that chose one of the two groups, in order of the rounds."""
     rows, mass = independent_rounds(backend, items, repeats, 1.0, seed, Stopwatch())
     print(f"    letters have {100.0 * (mass or 0.0):.0f} % of the probability", flush=True)
-    sides = ("stereotype", "anti_stereotype")
-    return [(str(row["item_id"]), row["outcome"] == sides[0]) for row in rows if row["outcome"] in sides]
+    sides = (STEREOTYPE, ANTI_STEREOTYPE)
+    return [(str(row["item_id"]), row["outcome"] == STEREOTYPE) for row in rows if row["outcome"] in sides]
 
 
 def by_cluster(found: Sequence[tuple[str, bool]], cluster: pd.Series) -> pd.DataFrame:
@@ -58,29 +56,24 @@ def by_cluster(found: Sequence[tuple[str, bool]], cluster: pd.Series) -> pd.Data
     return table.groupby(table["item_id"].map(cluster))["hit"].agg(["sum", "count"]).reindex(sorted(set(cluster)))
 
 
-def rate(totals: Array) -> Array:
-    """Per cent, of (..., hits, choices)."""
-    return np.asarray(100.0 * totals[..., 0] / totals[..., 1])
-
-
-def less(totals: Array) -> Array:
+def less(totals: FloatArray) -> FloatArray:
     """Per cent of B that is gone, of totals without and with mitigation."""
-    return 100.0 * (1.0 - rate(totals[..., 2:]) / rate(totals[..., :2]))
+    return 100.0 * (1.0 - percent(totals[..., 2:]) / percent(totals[..., :2]))
 
 
-def nearer(totals: Array) -> Array:
+def nearer(totals: FloatArray) -> FloatArray:
     """Per cent of the distance of B from 50 that is gone."""
-    before, after = (np.abs(rate(totals[..., part]) - IDEAL) for part in (slice(0, 2), slice(2, 4)))
+    before, after = (np.abs(percent(totals[..., part]) - IDEAL) for part in (slice(0, 2), slice(2, 4)))
     with np.errstate(divide="ignore"):  # a resample at 50 without mitigation
         return np.asarray(100.0 * (1.0 - after / before))
 
 
-def interval(sums: pd.DataFrame, formula: object, bounds: tuple[float, float]) -> str:
+def interval(sums: pd.DataFrame, formula: Formula, bounds: tuple[float, float]) -> str:
     """Estimate and interval of a formula of the clusters' sums."""
     clusters = Clusters(sums.index.to_numpy(dtype=str), np.array(["all"] * len(sums)), sums.to_numpy(dtype=np.float64))
     found = bootstrap(
         clusters,
-        formula,  # type: ignore[arg-type]
+        formula,
         bounds=bounds,
         resamples=RESAMPLES,
         confidence=CONFIDENCE,
@@ -105,19 +98,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights = MODEL / options.build
     with LlamaBackend(weights, threads=1, context=2560, start_token=START_TOKEN) as build:
         before: pd.DataFrame | None = None
-        for name in ("none", "feedback_loop", "gated_feedback_loop"):
-            backend: Backend = build
-            if name != "none":
-                vector = read_control_vector(options.folder / name / "control_vector.gguf", build.n_layer, build.n_embd)
-                build.set_control_vector(vector)
-                if name.startswith("gated"):
-                    backend = GatedBackend(build, vector, open_gate(options.folder / "gate.json", weights))
+        for name in (NONE, *LOOPS):
+            steering = steering_of(name)
+            model = mitigate(
+                build,
+                name,
+                {},
+                weights=weights,
+                control_vector=None if steering is None else options.folder / name / "control_vector.gguf",
+                gate=options.folder / "gate.json" if steering is not None and steering.gated else None,
+            )
             print(f"  {name}", flush=True)
-            found = choices(backend, items, options.repeats, seed)
+            found = choices(model.backend, items, options.repeats, seed)
             sums = by_cluster(found, cluster).fillna(0.0)
             windows = [100.0 * float(np.mean([hit for _, hit in part])) for part in (found[:WINDOW], found[-WINDOW:])]
             print(
-                f"    B {interval(sums, rate, (0.0, 100.0))}, first window {windows[0]:.0f}, last {windows[1]:.0f}",
+                f"    B {interval(sums, percent, (0.0, 100.0))}, first window {windows[0]:.0f}, last {windows[1]:.0f}",
                 flush=True,
             )
             if before is None:

@@ -107,7 +107,7 @@ def card_text(
         "",
         "- It moves the mean preference of the suites that it was fitted on. Groups with opposite preferences are not "
         "both corrected, and other suites may not move: see the table.",
-        *(_ABSTAINS if QUESTIONS in state["suites"] else ()),
+        *([_ABSTAINS] if QUESTIONS in state["suites"] else []),
         _reach(gate),
         "- English, one model of this size. A score near its ideal is no proof of fairness.",
         "",
@@ -117,7 +117,7 @@ def card_text(
 
 _ABSTAINS = (
     '- It has learned from BBQ when to say "unknown", and BBQ\'s ambiguous contexts are shorter: a rule on the number '
-    "of words does about as well (benchmarks/abstention_by_length.py). It has not learned to read.",
+    "of words does about as well (benchmarks/abstention_by_length.py). It has not learned to read."
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, run_loop
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.section import mitigate_section
-from edgebias.mitigate.utility import Budget, Perplexities, Questions
+from edgebias.mitigate.utility import Budget
 from edgebias.mitigate.vector_file import model_hint, read_control_vector, write_control_vector
 from edgebias.variants.perplexity import neutral_sentences
 
@@ -133,14 +134,8 @@ def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -
     def passed(one: PassResult) -> dict[str, float]:
         return {"bias": one.bias, "low": one.low, "high": one.high}
 
-    def of(found: Perplexities) -> dict[str, float]:
-        return {"neutral_text": found.neutral_text, "reference_answers": found.reference_answers}
-
-    def told(name: str, found: Questions | None) -> dict[str, Any]:
-        if found is None:
-            return {}
-        return {name: {"disambiguated_accuracy": found.accuracy, "false_abstention": found.false_abstention}}
-
+    before, after = result.utility_before, result.utility_after
+    questions = {"questions_before": before.questions, "questions_after": after.questions}
     return {
         "directions": directions.source,
         "converged": result.converged,
@@ -149,10 +144,9 @@ def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -
         "window": settings.window,
         "calibration_before": passed(result.before),
         "calibration_after": passed(result.after),
-        "perplexity_before": of(result.utility_before.perplexities),
-        "perplexity_after": of(result.utility_after.perplexities),
-        **told("questions_before", result.utility_before.questions),
-        **told("questions_after", result.utility_after.questions),
+        "perplexity_before": asdict(before.perplexities),
+        "perplexity_after": asdict(after.perplexities),
+        **{name: asdict(found) for name, found in questions.items() if found is not None},
         "gains": [float(gain) for gain in result.gains],
         "scales": [float(length) for length in directions.scale],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -212,8 +212,6 @@ def _row(
     gain: npt.NDArray[np.float64],
 ) -> dict[str, float | int]:
     passed = confirmation or PassResult(float("nan"), float("nan"), float("nan"))
-    told = found.questions
-    asked = {} if told is None else {"disambiguated_accuracy": told.accuracy, "false_abstention": told.false_abstention}
     return {
         "round": number,
         "bias": bias,
@@ -222,7 +220,7 @@ def _row(
         "norm": norm,
         "perplexity": found.perplexities.neutral_text,
         "answers_perplexity": found.perplexities.reference_answers,
-        **asked,
+        **({} if found.questions is None else asdict(found.questions)),
         "guard": int(guarded),
         "converged": int(converged),
         "pass_bias": passed.bias,

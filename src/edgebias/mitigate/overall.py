@@ -16,6 +16,12 @@ Key = tuple[str, str, str]
 """Suite, format and metric."""
 
 
+def title(key: Key) -> str:
+    """How a table or figure of one format names a score."""
+    suite, _, metric = key
+    return f"{suite} {metric}".replace("_", " ")
+
+
 @dataclass(frozen=True)
 class Score:
     """An overall score with its interval; NaN where it is undefined."""

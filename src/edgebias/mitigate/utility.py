@@ -22,12 +22,13 @@ class Perplexities:
 class Questions:
     """Of questions whose text tells the answer, per cent: answered right, and answered that it cannot be known."""
 
-    accuracy: float
+    disambiguated_accuracy: float
     false_abstention: float
 
     def within(self, budget: float, before: Questions) -> bool:
         """Whether accuracy is lower, and false abstention higher, than ``before`` by ``budget`` points at most."""
-        return max(before.accuracy - self.accuracy, self.false_abstention - before.false_abstention) <= budget
+        lost = before.disambiguated_accuracy - self.disambiguated_accuracy
+        return max(lost, self.false_abstention - before.false_abstention) <= budget
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from edgebias.mitigate.overall import Key, overall_scores
+from edgebias.mitigate.overall import Key, overall_scores, title
 from edgebias.report.canvas import error_bars, new_grid, series
 
 if TYPE_CHECKING:
@@ -56,12 +56,11 @@ def draw(splits: Mapping[str, Mapping[str, pd.DataFrame]], keys: Sequence[Key]) 
 
 
 def _label(axes: Axes, key: Key, splits: Sequence[str], ideals: Collection[float]) -> None:
-    suite, _, metric = key
     low, high = axes.get_xlim()
     for ideal in ideals:
         if low <= ideal <= high:
             axes.axvline(ideal, color="#222222", linestyle="--", linewidth=0.8, zorder=0)
-    axes.set_title(f"{suite} {metric}".replace("_", " "), loc="left")
+    axes.set_title(title(key), loc="left")
     axes.set_yticks(range(len(splits)), splits)
     axes.set_ylim(len(splits) - 0.5, -0.5)
     axes.grid(axis="x")

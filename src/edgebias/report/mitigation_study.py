@@ -6,7 +6,8 @@ import argparse
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -18,9 +19,10 @@ from edgebias.files import read_json, read_table, write_text
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.card import END
 from edgebias.mitigate.methods import LOOPS, NONE, OPEN_LOOP
-from edgebias.mitigate.overall import Key, Score, overall_reductions, overall_scores
+from edgebias.mitigate.overall import Key, Score, overall_reductions, overall_scores, title
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
+from edgebias.mitigate.utility import Questions
 from edgebias.report.before_after import draw as draw_before_after
 from edgebias.report.canvas import STYLE, svg_text
 from edgebias.report.frontier import PUBLISHED
@@ -28,7 +30,7 @@ from edgebias.report.frontier import draw as draw_frontier
 from edgebias.report.numbers import ABSENT, interval, number, p_value
 from edgebias.settings import parse_settings
 
-ASKED = ("disambiguated_accuracy", "false_abstention")
+ASKED = tuple(field.name for field in fields(Questions))
 """Columns that the trajectory has where the guard asks questions."""
 
 TRAJECTORY = (
@@ -140,9 +142,7 @@ def page(
         f"Written by `{command}`. Methods and rules: [mitigation.md](mitigation.md). Estimate [95 % "
         "interval over clusters] on held-out items, likelihood format.",
         "## Methods",
-        _table(
-            ("method", *(f"{suite} {metric}".replace("_", " ") for suite, _, metric in OVERVIEW)), _score_rows(scores)
-        ),
+        _table(("method", *map(title, OVERVIEW)), _score_rows(scores)),
         *([f"Of the study's methods these have not run: {', '.join(missing)}."] if missing else []),
         "## Distance from the ideal removed, against none",
         _table(("method", "suite", "points", "per cent", "corrected p", "bias to remove?"), _reduction_rows(scores)),
@@ -177,10 +177,7 @@ def frontier(part: Part) -> str:
     Raises:
         InputError: no method was evaluated, or not without mitigation and at two gains of the open loop.
     """
-    import matplotlib
-
-    matplotlib.use("svg", force=True)
-    with matplotlib.rc_context(STYLE):
+    with _styled():
         canvas = draw_frontier(part.scores())
         if canvas is None:
             raise InputError(
@@ -195,16 +192,20 @@ def before_after(parts: Sequence[Part]) -> str:
     Raises:
         InputError: a part has no scores.
     """
-    import matplotlib
-
-    matplotlib.use("svg", force=True)
     scores = {part.folder: part.scores() for part in parts}
     splits = {
         f"split {_seed(folder)}": {name: of[name] for name in (NONE, *LOOPS) if name in of}
         for folder, of in scores.items()
     }
-    with matplotlib.rc_context(STYLE):
+    with _styled():
         return svg_text(draw_before_after(splits, _measured_everywhere(scores.values())))
+
+
+def _styled() -> AbstractContextManager[None]:
+    import matplotlib  # takes a second to import
+
+    matplotlib.use("svg", force=True)
+    return matplotlib.rc_context(STYLE)
 
 
 def _measured_everywhere(splits: Collection[Scores]) -> list[Key]:
@@ -226,11 +227,12 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
     heads = (
         "seed",
         "method",
-        *(f"{suite} {metric}".replace("_", " ") for suite, _, metric in shown),
+        *map(title, shown),
         "distance removed, per cent",
         "loop",
     )
     for folder, methods in scores.items():
+        seed = str(_seed(folder))
         for name, table in methods.items():
             if name not in everywhere:
                 continue
@@ -242,7 +244,7 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
                 removed.setdefault(name, []).append(one.estimate)
             rows.append(
                 (
-                    str(_seed(folder)),
+                    seed,
                     _title(name),
                     *(_estimate(found[key]) if key in found else ABSENT for key in shown),
                     _estimate(share[0]) if share else ABSENT,
