@@ -14,7 +14,7 @@ ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 # Two test processes, a file each at a time.
 PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 # Scripts of `make benchmark`, commas for spaces.
-BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/prompts/bbq.parquet
+BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 control_vector_memory.py oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/prompts/bbq.parquet
 MODEL := data/models/smollm2-135m-instruct
 # Seeds of the mitigation studies: none is that of params.yaml, whose held-out sentences were read while the method was built.
 STUDY_SEED ?= 20261124

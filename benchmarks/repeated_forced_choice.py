@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from likelihood_throughput import MODEL, START_TOKEN
+from studied_method import studied
 
 from edgebias.backends.base import Backend
 from edgebias.backends.llama import LlamaBackend
@@ -33,8 +34,7 @@ from edgebias.metrics.metric import percent
 from edgebias.metrics.over_time.formulas import WINDOW
 from edgebias.mitigate.controller import IDEAL
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import LOOPS, NONE, steering_of
-from edgebias.mitigate.mitigated import mitigate
+from edgebias.mitigate.methods import LOOPS, NONE
 from edgebias.rounds.independent import independent_rounds
 from edgebias.stats.bootstrap import bootstrap
 from edgebias.stats.clusters import Clusters, Formula
@@ -99,15 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with LlamaBackend(weights, threads=1, context=2560, start_token=START_TOKEN) as build:
         before: pd.DataFrame | None = None
         for name in (NONE, *LOOPS):
-            steering = steering_of(name)
-            model = mitigate(
-                build,
-                name,
-                {},
-                weights=weights,
-                control_vector=None if steering is None else options.folder / name / "control_vector.gguf",
-                gate=options.folder / "gate.json" if steering is not None and steering.gated else None,
-            )
+            model = studied(build, name, options.folder, weights)
             print(f"  {name}", flush=True)
             found = choices(model.backend, items, options.repeats, seed)
             sums = by_cluster(found, cluster).fillna(0.0)

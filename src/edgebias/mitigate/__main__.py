@@ -137,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         write_answers(settings, **arguments)
     elif command == "gate":
-        from edgebias.mitigate.gate import write_gate
+        from edgebias.mitigate.fit_gate import write_gate
 
         write_gate(settings, **arguments)
     elif command == "condition":

@@ -26,7 +26,7 @@ from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.condition import ConditionGate, find_condition, read_states
 from edgebias.mitigate.controller import IDEAL
 from edgebias.mitigate.directions import GAIN_UNIT, Directions, contrasts, principal_component
-from edgebias.mitigate.gate import words_to_tell_apart
+from edgebias.mitigate.fit_gate import words_to_tell_apart
 from edgebias.mitigate.gated_backend import RequestGate
 from edgebias.mitigate.linear_probe import Doubles
 from edgebias.mitigate.llama_build import open_build

@@ -17,7 +17,7 @@ import pandas as pd
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
 from edgebias.errors import InputError
 from edgebias.files import read_table
-from edgebias.gguf_file import metadata, open_gguf
+from edgebias.gguf_file import metadata, open_header
 from edgebias.infer.cell import read_cell
 from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.section import mitigate_section
@@ -104,7 +104,7 @@ def write_answers(settings: dict[str, Any], *, weights: Path, answers: Path) -> 
         InputError: settings or weights are unusable, or the build answers nothing to a whole part.
     """
     how, cell = sampling(settings), read_cell(settings)
-    chat = metadata(open_gguf(weights), "tokenizer.chat_template") is not None
+    chat = metadata(open_header(weights), "tokenizer.chat_template") is not None
     form = CHAT if chat else TEXT
     asked = [
         (part, topic, task.format(topic=topic))

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from edgebias.errors import InputError
-from edgebias.gguf_file import open_gguf
+from edgebias.gguf_file import open_header
 from edgebias.mitigate.directions import Matrix
 
 EMBEDDINGS = "token_embd.weight"
 
-BLOCK = 1024
+BLOCK = 16
 """Rows of the table that are taken at a time: whole, that of a small model takes a hundred megabytes as numbers."""
 
 
@@ -31,16 +31,21 @@ def embedding_rows(weights: Path, tokens: Sequence[int]) -> Matrix:
 def embedding_blocks(weights: Path) -> Iterator[Matrix]:
     """Those of the whole vocabulary in its order, at most `BLOCK` rows at a time.
 
+    They are read from the file, not out of a map of it, whose pages would count as this process's a second time.
+
     Raises:
         InputError: as `embedding_rows`.
     """
     table = _table(weights)
-    for first in range(0, len(table.data), BLOCK):
-        yield _numbers(table, table.data[first : first + BLOCK])
+    with weights.open("rb") as file:
+        file.seek(table.data_offset)
+        for first in range(0, len(table.data), BLOCK):
+            shape = table.data[first : first + BLOCK].shape
+            yield _numbers(table, np.fromfile(file, table.data.dtype, int(np.prod(shape))).reshape(shape))
 
 
 def _table(weights: Path) -> Any:
-    table = next((tensor for tensor in open_gguf(weights).tensors if tensor.name == EMBEDDINGS), None)
+    table = next((tensor for tensor in open_header(weights).tensors if tensor.name == EMBEDDINGS), None)
     if table is None:
         raise InputError(f"{weights}: has no tensor {EMBEDDINGS}; choose a language model")
     return table

@@ -13,7 +13,7 @@ import numpy as np
 
 from edgebias.errors import InputError
 from edgebias.files import atomic
-from edgebias.gguf_file import metadata, open_gguf
+from edgebias.gguf_file import metadata, open_header
 from edgebias.mitigate.directions import Matrix
 
 ARCHITECTURE = "controlvector"
@@ -83,7 +83,7 @@ def model_hint(weights: Path) -> str:
     Raises:
         InputError: the file is no whole model.
     """
-    return str(metadata(open_gguf(weights), "general.architecture"))
+    return str(metadata(open_header(weights), "general.architecture"))
 
 
 def model_shape(weights: Path) -> tuple[int, int]:
@@ -92,7 +92,7 @@ def model_shape(weights: Path) -> tuple[int, int]:
     Raises:
         InputError: the file is no whole model.
     """
-    reader = open_gguf(weights)
+    reader = open_header(weights)
     architecture = metadata(reader, "general.architecture")
     blocks, width = (metadata(reader, f"{architecture}.{key}") for key in ("block_count", "embedding_length"))
     if blocks is None or width is None:

@@ -25,7 +25,7 @@ from edgebias.backends.llama import BF16, UBATCH
 from edgebias.backends.prompt_tokens import PromptForm, check_room, check_start, option_tokens
 from edgebias.backends.sampling import log_probability
 from edgebias.errors import InputError
-from edgebias.gguf_file import START_TOKEN_KEY, metadata, open_gguf
+from edgebias.gguf_file import START_TOKEN_KEY, metadata, open_header
 from edgebias.mitigate.gate import TokenGate, words_of
 
 
@@ -59,7 +59,7 @@ def read_header(weights: Path) -> ModelFile:
     Raises:
         InputError: the file is absent, cut short, or holds no model that llama.cpp runs.
     """
-    reader = open_gguf(weights)
+    reader = open_header(weights)
     architecture = metadata(reader, "general.architecture")
     keys = ("block_count", "embedding_length", "context_length")
     found = [metadata(reader, f"{architecture}.{key}") for key in keys]

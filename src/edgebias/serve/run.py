@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from edgebias.backends.base import OptionRequest
 from edgebias.errors import InputError
-from edgebias.gguf_file import metadata, open_gguf
+from edgebias.gguf_file import metadata, open_header
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.gate import TokenGate, open_gate
@@ -202,7 +202,7 @@ def _vector(path: Path | None, file: ModelFile) -> npt.NDArray[np.float32] | Non
 
 def _hint(path: Path) -> str | None:
     """The architecture that a control vector names."""
-    found = metadata(open_gguf(path), "controlvector.model_hint")
+    found = metadata(open_header(path), "controlvector.model_hint")
     return None if found is None else str(found)
 
 

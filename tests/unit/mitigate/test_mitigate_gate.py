@@ -13,7 +13,8 @@ from edgebias.backends.standing_before import TOGETHER
 from edgebias.errors import InputError
 from edgebias.files import write_json
 from edgebias.mitigate import token_embeddings
-from edgebias.mitigate.gate import FOLDS, Gate, TokenGate, fit_gate, open_gate, read_gate, words_of
+from edgebias.mitigate.fit_gate import FOLDS, fit_gate
+from edgebias.mitigate.gate import Gate, TokenGate, open_gate, read_gate, words_of
 from edgebias.mitigate.gated_backend import GatedBackend
 from edgebias.mitigate.token_embeddings import embedding_blocks, embedding_rows
 
@@ -93,6 +94,7 @@ def test_too_few_groups_are_refused() -> None:
 
 
 def test_the_vocabulary_is_read_block_by_block(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_embeddings, "BLOCK", 100_000)
     (whole,) = embedding_blocks(tiny)
     monkeypatch.setattr(token_embeddings, "BLOCK", 100)
     blocks = list(embedding_blocks(tiny))

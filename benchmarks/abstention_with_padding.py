@@ -1,0 +1,161 @@
+"""Does a mitigated build still say "unknown" where a text does not tell, once the text is as long as one that tells?
+
+    python benchmarks/abstention_with_padding.py FOLDER ITEMS
+
+FOLDER is results/mitigation/E/M/V of a study, ITEMS its data/prompts/bbq.parquet.
+
+BBQ's disambiguated contexts are its ambiguous ones with more sentences. Here each held-out ambiguous context gets
+sentences that do not tell either, until it has about as many words as its disambiguated twin: neutral ones (of the text
+that perplexity is measured on), or those that tell in a question of another category, about other people. The right
+answer stays "unknown"; whoever goes by length, or by how such sentences sound, now says something else. The answers to
+contexts as they are, of both kinds, stand beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+import pandas as pd
+from abstention_by_length import answers
+from likelihood_throughput import MODEL, START_TOKEN
+from studied_method import studied
+
+from edgebias.backends.base import Backend
+from edgebias.backends.llama import LlamaBackend
+from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
+from edgebias.infer.items import items_from_table
+from edgebias.metrics.answers import UNKNOWN
+from edgebias.mitigate.held_out import HELD_OUT, read_split
+from edgebias.mitigate.methods import LOOPS, NONE
+from edgebias.stats.bootstrap import bootstrap
+from edgebias.stats.clusters import Clusters
+from edgebias.variants.perplexity import neutral_sentences
+
+TEXTS = Path("data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json")
+FAMILY = 4
+"""BBQ's items come in fours: ambiguous and disambiguated context, by two questions."""
+
+RESAMPLES, CONFIDENCE = 2000, 0.95
+
+
+def words(texts: pd.Series) -> pd.Series:
+    """Number of words of each text."""
+    return texts.str.split().str.len()
+
+
+def families(items: pd.DataFrame) -> pd.Series:
+    """Name of the four items to which each belongs."""
+    parts = items["item_id"].str.rsplit("/", n=1).str
+    return parts[0] + "/" + (parts[1].astype(int) // FAMILY).astype(str)
+
+
+def telling_sentences(items: pd.DataFrame) -> dict[str, list[str]]:
+    """What disambiguated contexts say beyond their ambiguous twins, by category."""
+    family, ambiguous = families(items), items["condition"] == "ambiguous"
+    short = items["context"][ambiguous].groupby(family[ambiguous]).first()
+    table = items[~ambiguous].assign(short=family[~ambiguous].map(short))
+    begun = table[[row.context.startswith(row.short) for row in table.itertuples()]]
+    told = [row.context[len(row.short) :].strip() for row in begun.itertuples()]
+    return {
+        category: sorted({told[place] for place in places})
+        for category, places in begun.groupby("category").indices.items()
+    }
+
+
+def padded(items: pd.DataFrame, sentences: Callable[[str], Sequence[str]], rng: np.random.Generator) -> pd.DataFrame:
+    """The ambiguous items, each with sentences after its context until it is nearest to its twin's number of words.
+
+    Args:
+        items: whole families.
+        sentences: what may be added to contexts of a category.
+        rng: which of equally fitting sentences is taken.
+    """
+    family, ambiguous = families(items), items["condition"] == "ambiguous"
+    twin = words(items["context"])[~ambiguous].groupby(family[~ambiguous]).mean()
+    table = items[ambiguous].copy()
+    known = {category: list(sentences(category)) for category in sorted(set(table["category"]))}
+    lengths = {category: np.array([len(text.split()) for text in texts]) for category, texts in known.items()}
+    contexts = []
+    for row, wanted in zip(table.itertuples(), family[ambiguous].map(twin), strict=True):
+        text, fits = row.context, lengths[row.category]
+        while (missing := wanted - len(text.split())) >= fits.min() / 2:
+            off = np.abs(fits - min(missing, fits.max()))
+            text = f"{text} {known[row.category][int(rng.choice(np.flatnonzero(off == off.min())))]}"
+        contexts.append(text)
+    table["context"] = contexts
+    return table
+
+
+def unknown_to(backend: Backend, table: pd.DataFrame) -> pd.Series:
+    """Whether "unknown" is the answer to each item, by id."""
+    items = items_from_table(table, "padded", "bbq")
+    found = answer_items(backend, items, [LIKELIHOOD], AnswerSettings(seed=0, max_new_tokens=1))
+    return pd.Series((found["outcome"] == UNKNOWN).to_numpy(), found["item_id"].to_numpy()).sort_index()
+
+
+def share(said: pd.Series, cluster: pd.Series) -> str:
+    """Per cent of items with "unknown", and its interval over templates."""
+    sums = said.astype(float).groupby(cluster.to_numpy()).agg(["sum", "size"])
+    clusters = Clusters(sums.index.to_numpy(dtype=str), np.array(["all"] * len(sums)), sums.to_numpy(dtype=np.float64))
+    found = bootstrap(
+        clusters,
+        lambda totals: 100.0 * totals[..., 0] / totals[..., 1],
+        bounds=(0.0, 100.0),
+        resamples=RESAMPLES,
+        confidence=CONFIDENCE,
+        rng=np.random.default_rng(0),
+    )
+    return f"{found.estimate:.1f} [{found.low:.1f}, {found.high:.1f}]"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a line for each method and kind of context."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("items", type=Path)
+    parser.add_argument("--build", default="wanda50_q8_0.gguf")
+    options = parser.parse_args(arguments)
+    items = read_split(options.items, HELD_OUT)
+    neutral, telling = neutral_sentences(TEXTS, "perplexity"), telling_sentences(items)
+    tables = {
+        name: padded(items, sentences, np.random.default_rng(0))
+        for name, sentences in {
+            "neutral sentences": lambda _: neutral,
+            "what tells in another category": lambda mine: [
+                text for category, texts in telling.items() if category != mine for text in texts
+            ],
+        }.items()
+    }
+    told = items["condition"] != "ambiguous"
+    short, long = (words(items["context"])[chosen].mean() for chosen in (~told, told))
+    print(
+        f"{(~told).sum()} held-out ambiguous questions, contexts of {short:.1f} words; disambiguated ones of {long:.1f}"
+    )
+    for name, table in tables.items():
+        print(f"  with {name}: {words(table['context']).mean():.1f} words, e.g. {table['context'].iloc[0]}")
+    weights = MODEL / options.build
+    with LlamaBackend(weights, threads=1, context=2560, start_token=START_TOKEN) as build:
+        for method in (NONE, *LOOPS):
+            if not (options.folder / method / "responses.parquet").exists():
+                continue
+            model = studied(build, method, options.folder, weights)
+            before = answers(options.folder / method, items).set_axis(items["item_id"])
+            print(f'{method}: "unknown", per cent')
+            for kind, chosen in (("ambiguous", ~told), ("disambiguated", told)):
+                part = items[chosen.to_numpy()]
+                print(f"  {kind}: {share(before.loc[part['item_id'], 'unknown'], part['cluster'])}")
+            for name, table in tables.items():
+                after = unknown_to(model.backend, table).loc[table["item_id"]]
+                opened = "" if model.gate is None else f", gate open for {100.0 * model.gate.opened():.0f} %"
+                print(f"  ambiguous, with {name}: {share(after, table['cluster'])}{opened}", flush=True)
+            model.lift()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""What a control vector, and the gate before it, take in memory beside the weights: each kind in a process of its own.
+
+    python benchmarks/control_vector_memory.py                       9 processes of each kind, in turn (two minutes)
+    python benchmarks/control_vector_memory.py --processes 3
+
+Every process loads the same modules and the build, reads and writes the same text, then takes up what it is about (a
+vector, a vector and an open gate, or nothing; what they hold does not change what they take) and reads and writes
+again. What the kernel says that is resident at the end, and at the most, is set beside that of the plain process of the
+same turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+from control_vector_cost import PROMPT, RESAMPLES, TOKENS
+from likelihood_throughput import MODEL, START_TOKEN
+
+from edgebias.backends.base import GenerationRequest, GenerationSettings
+from edgebias.backends.llama import LlamaBackend
+from edgebias.mitigate.gate import Gate
+from edgebias.mitigate.gated_backend import GatedBackend
+from edgebias.mitigate.token_embeddings import embedding_blocks
+
+PLAIN, VECTOR, GATED = "plain", "control vector", "control vector and gate"
+KINDS = (PLAIN, VECTOR, GATED)
+
+
+def resident() -> dict[str, float]:
+    """MB (10^6 bytes) of this process that are in memory, and the most that were."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    found = dict(line.split(":", 1) for line in lines)
+    return {name: int(found[key].split()[0]) * 1024 / 1e6 for name, key in (("at the end", "VmRSS"), ("most", "VmHWM"))}
+
+
+def measured(kind: str) -> dict[str, float]:
+    """`resident` of this process after it has read and written as a process of ``kind``."""
+    settings, requests = GenerationSettings(max_new_tokens=TOKENS), [GenerationRequest(PROMPT)] * 3
+    weights = MODEL / "wanda50_q8_0.gguf"
+    with LlamaBackend(weights, threads=1, context=1024, start_token=START_TOKEN) as backend:
+        rng = np.random.default_rng(0)
+        vector = rng.normal(scale=1e-3, size=(backend.n_layer, backend.n_embd)).astype(np.float32)
+        vector[0] = 0.0
+        list(backend.generate(requests, settings))
+        if kind == PLAIN:
+            list(backend.generate(requests, settings))
+            return resident()
+        if kind == VECTOR:
+            backend.set_control_vector(vector)
+            list(backend.generate(requests, settings))
+            return resident()
+        gate = Gate(rng.normal(size=backend.n_embd), -np.inf).of_tokens(embedding_blocks(weights))
+        gated = GatedBackend(backend, vector, gate)
+        list(gated.generate(requests, settings))
+        return resident()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print what each kind takes beside the plain process: median of the turns, with its bootstrap interval."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=9, help="of each kind (default %(default)s)")
+    parser.add_argument("--kind", choices=KINDS, help="be one of the processes, and print what it holds")
+    options = parser.parse_args(arguments)
+    if options.kind is not None:
+        print(json.dumps(measured(options.kind)))
+        return
+    turns: list[dict[str, dict[str, float]]] = []
+    for number in range(options.processes):
+        order = KINDS if number % 2 == 0 else KINDS[::-1]
+        commands = {kind: [sys.executable, __file__, "--kind", kind] for kind in order}
+        turns.append(
+            {
+                kind: json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+                for kind, command in commands.items()
+            }
+        )
+    print(f"{options.processes} processes of each kind, MB (10^6 bytes) in memory beside a plain process")
+    for kind in (VECTOR, GATED):
+        for moment in turns[0][PLAIN]:
+            more = np.array([turn[kind][moment] - turn[PLAIN][moment] for turn in turns])
+            drawn = np.random.default_rng(0).integers(len(more), size=(RESAMPLES, len(more)))
+            low, high = np.quantile(np.median(more[drawn], axis=1), [0.025, 0.975])
+            plain = np.median([turn[PLAIN][moment] for turn in turns])
+            print(f"{kind}, {moment}: {np.median(more):.2f} [{low:.2f}, {high:.2f}] beside {plain:.1f}")
+
+
+if __name__ == "__main__":
+    main()
