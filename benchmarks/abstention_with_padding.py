@@ -6,17 +6,19 @@ FOLDER is results/mitigation/E/M/V of a study, ITEMS its data/prompts/bbq.parque
 
 BBQ's disambiguated contexts are its ambiguous ones with more sentences. Here each held-out ambiguous context gets
 sentences that do not tell either, until it has about as many words as its disambiguated twin: neutral ones (of the text
-that perplexity is measured on), or those that tell in a question of another category, about other people. The right
-answer stays "unknown"; whoever goes by length, or by how such sentences sound, now says something else. The answers to
-contexts as they are, of both kinds, stand beside it.
+that perplexity is measured on), or those that tell in a question of another category, about other people; none has a
+word of the two answers. "Unknown" stays right; whoever goes by length, or by how such sentences sound, now says
+something else. The answers to contexts as they are, of both kinds, stand beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -24,6 +26,7 @@ import numpy as np
 import pandas as pd
 from abstention_by_length import answers
 from likelihood_throughput import MODEL, START_TOKEN
+from repeated_forced_choice import interval
 from studied_method import studied
 
 from edgebias.backends.base import Backend
@@ -31,17 +34,17 @@ from edgebias.backends.llama import LlamaBackend
 from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
 from edgebias.infer.items import items_from_table
 from edgebias.metrics.answers import UNKNOWN
+from edgebias.metrics.metric import percent
 from edgebias.mitigate.held_out import HELD_OUT, read_split
 from edgebias.mitigate.methods import LOOPS, NONE
-from edgebias.stats.bootstrap import bootstrap
-from edgebias.stats.clusters import Clusters
 from edgebias.variants.perplexity import neutral_sentences
 
 TEXTS = Path("data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json")
 FAMILY = 4
 """BBQ's items come in fours: ambiguous and disambiguated context, by two questions."""
 
-RESAMPLES, CONFIDENCE = 2000, 0.95
+COMMON = {"a", "an", "and", "in", "of", "one", "the", "who", "with"}
+"""Words of options that name nobody."""
 
 
 def words(texts: pd.Series) -> pd.Series:
@@ -68,26 +71,37 @@ def telling_sentences(items: pd.DataFrame) -> dict[str, list[str]]:
     }
 
 
+def names(row: Any) -> set[str]:
+    """The words by which a question's two groups are known: those of its options but "unknown"."""
+    options = [option for option, role in zip(row.options, row.roles, strict=True) if role != UNKNOWN]
+    return set(re.findall(r"\w+", " ".join(options).lower())) - COMMON
+
+
 def padded(items: pd.DataFrame, sentences: Callable[[str], Sequence[str]], rng: np.random.Generator) -> pd.DataFrame:
     """The ambiguous items, each with sentences after its context until it is nearest to its twin's number of words.
 
     Args:
         items: whole families.
-        sentences: what may be added to contexts of a category.
+        sentences: what may be added to contexts of a category, if it has none of the words of the question's `names`.
         rng: which of equally fitting sentences is taken.
     """
     family, ambiguous = families(items), items["condition"] == "ambiguous"
     twin = words(items["context"])[~ambiguous].groupby(family[~ambiguous]).mean()
     table = items[ambiguous].copy()
-    known = {category: list(sentences(category)) for category in sorted(set(table["category"]))}
-    lengths = {category: np.array([len(text.split()) for text in texts]) for category, texts in known.items()}
+    known = {
+        category: [(text, len(text.split()), set(re.findall(r"\w+", text.lower()))) for text in sentences(category)]
+        for category in sorted(set(table["category"]))
+    }
     contexts = []
     for row, wanted in zip(table.itertuples(), family[ambiguous].map(twin), strict=True):
-        text, fits = row.context, lengths[row.category]
-        while (missing := wanted - len(text.split())) >= fits.min() / 2:
+        called = names(row)
+        strange = [(text, length) for text, length, said in known[row.category] if not said & called]
+        fits = np.array([length for _, length in strange])
+        context = row.context
+        while (missing := wanted - len(context.split())) >= fits.min() / 2:
             off = np.abs(fits - min(missing, fits.max()))
-            text = f"{text} {known[row.category][int(rng.choice(np.flatnonzero(off == off.min())))]}"
-        contexts.append(text)
+            context = f"{context} {strange[int(rng.choice(np.flatnonzero(off == off.min())))][0]}"
+        contexts.append(context)
     table["context"] = contexts
     return table
 
@@ -101,17 +115,8 @@ def unknown_to(backend: Backend, table: pd.DataFrame) -> pd.Series:
 
 def share(said: pd.Series, cluster: pd.Series) -> str:
     """Per cent of items with "unknown", and its interval over templates."""
-    sums = said.astype(float).groupby(cluster.to_numpy()).agg(["sum", "size"])
-    clusters = Clusters(sums.index.to_numpy(dtype=str), np.array(["all"] * len(sums)), sums.to_numpy(dtype=np.float64))
-    found = bootstrap(
-        clusters,
-        lambda totals: 100.0 * totals[..., 0] / totals[..., 1],
-        bounds=(0.0, 100.0),
-        resamples=RESAMPLES,
-        confidence=CONFIDENCE,
-        rng=np.random.default_rng(0),
-    )
-    return f"{found.estimate:.1f} [{found.low:.1f}, {found.high:.1f}]"
+    sums = said.astype(float).groupby(cluster.to_numpy()).agg(["sum", "count"])
+    return interval(sums, percent, (0.0, 100.0))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
