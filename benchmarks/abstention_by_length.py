@@ -30,13 +30,18 @@ SHARED = 27, 53
 """Words, above and up to: the bins of which both kinds have more than a handful of questions."""
 
 
+def words(contexts: pd.Series) -> pd.Series:
+    """Number of words of each context."""
+    return contexts.str.split().str.len()
+
+
 def answers(folder: Path, items: pd.DataFrame) -> pd.DataFrame:
     """Items with the words of their context, whether they are ambiguous, whether "unknown" was said, and if rightly."""
     responses = pd.read_parquet(folder / "responses.parquet").set_index("item_id")[["format", "outcome", "choice"]]
     table = items.join(responses[responses["format"] == LIKELIHOOD], on="item_id", how="inner")
     return pd.DataFrame(
         {
-            "words": table["context"].str.split().str.len(),
+            "words": words(table["context"]),
             "ambiguous": table["condition"] == "ambiguous",
             "unknown": table["outcome"] == UNKNOWN,
             "right": table["choice"] == table["label"],

@@ -24,10 +24,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import pandas as pd
-from abstention_by_length import answers
-from likelihood_throughput import MODEL, START_TOKEN
+from abstention_by_length import answers, words
+from likelihood_throughput import FAMILY, MODEL, START_TOKEN
 from repeated_forced_choice import interval
 from studied_method import studied
+from vector_perplexity import TEXTS
 
 from edgebias.backends.base import Backend
 from edgebias.backends.llama import LlamaBackend
@@ -39,17 +40,8 @@ from edgebias.mitigate.held_out import HELD_OUT, read_split
 from edgebias.mitigate.methods import LOOPS, NONE
 from edgebias.variants.perplexity import neutral_sentences
 
-TEXTS = Path("data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json")
-FAMILY = 4
-"""BBQ's items come in fours: ambiguous and disambiguated context, by two questions."""
-
 COMMON = {"a", "an", "and", "in", "of", "one", "the", "who", "with"}
 """Words of options that name nobody."""
-
-
-def words(texts: pd.Series) -> pd.Series:
-    """Number of words of each text."""
-    return texts.str.split().str.len()
 
 
 def families(items: pd.DataFrame) -> pd.Series:
@@ -110,7 +102,7 @@ def unknown_to(backend: Backend, table: pd.DataFrame) -> pd.Series:
     """Whether "unknown" is the answer to each item, by id."""
     items = items_from_table(table, "padded", "bbq")
     found = answer_items(backend, items, [LIKELIHOOD], AnswerSettings(seed=0, max_new_tokens=1))
-    return pd.Series((found["outcome"] == UNKNOWN).to_numpy(), found["item_id"].to_numpy()).sort_index()
+    return pd.Series((found["outcome"] == UNKNOWN).to_numpy(), found["item_id"].to_numpy())
 
 
 def share(said: pd.Series, cluster: pd.Series) -> str:

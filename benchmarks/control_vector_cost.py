@@ -27,7 +27,7 @@ PROMPT, TOKENS = Prompt(text=SENTENCE * 8), 33
 """Some 160 tokens to read, and 32 to write after the first."""
 
 RESAMPLES = 2000
-"""Of the pairs, for the 95 % interval of the median ratio."""
+"""Of pairs, for the 95 % interval of a median."""
 
 
 def seconds(backend: LlamaBackend, tokens: int) -> tuple[float, int]:
@@ -43,6 +43,13 @@ def measured(backend: LlamaBackend) -> tuple[float, float]:
     read, _ = seconds(backend, 1)
     whole, written = seconds(backend, TOKENS)
     return 1000.0 * read, 1000.0 * (whole - read) / (written - 1)
+
+
+def median_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """The median, and its 95 % bootstrap interval."""
+    drawn = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.quantile(np.median(values[drawn], axis=1), [0.025, 0.975])
+    return float(np.median(values)), float(low), float(high)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -65,9 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ratios = np.array(with_it) / np.array(without)
     print(f"{options.build}, {options.threads} threads, {options.pairs} pairs, {vector[1:].nbytes:,} bytes of vectors")
     for column, name in enumerate(("reading", "writing")):
-        drawn = np.random.default_rng(0).integers(options.pairs, size=(RESAMPLES, options.pairs))
-        low, high = np.quantile(np.median(ratios[drawn, column], axis=1), [0.025, 0.975])
-        middle = np.median(ratios[:, column])
+        middle, low, high = median_interval(ratios[:, column])
         plain, steered_ms = (np.median(np.array(times)[:, column]) for times in (without, with_it))
         print(f"{name}: {plain:.2f} ms without, {steered_ms:.2f} with; ratio {middle:.3f} [{low:.3f}, {high:.3f}]")
 

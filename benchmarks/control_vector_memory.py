@@ -22,10 +22,10 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
-from control_vector_cost import PROMPT, RESAMPLES, TOKENS
+from control_vector_cost import PROMPT, TOKENS, median_interval
 from likelihood_throughput import MODEL, START_TOKEN
 
-from edgebias.backends.base import GenerationRequest, GenerationSettings
+from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings
 from edgebias.backends.llama import LlamaBackend
 from edgebias.mitigate.gate import Gate
 from edgebias.mitigate.gated_backend import GatedBackend
@@ -51,16 +51,13 @@ def measured(kind: str) -> dict[str, float]:
         vector = rng.normal(scale=1e-3, size=(backend.n_layer, backend.n_embd)).astype(np.float32)
         vector[0] = 0.0
         list(backend.generate(requests, settings))
-        if kind == PLAIN:
-            list(backend.generate(requests, settings))
-            return resident()
+        model: Backend = backend
         if kind == VECTOR:
             backend.set_control_vector(vector)
-            list(backend.generate(requests, settings))
-            return resident()
-        gate = Gate(rng.normal(size=backend.n_embd), -np.inf).of_tokens(embedding_blocks(weights))
-        gated = GatedBackend(backend, vector, gate)
-        list(gated.generate(requests, settings))
+        elif kind == GATED:
+            gate = Gate(rng.normal(size=backend.n_embd), -np.inf).of_tokens(embedding_blocks(weights))
+            model = GatedBackend(backend, vector, gate)
+        list(model.generate(requests, settings))
         return resident()
 
 
@@ -73,24 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.kind is not None:
         print(json.dumps(measured(options.kind)))
         return
+    command = [sys.executable, __file__, "--kind"]
     turns: list[dict[str, dict[str, float]]] = []
     for number in range(options.processes):
         order = KINDS if number % 2 == 0 else KINDS[::-1]
-        commands = {kind: [sys.executable, __file__, "--kind", kind] for kind in order}
-        turns.append(
-            {
-                kind: json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-                for kind, command in commands.items()
-            }
-        )
+        turns.append({kind: json.loads(subprocess.check_output([*command, kind])) for kind in order})
     print(f"{options.processes} processes of each kind, MB (10^6 bytes) in memory beside a plain process")
     for kind in (VECTOR, GATED):
         for moment in turns[0][PLAIN]:
             more = np.array([turn[kind][moment] - turn[PLAIN][moment] for turn in turns])
-            drawn = np.random.default_rng(0).integers(len(more), size=(RESAMPLES, len(more)))
-            low, high = np.quantile(np.median(more[drawn], axis=1), [0.025, 0.975])
+            middle, low, high = median_interval(more)
             plain = np.median([turn[PLAIN][moment] for turn in turns])
-            print(f"{kind}, {moment}: {np.median(more):.2f} [{low:.2f}, {high:.2f}] beside {plain:.1f}")
+            print(f"{kind}, {moment}: {middle:.2f} [{low:.2f}, {high:.2f}] beside {plain:.1f}")
 
 
 if __name__ == "__main__":

@@ -18,19 +18,21 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 from likelihood_throughput import MODEL, START_TOKEN
+from vector_perplexity import TEXTS
 
 from edgebias.backends.llama import LlamaBackend
 from edgebias.infer.answer import AnswerSettings
 from edgebias.mitigate.calibration import LEARNED_SENTENCES, QUESTIONS, read_calibration
 from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.directions import LEARNED, from_vector
+from edgebias.mitigate.folds import MEAN_OF_FOLDS, fitted_on_of
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.vector_file import read_control_vector
 from edgebias.variants.perplexity import neutral_sentences
 
 MITIGATION = Path("results/mitigation/edge/smollm2-135m-instruct")
-TEXTS = Path("data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json")
 FOLDS = 3
+"""`mitigate.folds` of params.yaml."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,19 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--gain", type=float, nargs="+", default=[0.25, 0.5, 1.0, 1.5, 2.0, 3.0])
     options = parser.parse_args(arguments)
     learned = options.study / MITIGATION / options.build / "directions" / LEARNED
-    tables = read_calibration(options.study / "data/prompts", ["stereoset", QUESTIONS])
+    tables = read_calibration(options.study / "data/prompts", [QUESTIONS])
     weights = MODEL / f"{options.build}.gguf"
     with LlamaBackend(weights, threads=1, context=2560, start_token=START_TOKEN) as backend:
         shipped, *without = (
             from_vector(
                 read_control_vector(learned / name / "control_vector.gguf", backend.n_layer, backend.n_embd), LEARNED
             )
-            for name in ("mean_of_folds", *(f"all_but_fold_{fold}" for fold in range(1, FOLDS + 1)))
+            for name in (MEAN_OF_FOLDS, *fitted_on_of(FOLDS))
         )
         plant = CalibrationBuild(
             backend,
             CrossFitted(shipped, without),
-            {"stereoset": tables["stereoset"]},
+            {},  # nothing is judged, so no suite drives
             neutral_sentences(options.study / TEXTS, "fit")[LEARNED_SENTENCES:],
             answer_requests(read_answers(options.study / MITIGATION / "reference_answers.parquet", "guard")),
             AnswerSettings(seed=options.seed, max_new_tokens=8),

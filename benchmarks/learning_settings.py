@@ -38,6 +38,7 @@ import pandas as pd
 import torch
 import yaml
 from likelihood_throughput import MODEL, START_TOKEN
+from vector_perplexity import TEXTS
 
 from edgebias.infer.items import items_from_table
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
@@ -51,7 +52,6 @@ from edgebias.variants.perplexity import neutral_sentences
 FOLDS = 4
 JUDGED_SENTENCES = 100
 TOGETHER = 16
-TEXTS = Path("data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json")
 
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")

@@ -35,13 +35,14 @@ from edgebias.prompts import stereoset
 from edgebias.variants.perplexity import neutral_sentences
 
 RAW = Path("data/raw/benchmarks")
+TEXTS = RAW / "BOLD/data/wikipedia/profession_wiki.json"
 RESAMPLES = 2000
 ANSWERS = Path("results/mitigation/edge") / MODEL.name / "reference_answers.parquet"
 
 
 def neutral(count: int) -> Sequence[OptionRequest]:
     """Sentences of the part of the neutral text on which methods are measured."""
-    sentences = neutral_sentences(RAW / "BOLD/data/wikipedia/profession_wiki.json", "perplexity")
+    sentences = neutral_sentences(TEXTS, "perplexity")
     return neutral_text(sentences[:count]).requests
 
 
