@@ -2,6 +2,7 @@
 
     python benchmarks/calibration_loop.py              the default study's coefficients, 200 runs each
     python benchmarks/calibration_loop.py --noise 1.5  passes that resolve less
+    python benchmarks/calibration_loop.py --first-gain 1
 
 From the first window near the ideal on, passes judge. Their step is that of the line through the unsteered pass
 (`update_from_passes`), or, for comparison, the fixed integral coefficient (`update`) of windows. A pass reads the true
@@ -92,13 +93,13 @@ def main() -> None:
     parser.add_argument("--proportional", type=float, default=0.5)
     parser.add_argument("--integral", type=float, default=2.0)
     parser.add_argument("--max-gain", type=float, default=4.0)
+    parser.add_argument("--first-gain", type=float, default=0.0)
     parser.add_argument("--noise", type=float, default=0.7, help="of a pass, points")
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=20250217)
     given = parser.parse_args()
-    settings = LoopSettings(
-        ControllerSettings(given.proportional, given.integral, given.max_gain), 32, 24, Budget(0.02, 1.0)
-    )
+    controller = ControllerSettings(given.proportional, given.integral, given.max_gain)
+    settings = LoopSettings(controller, 32, 24, Budget(0.02, 1.0), given.first_gain)
     print(f"{'response':26}{'step of passes':25}{'converged':>10}{'passes':>8}{'true bias - 50':>16}{'rms':>6}")
     for response_name, response in RESPONSES.items():
         for step_name, step in STEPS.items():

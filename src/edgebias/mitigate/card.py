@@ -45,7 +45,7 @@ def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path,
 
 END = {
     IDEAL_REACHED: "converged",
-    GUARD_HOLDS: "did not converge, as larger gains would cost more than the guard allows",
+    GUARD_HOLDS: "did not converge, as the guard found a larger gain beyond its budget",
     BOUNDS_HOLD: "did not converge, as all gains are at their bound",
     ROUNDS_OVER: "did not converge in the rounds that it had",
 }

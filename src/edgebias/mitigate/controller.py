@@ -57,6 +57,22 @@ def initial_state(n_layers: int, settings: ControllerSettings) -> ControllerStat
     )
 
 
+def begin_at(state: ControllerState, gain: float, error: float, weights: Vector) -> ControllerState:
+    """Gains and integrators at ``gain`` times the weights, against the error, and within the bounds.
+
+    For directions of which a gain is known at which they were found to do good: what lies between it and no steering
+    need not be half as good at half the cost, and a guard that meets a loss there would bar the way.
+
+    Args:
+        state: that of no steering.
+        gain: at least 0.
+        error: `signed_error` without steering, -1 to 1.
+        weights: the predefined constraint weight of each layer, 0 to 1.
+    """
+    first = np.clip(np.sign(error) * gain * weights, -state.bound, state.bound)
+    return replace(state, integral=first, gain=first)
+
+
 def window_bias(outputs: Sequence[bool], window: int) -> float:
     """Per cent of stereotype-consistent outputs (True) among the last ``window`` judged ones; NaN without any."""
     recent = outputs[-window:]

@@ -114,7 +114,7 @@ def fit(
 def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
     values = mitigate_section(
         settings,
-        *("window", "rounds", "proportional", "integral", "max_gain"),
+        *("window", "rounds", "first_gain", "proportional", "integral", "max_gain"),
         *("perplexity_budget", "question_budget", "directions"),
     )
     if values["directions"] not in SOURCES:
@@ -125,9 +125,10 @@ def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
         )
         window, rounds = int(values["window"]), int(values["rounds"])
         budget = Budget(float(values["perplexity_budget"]), float(values["question_budget"]))
+        loop = LoopSettings(controller, window, rounds, budget, float(values["first_gain"]))
     except (TypeError, ValueError) as error:
         raise InputError(f"mitigate: {error}; see workflow/schemas/params.schema.yaml") from error
-    return LoopSettings(controller, window, rounds, budget), str(values["directions"])
+    return loop, str(values["directions"])
 
 
 def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from edgebias.mitigate.controller import (
     ControllerSettings,
     ControllerState,
     Vector,
+    begin_at,
     initial_state,
     shrink,
     signed_error,
@@ -59,12 +60,20 @@ class Plant:
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """The controller's coefficients, the window (outputs), the most rounds, and the guard's budget."""
+    """The controller's coefficients, the window (outputs), the most rounds, the guard's budget, and the first gain.
+
+    ``first_gain`` is that of the first round, times the constraint weights; 0 leaves the first round to the controller.
+    """
 
     controller: ControllerSettings
     window: int
     rounds: int
     budget: Budget
+    first_gain: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.first_gain <= self.controller.max_gain:
+            raise ValueError(f"first_gain must be 0 to max_gain ({self.controller.max_gain})")
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
 
     Round 0 is a pass over all calibration items without steering; where its interval covers the ideal, there is no
     evidence of bias and the model is left alone. Each later round corrects the gains by the error of what was judged
-    last, lets the guard shrink them while more utility is lost than its budget allows, and judges the next ``window``
+    last (the first one may be told where to begin instead: `LoopSettings.first_gain`), lets the guard shrink them while more utility is lost than its budget allows, and judges the next ``window``
     outputs.
 
     When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides: the loop
@@ -117,7 +126,9 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     number = 0
     while not (converged or held) and number < settings.rounds:
         number += 1
-        if near:
+        if number == 1 and settings.first_gain:
+            state = begin_at(state, settings.first_gain, signed_error(bias), weights)
+        elif near:
             state = update_from_passes(state, bias, before.bias, weights, settings.controller)
         else:
             state = update(state, signed_error(bias), weights, settings.controller)

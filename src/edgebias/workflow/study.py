@@ -81,6 +81,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
         "mitigate.window",
         "mitigate.rounds",
         "mitigate.folds",
+        "mitigate.first_gain",
         "mitigate.proportional",
         "mitigate.integral",
         "mitigate.max_gain",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edgebias.mitigate.controller import (
     ControllerSettings,
     ControllerState,
+    begin_at,
     initial_state,
     shrink,
     signed_error,
@@ -41,6 +42,18 @@ def test_gains_and_integrators_never_leave_the_bounds(values: list[float], chose
     state = run(values, chosen)
     assert np.abs(state.gain).max() <= chosen.max_gain
     assert np.abs(state.integral).max() <= chosen.max_gain
+
+
+@given(st.floats(-1.0, 1.0), st.floats(0.0, 20.0), coefficients)
+def test_a_first_gain_is_within_the_bounds_against_the_error_and_taken_up_by_the_integrators(
+    error: float, gain: float, chosen: ControllerSettings
+) -> None:
+    state = begin_at(initial_state(len(WEIGHTS), chosen), gain, error, WEIGHTS)
+    assert np.abs(state.gain).max() <= chosen.max_gain
+    assert (state.gain * error >= 0.0).all()
+    still = update(state, 0.0, WEIGHTS, chosen)
+    np.testing.assert_array_equal(still.gain, state.gain)
+    np.testing.assert_array_equal(still.integral, state.integral)
 
 
 @given(errors)

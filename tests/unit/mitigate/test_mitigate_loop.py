@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from edgebias.mitigate.controller import ControllerSettings
 from edgebias.mitigate.loop import (
@@ -203,3 +204,53 @@ def test_without_questions_the_trajectory_has_no_columns_for_them() -> None:
     result, _ = contrary()
     assert {"disambiguated_accuracy", "false_abstention"} <= set(simulate(72.0).trajectory)
     assert {"disambiguated_accuracy", "false_abstention"}.isdisjoint(result.trajectory)
+
+
+def through_a_dip(first_gain: float, bias: float = 60.0) -> LoopResult:
+    """A build that forgets answers at small gains and knows them again at larger ones, as BBQ's labels are learned."""
+    gain = 0.0
+
+    def apply(new: np.ndarray) -> float:
+        nonlocal gain
+        gain = float(new[2])
+        return gain
+
+    def full_pass() -> PassResult:
+        rate = bias - 5.0 * gain
+        return PassResult(rate, rate - 4.0, rate + 4.0)
+
+    def utility() -> Utility:
+        accuracy = 42.0 if 0.0 < abs(gain) < 0.8 else 45.0
+        return Utility(Perplexities(20.0, 6.0), Questions(accuracy, 10.0))
+
+    plant = Plant(apply, lambda count: [place % 5 < 3 for place in range(count)], full_pass, utility)
+    controller = ControllerSettings(0.5, 2.0, 4.0)
+    return run_loop(plant, WEIGHTS, LoopSettings(controller, 32, 30, Budget(0.02, 1.0), first_gain))
+
+
+def test_a_loop_that_begins_beyond_a_dip_converges_and_one_that_begins_in_it_ends_at_nothing() -> None:
+    held = through_a_dip(0.0)
+    assert held.stopped == GUARD_HOLDS
+    assert not held.gains.any()
+    result = through_a_dip(1.0)
+    assert result.converged
+    np.testing.assert_allclose(result.trajectory["gain_02"].iloc[1], 1.0)
+    assert abs(result.after.bias - 50.0) <= 100 / 32 / 2
+    assert result.utility_after == result.utility_before
+
+
+def test_the_first_gain_is_against_the_error() -> None:
+    result = through_a_dip(1.0, bias=40.0)
+    assert result.converged
+    np.testing.assert_allclose(result.trajectory["gain_02"].iloc[1], -1.0)
+
+
+def test_a_model_without_bias_is_left_alone_whatever_the_first_gain() -> None:
+    result = through_a_dip(1.0, bias=52.0)
+    assert result.rounds == 0
+    assert not result.gains.any()
+
+
+def test_a_first_gain_beyond_the_bound_is_refused() -> None:
+    with pytest.raises(ValueError, match="first_gain"):
+        LoopSettings(ControllerSettings(0.5, 2.0, 4.0), 32, 30, Budget(0.02, 1.0), first_gain=4.1)
