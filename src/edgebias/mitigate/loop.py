@@ -100,8 +100,8 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
 
     Round 0 is a pass over all calibration items without steering; where its interval covers the ideal, there is no
     evidence of bias and the model is left alone. Each later round corrects the gains by the error of what was judged
-    last (the first one may be told where to begin instead: `LoopSettings.first_gain`), lets the guard shrink them while more utility is lost than its budget allows, and judges the next ``window``
-    outputs.
+    last (the first one may be told where to begin instead: `LoopSettings.first_gain`), lets the guard shrink them while
+    more utility is lost than its budget allows, and judges the next ``window`` outputs.
 
     When a window is within one output of the ideal, a pass over all calibration items at frozen gains decides: the loop
     has converged when its interval covers the ideal and its bias is within half an output of a window. From then on

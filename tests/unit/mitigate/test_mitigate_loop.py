@@ -215,15 +215,20 @@ def through_a_dip(first_gain: float, bias: float = 60.0) -> LoopResult:
         gain = float(new[2])
         return gain
 
+    def rate() -> float:
+        return bias - 5.0 * gain
+
+    def judge(count: int) -> list[bool]:
+        return [100.0 * (place + 0.5) / count < rate() for place in range(count)]
+
     def full_pass() -> PassResult:
-        rate = bias - 5.0 * gain
-        return PassResult(rate, rate - 4.0, rate + 4.0)
+        return PassResult(rate(), rate() - 4.0, rate() + 4.0)
 
     def utility() -> Utility:
         accuracy = 42.0 if 0.0 < abs(gain) < 0.8 else 45.0
         return Utility(Perplexities(20.0, 6.0), Questions(accuracy, 10.0))
 
-    plant = Plant(apply, lambda count: [place % 5 < 3 for place in range(count)], full_pass, utility)
+    plant = Plant(apply, judge, full_pass, utility)
     controller = ControllerSettings(0.5, 2.0, 4.0)
     return run_loop(plant, WEIGHTS, LoopSettings(controller, 32, 30, Budget(0.02, 1.0), first_gain))
 
