@@ -118,6 +118,13 @@ def test_a_plant_that_does_not_react_is_reported_and_not_steered() -> None:
     assert not result.trajectory["converged"].any()
 
 
+def test_directions_that_push_the_wrong_way_are_reported_and_not_shipped() -> None:
+    result = simulate(30.0, effect=-5.0)
+    assert result.stopped == BOUNDS_HOLD
+    assert not result.gains.any()
+    assert result.after == result.before
+
+
 def test_a_loop_whose_gains_are_all_at_their_bound_stops_when_the_ideal_is_still_ahead() -> None:
     result = simulate(80.0, effect=0.5, rounds=100)
     assert result.stopped == BOUNDS_HOLD
