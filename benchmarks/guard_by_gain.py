@@ -4,7 +4,8 @@
     python benchmarks/guard_by_gain.py STUDY --seed 20261125 --gain 0.5 1 2
 
 Every calibration question is asked under the vectors that were learned without its fold, as the guard does, without a
-gate. Prints disambiguated accuracy and false abstention (per cent), and what they have lost since a gain of 0 (points).
+gate. Prints disambiguated accuracy and false abstention (per cent), and how far they are from those at a gain of 0
+(points, 95 % interval and p-value over templates, paired; the guard itself looks at the estimate alone).
 """
 
 from __future__ import annotations
@@ -22,17 +23,41 @@ from vector_perplexity import TEXTS
 
 from edgebias.backends.llama import LlamaBackend
 from edgebias.infer.answer import AnswerSettings
+from edgebias.metrics.answers import Answers
+from edgebias.metrics.metric import Metric
 from edgebias.mitigate.calibration import LEARNED_SENTENCES, QUESTIONS, read_calibration
-from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
+from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted, guarded_metrics
 from edgebias.mitigate.directions import LEARNED, from_vector
 from edgebias.mitigate.folds import MEAN_OF_FOLDS, fitted_on_of
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.vector_file import read_control_vector
+from edgebias.stats.clusters import add_up
+from edgebias.stats.contrasts import paired_difference
+from edgebias.stats.seeds import generator
 from edgebias.variants.perplexity import neutral_sentences
 
 MITIGATION = Path("results/mitigation/edge/smollm2-135m-instruct")
+RESAMPLES = 2000
 FOLDS = 3
 """`mitigate.folds` of params.yaml."""
+
+
+def changed(metric: Metric, now: Answers, before: Answers) -> str:
+    """A score now, and its paired difference from before."""
+    difference = paired_difference(
+        add_up(metric, now),
+        add_up(metric, before),
+        metric.formula,
+        bounds=(metric.low, metric.high),
+        resamples=RESAMPLES,
+        confidence=0.95,
+        rng=generator(0, "guard_by_gain", metric.name),
+        branches=metric.branches,
+    )
+    return (
+        f"{difference.estimate_a:.1f} from {difference.estimate_b:.1f} "
+        f"({difference.difference:+.1f} [{difference.low:.1f}, {difference.high:.1f}], p {difference.p:.3f})"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             for name in (MEAN_OF_FOLDS, *fitted_on_of(FOLDS))
         )
-        plant = CalibrationBuild(
+        build = CalibrationBuild(
             backend,
             CrossFitted(shipped, without),
             {},  # nothing is judged, so no suite drives
@@ -61,20 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             answer_requests(read_answers(options.study / MITIGATION / "reference_answers.parquet", "guard")),
             AnswerSettings(seed=options.seed, max_new_tokens=8),
             questions=tables[QUESTIONS],
-        ).plant()
-        before = None
-        for gain in (0.0, *options.gain):
-            plant.apply(np.where(shipped.scale > 0, gain, 0.0))
-            found = plant.utility().questions
-            assert found is not None  # questions were given
-            before = before or found
-            lost = before.disambiguated_accuracy - found.disambiguated_accuracy
-            more = found.false_abstention - before.false_abstention
-            print(
-                f"gain {gain:.2f}: disambiguated accuracy {found.disambiguated_accuracy:.2f} (lost {lost:.2f}), "
-                f"false abstention {found.false_abstention:.2f} (more {more:.2f})",
-                flush=True,
-            )
+        )
+        before = build.told_answers()
+        for gain in options.gain:
+            build.plant().apply(np.where(shipped.scale > 0, gain, 0.0))
+            now = build.told_answers()
+            changes = (f"{metric.name} {changed(metric, now, before)}" for metric in guarded_metrics())
+            print(f"gain {gain:.2f}: {', '.join(changes)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from edgebias.backends.llama import LlamaBackend
 from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
 from edgebias.infer.items import Item, items_from_table
 from edgebias.metrics import families
-from edgebias.metrics.metric import stereotype_rate
+from edgebias.metrics.answers import Answers
+from edgebias.metrics.metric import Metric, stereotype_rate
 from edgebias.mitigate.calibration import QUESTIONS, items_of
 from edgebias.mitigate.controller import Vector
 from edgebias.mitigate.directions import Directions, Matrix
@@ -133,18 +134,26 @@ class CalibrationBuild:
         return pd.concat(parts, ignore_index=True)
 
     def _utility(self) -> Utility:
-        return Utility(self._perplexities(), None if self._told is None else self._questions(self._told))
+        return Utility(self._perplexities(), None if self._told is None else self._questions())
 
-    def _questions(self, told: pd.DataFrame) -> Questions:
-        responses = self._answers(items_from_table(told, QUESTIONS, QUESTIONS))
-        names = {"items_name": f"calibration items of {QUESTIONS}", "responses_name": "guard"}
-        answers = cell_answers(join(told, responses, suite=QUESTIONS, **names))
-        family = families()[QUESTIONS]
+    def _questions(self) -> Questions:
+        answers = self.told_answers()
         accuracy, abstention = (
-            float(metric.formula(add_up(metric, answers).sums.sum(axis=0)))
-            for metric in map(family.metric, ("accuracy_disambiguated", "false_abstention"))
+            float(metric.formula(add_up(metric, answers).sums.sum(axis=0))) for metric in guarded_metrics()
         )
         return Questions(accuracy, abstention)
+
+    def told_answers(self) -> Answers:
+        """What it answers, at the gains that were applied last, to the questions whose text tells the answer.
+
+        Raises:
+            ValueError: it was given no questions.
+        """
+        if self._told is None:
+            raise ValueError("no questions to ask")
+        responses = self._answers(items_from_table(self._told, QUESTIONS, QUESTIONS))
+        names = {"items_name": f"calibration items of {QUESTIONS}", "responses_name": "guard"}
+        return cell_answers(join(self._told, responses, suite=QUESTIONS, **names))
 
     def _perplexities(self) -> Perplexities:
         steered = self._steered(self._directions.shipped.vector(self._gains))
@@ -156,6 +165,12 @@ class CalibrationBuild:
             return GatedBackend(self._backend, vector, self._gate)
         self._backend.set_control_vector(vector)
         return self._backend
+
+
+def guarded_metrics() -> tuple[Metric, Metric]:
+    """What the guard holds of questions whose text tells the answer, in the order of the fields of `Questions`."""
+    family = families()[QUESTIONS]
+    return family.metric("accuracy_disambiguated"), family.metric("false_abstention")
 
 
 def stream_of_items(items: Sequence[Item], seed: int) -> Iterator[Item]:
