@@ -131,7 +131,9 @@ def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_
     text = page(Part(folder, METHODS), tmp_path / "provenance.json", [Part(other, METHODS)])
     same = "53 [55, 66] | 87 [85, 89] | 1.70 [0.900, 2.40]"
     assert f"| 7 | feedback loop | {same} | 73 [45, 99] | gain 1.25, converged |" in text
-    assert f"| 8 | feedback loop | {same} | 47 [20, 99] | gain 4.00, did not converge, as the guard found a larger" in text
+    assert (
+        f"| 8 | feedback loop | {same} | 47 [20, 99] | gain 4.00, did not converge, as the guard found a larger" in text
+    )
     assert "| 8 | none | 61 [55, 66] | 87 [85, 89] | – | – |  |" in text
     assert "feedback loop: mean over 2 seeds 60 per cent, from 47 to 73." in text
     assert "Repeats" not in page(Part(folder, METHODS), tmp_path / "provenance.json")
