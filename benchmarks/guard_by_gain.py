@@ -19,22 +19,19 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 from likelihood_throughput import MODEL, START_TOKEN
-from vector_perplexity import TEXTS
 
 from edgebias.backends.llama import LlamaBackend
 from edgebias.infer.answer import AnswerSettings
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Metric
-from edgebias.mitigate.calibration import LEARNED_SENTENCES, QUESTIONS, read_calibration
+from edgebias.mitigate.calibration import QUESTIONS, read_calibration
 from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted, guarded_metrics
 from edgebias.mitigate.directions import LEARNED, from_vector
 from edgebias.mitigate.folds import MEAN_OF_FOLDS, fitted_on_of
-from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.vector_file import read_control_vector
 from edgebias.stats.clusters import add_up
 from edgebias.stats.contrasts import paired_difference
 from edgebias.stats.seeds import generator
-from edgebias.variants.perplexity import neutral_sentences
 
 MITIGATION = Path("results/mitigation/edge/smollm2-135m-instruct")
 RESAMPLES = 2000
@@ -82,14 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             backend,
             CrossFitted(shipped, without),
             {},  # nothing is judged, so no suite drives
-            neutral_sentences(options.study / TEXTS, "fit")[LEARNED_SENTENCES:],
-            answer_requests(read_answers(options.study / MITIGATION / "reference_answers.parquet", "guard")),
+            [],  # nor are texts scored
+            [],
             AnswerSettings(seed=options.seed, max_new_tokens=8),
             questions=tables[QUESTIONS],
         )
-        before = build.told_answers()
+        plant, before = build.plant(), build.told_answers()
         for gain in options.gain:
-            build.plant().apply(np.where(shipped.scale > 0, gain, 0.0))
+            plant.apply(np.where(shipped.scale > 0, gain, 0.0))
             now = build.told_answers()
             changes = (f"{metric.name} {changed(metric, now, before)}" for metric in guarded_metrics())
             print(f"gain {gain:.2f}: {', '.join(changes)}", flush=True)

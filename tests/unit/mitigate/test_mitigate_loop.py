@@ -29,9 +29,12 @@ def simulate(
     answers_cost: float = 0.0,
     accuracy_cost: float = 0.0,
     abstention_cost: float = 0.0,
+    dip: float = 0.0,
     effect: float = 5.0,
     rounds: int = 30,
+    first_gain: float = 0.0,
 ) -> LoopResult:
+    """The loop on a model whose bias falls with the gains; below 0.8 its accuracy is lower by ``dip``, too."""
     gains = np.zeros(4)
     place = 0
 
@@ -53,11 +56,13 @@ def simulate(
     def utility() -> Utility:
         strength = float(np.abs(gains).sum())
         spared = Perplexities(20.0 * (1.0 + cost * strength), 6.0 * (1.0 + answers_cost * strength))
-        asked = Questions(45.0 - accuracy_cost * strength, 10.0 + abstention_cost * strength)
+        lost = accuracy_cost * strength + (dip if 0.0 < abs(gains[2]) < 0.8 else 0.0)
+        asked = Questions(45.0 - lost, 10.0 + abstention_cost * strength)
         return Utility(spared, asked)
 
     plant = Plant(apply, judge, full_pass, utility)
-    return run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, rounds, Budget(0.02, 1.0)))
+    controller = ControllerSettings(1.0, 1.5, 4.0)
+    return run_loop(plant, WEIGHTS, LoopSettings(controller, 32, rounds, Budget(0.02, 1.0), first_gain))
 
 
 def test_the_loop_brings_a_biased_plant_to_the_ideal_and_stops() -> None:
@@ -213,38 +218,11 @@ def test_without_questions_the_trajectory_has_no_columns_for_them() -> None:
     assert {"disambiguated_accuracy", "false_abstention"}.isdisjoint(result.trajectory)
 
 
-def through_a_dip(first_gain: float, bias: float = 60.0) -> LoopResult:
-    """A build that forgets answers at small gains and knows them again at larger ones, as BBQ's labels are learned."""
-    gain = 0.0
-
-    def apply(new: np.ndarray) -> float:
-        nonlocal gain
-        gain = float(new[2])
-        return gain
-
-    def rate() -> float:
-        return bias - 5.0 * gain
-
-    def judge(count: int) -> list[bool]:
-        return [100.0 * (place + 0.5) / count < rate() for place in range(count)]
-
-    def full_pass() -> PassResult:
-        return PassResult(rate(), rate() - 4.0, rate() + 4.0)
-
-    def utility() -> Utility:
-        accuracy = 42.0 if 0.0 < abs(gain) < 0.8 else 45.0
-        return Utility(Perplexities(20.0, 6.0), Questions(accuracy, 10.0))
-
-    plant = Plant(apply, judge, full_pass, utility)
-    controller = ControllerSettings(0.5, 2.0, 4.0)
-    return run_loop(plant, WEIGHTS, LoopSettings(controller, 32, 30, Budget(0.02, 1.0), first_gain))
-
-
 def test_a_loop_that_begins_beyond_a_dip_converges_and_one_that_begins_in_it_ends_at_nothing() -> None:
-    held = through_a_dip(0.0)
+    held = simulate(60.0, dip=3.0, effect=2.5)
     assert held.stopped == GUARD_HOLDS
     assert not held.gains.any()
-    result = through_a_dip(1.0)
+    result = simulate(60.0, dip=3.0, effect=2.5, first_gain=1.0)
     assert result.converged
     np.testing.assert_allclose(result.trajectory["gain_02"].iloc[1], 1.0)
     assert abs(result.after.bias - 50.0) <= 100 / 32 / 2
@@ -252,13 +230,13 @@ def test_a_loop_that_begins_beyond_a_dip_converges_and_one_that_begins_in_it_end
 
 
 def test_the_first_gain_is_against_the_error() -> None:
-    result = through_a_dip(1.0, bias=40.0)
+    result = simulate(40.0, dip=3.0, effect=2.5, first_gain=1.0)
     assert result.converged
     np.testing.assert_allclose(result.trajectory["gain_02"].iloc[1], -1.0)
 
 
 def test_a_model_without_bias_is_left_alone_whatever_the_first_gain() -> None:
-    result = through_a_dip(1.0, bias=52.0)
+    result = simulate(52.0, dip=3.0, effect=2.5, first_gain=1.0)
     assert result.rounds == 0
     assert not result.gains.any()
 
