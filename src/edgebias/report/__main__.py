@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--settings", required=True, help="JSON or FILE: the sections study, models, environments")
+    parser.add_argument(
+        "--settings", required=True, help="JSON or FILE: the sections study, models, environments, mitigate"
+    )
     for name, text in (
         ("prompts-folder", "items: {suite}.parquet"),
         ("variants-folder", "records of builds: {model}/{variant}.json"),

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -28,7 +28,7 @@ from edgebias.report.format_robustness import draw as _robustness
 from edgebias.report.frontier import draw as draw_frontier
 from edgebias.report.frontier import grouped
 from edgebias.report.layer_probes import draw as _layer_probes
-from edgebias.report.numbers import MINUS, p_value
+from edgebias.report.numbers import MINUS, p_value, percent
 from edgebias.report.primary import PANELS, ideal_of, primary_contrasts, primary_metric
 from edgebias.report.roofline import draw as _roofline
 from edgebias.report.study import Study
@@ -104,6 +104,9 @@ def _scores(study: Study) -> Canvas | None:
                     if not math.isfinite(row["estimate"]):
                         continue
                     offset = (step - (len(formats) - 1) / 2) * 0.34
+                    if _too_few(row):
+                        axes.plot(row["estimate"], position + offset, **TOO_FEW)
+                        continue
                     colour = COLOURS[environments.index(cell.environment) % len(COLOURS)]
                     axes.errorbar(
                         row["estimate"],
@@ -124,6 +127,15 @@ def _scores(study: Study) -> Canvas | None:
     return canvas
 
 
+TOO_FEW: Any = {"marker": "x", "color": "#999999", "markersize": 5, "linestyle": "none"}
+"""How a value is drawn that has no interval: the one answer of 144 that names an option is no rate of 100 %."""
+
+
+def _too_few(row: pd.Series) -> bool:
+    """Whether too few answers could be used for an interval."""
+    return not math.isfinite(row["low"])
+
+
 def _contrasts(study: Study) -> Canvas | None:
     """Forest plot of paired differences."""
     rows = pd.concat([primary_contrasts(suite, study.contrasts, study.scores) for suite in study.suites])
@@ -140,6 +152,9 @@ def _contrasts(study: Study) -> Canvas | None:
         for _, row in rows[rows["suite"] == suite].iterrows():
             kind = str(row["kind"])
             position = pairs.index((kind, row["cell_a"], row["cell_b"]))
+            if _too_few(row):
+                axes.plot(row["difference"], position, **TOO_FEW)
+                continue
             significant = row["p_corrected"] < ALPHA
             colour = COLOURS[KINDS.index(kind)]
             axes.errorbar(
@@ -158,7 +173,7 @@ def _contrasts(study: Study) -> Canvas | None:
         axes.margins(x=0.12)
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-        for _, row in rows[rows["suite"] == suite].iterrows():
+        for _, row in rows[(rows["suite"] == suite) & rows["low"].notna()].iterrows():
             _write_p(axes, row, pairs.index((str(row["kind"]), row["cell_a"], row["cell_b"])))
     names = [f"{cell_name(a, study.several_models)}\n{MINUS} {cell_name(b, study.several_models)}" for _, a, b in pairs]
     for panels in grid:
@@ -213,16 +228,21 @@ def _over_time(study: Study) -> Canvas | None:
                 markevery=max(len(mean) // 8, 1),
                 markersize=4,
                 linewidth=1.2,
-                label=study.label(cell),
+                label=f"{study.label(cell)}: {percent(_named(study, cell, mode))}",
             )
         axes.set_title(mode)
         axes.set_xlabel("round")
         axes.grid(axis="y")
         axes.set_ylim(-2, 102)
+        axes.legend(title="answers that name a group", loc="upper center", bbox_to_anchor=(0.5, -0.2))
     panels[0].set_ylabel("stereotype rate (%), last 32 rounds")
-    handles, labels = panels[0].get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=2)
     return canvas
+
+
+def _named(study: Study, cell: Cell, mode: str) -> float:
+    """Share of the answers of a mode of rounds that name a group: the others are in no stereotype rate."""
+    rows = _of_cell(study.over_time, cell)
+    return float(rows[(rows["metric"] == "stereotype_rate") & (rows["category"] == mode)]["coverage"].iloc[0])
 
 
 def _trajectory(study: Study) -> Canvas | None:
@@ -424,7 +444,8 @@ PLANS = (
         "Bias by environment and variant",
         "One panel a suite, one row a cell. Filled circles: log-likelihood of the options. Open squares: generated "
         "letters. Bars: interval from a bootstrap over clusters. Dashed line: the metric's ideal value; a point left "
-        "of it is not better than a point right of it.",
+        "of it is not better than a point right of it. Grey crosses: too few answers name an option for an interval; "
+        "they say nothing of the others.",
         "Dot plot of each suite's bias metric by cell with intervals; the same numbers are in the score tables.",
         _scores,
     ),
@@ -437,7 +458,7 @@ PLANS = (
         "environment "
         "and compression together. Filled: significant at 0.05 after the correction; open: not. p is the corrected "
         "one. An asterisk marks pairs compared by generated letters, because one of the two gives no log-"
-        "probabilities.",
+        "probabilities. Grey crosses: too few common answers for an interval.",
         "Forest plot of paired differences with intervals; the same numbers are in the contrast table.",
         _contrasts,
     ),
@@ -447,7 +468,8 @@ PLANS = (
         "Share of stereotyped choices in the window of 32 rounds that ends at each round. Conversation: earlier "
         "exchanges stay in the "
         "prompt; thin lines are single conversations, thick ones their mean. Independent: unchanged prompts again and "
-        "again, so any trend is noise by construction. Dashed line: 50 %.",
+        "again, so any trend is noise by construction. Dashed line: 50 %. Of a cell whose answers hardly ever name a "
+        "group, the line is one or two answers long remembered.",
         "Line chart of the windowed stereotype rate against the round, by cell; slopes are in the over-time table.",
         _over_time,
     ),

@@ -17,6 +17,7 @@ from edgebias.report.numbers import ABSENT, MINUS
 from edgebias.report.roofline import check_table, projection_table, source_table
 from edgebias.report.samples import pick_samples
 from edgebias.report.study import OUTCOMES, Study
+from edgebias.report.transfer import transfer_table
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -81,6 +82,7 @@ def render(study: Study, figures: Sequence[Figure]) -> str:
         methods_overview=tables.method_table(study),
         mitigation=tables.mitigation_table(study),
         reductions=tables.reduction_table(study),
+        transfer=transfer_table(study),
         method_costs=tables.mitigation_cost_overview(study),
         mitigation_costs=tables.mitigation_cost_table(study),
         variants=tables.variant_table(study),

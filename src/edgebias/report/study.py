@@ -14,6 +14,7 @@ from edgebias.cell import Cell
 from edgebias.errors import InputError
 from edgebias.files import read_json, read_table
 from edgebias.mitigate.methods import LOOPS
+from edgebias.mitigate.section import mitigate_section
 from edgebias.roofline.hardware import read_hardware
 from edgebias.settings import require
 
@@ -136,6 +137,8 @@ class Study:
     headline: Mapping[str, Any]
     mitigation: pd.DataFrame
     mitigation_costs: pd.DataFrame
+    fitted_to: frozenset[str]
+    """The suites whose calibration items vectors, gates and loops are fitted to."""
     trajectory: pd.DataFrame
     """Of each loop, whose name is in the column ``loop``."""
     layer_probes: pd.DataFrame
@@ -206,6 +209,7 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
     methods = () if _remote(environments, builds["edge"]) else tuple(study["methods"])
     folder = sources.mitigation / builds["edge"].path
     loops = [method for method in methods if method in LOOPS]
+    fitting = mitigate_section(settings, "suites", "learning")
     return Study(
         title=str(study["title"]),
         suites=suites,
@@ -219,7 +223,7 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
         written=pd.concat([_written(cell, items[suite], table) for cell, suite, table in responses], ignore_index=True),
         costs=pd.DataFrame(costs),
         over_time=_stack(
-            sources.scores, round_cells, "over_time.csv", ("category", "metric", "estimate", "low", "high")
+            sources.scores, round_cells, "over_time.csv", ("category", "metric", "estimate", "low", "high", "coverage")
         ),
         rounds=_stack(sources.scores, round_cells, "over_time_rounds.csv", ("mode", "round", "stereotype_rate")),
         contrasts=read_table(sources.contrasts, CONTRAST_COLUMNS),
@@ -233,6 +237,7 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
         mitigation_costs=pd.DataFrame(
             [{"method": method, **_flat(read_json(folder / method / "cost.json"))} for method in methods]
         ),
+        fitted_to=frozenset(fitting["suites"]) | frozenset(fitting["learning"]["suites"]),
         layer_probes=_stack(
             sources.mitigation,
             [_cell(entry) for entry in study.get("layer_probes", [])],

@@ -103,7 +103,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     ),
     "provenance": (),
     "roofline": (),
-    "report": ("study", "models", "environments"),
+    "report": ("study", "models", "environments", "mitigate.suites", "mitigate.learning"),
 }
 """Dotted keys of ``params.yaml`` that each rule depends on; nothing else reaches the rule's command (`keys_of`)."""
 

@@ -319,14 +319,16 @@ def write_study(root: Path) -> list[str]:
             [
                 {
                     "category": mode,
-                    "metric": "slope",
+                    "metric": metric,
                     "estimate": 0.0002,
                     "low": -0.001,
                     "high": 0.0014,
+                    "coverage": 0.021 if mode == "conversation" else 1.0,
                     "p": 0.4,
                     "reason": "",
                 }
                 for mode in ["conversation", "independent"]
+                for metric in ["slope", "stereotype_rate"]
             ],
             folder / "over_time.csv",
         )
@@ -441,6 +443,7 @@ def write_study(root: Path) -> list[str]:
             "cloud_build": {"environment": "cloud", "model": MODEL, "variant": "full"},
             "methods": ["none", "instruction", "feedback_loop"],
         },
+        "mitigate": {"suites": ["stereoset"], "learning": {"suites": ["stereoset"]}},
         "models": {
             MODEL: {"source": {"package": "llm-tiny", "version": "0.1"}, "note": "full precision is a dequantised file"}
         },

@@ -166,6 +166,50 @@ def test_a_method_without_a_point_is_in_the_table_and_not_in_the_legend(
     assert '<th scope="row">Always refuse</th>' in (tmp_path / "report/index.html").read_text(encoding="utf-8")
 
 
+def test_transfer_has_the_suites_that_steering_was_not_fitted_to(
+    tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    arguments = study_writer(tmp_path)
+    place = arguments.index("--settings") + 1
+    main(arguments)
+    table = _table(tmp_path / "report/index.html", "Transfer: ")
+    assert "fitted to: StereoSet" in table
+    assert '<th scope="row">Feedback loop</th><td>Forced choice stereotype rate</td>' in table
+    assert table.count('<th scope="row">') == 1, "an instruction has no vector that could carry over"
+
+    settings = json.loads(arguments[place])
+    settings["mitigate"]["learning"]["suites"] = ["stereoset", "forced_choice"]
+    arguments[place] = json.dumps(settings)
+    main(arguments)
+    assert "Transfer: " not in (tmp_path / "report/index.html").read_text(encoding="utf-8")
+
+
+def _table(page: Path, caption: str) -> str:
+    """The one table of ``page`` whose caption begins with ``caption``."""
+    (table,) = [part for part in page.read_text(encoding="utf-8").split("<table")[1:] if f"<span>{caption}" in part]
+    return table.split("</table>")[0]
+
+
+def test_a_score_without_an_interval_is_a_grey_cross(
+    written: Path, tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    arguments = study_writer(tmp_path)
+    tables = {
+        "scores": tmp_path / "scores/edge/tiny/q8_0/winobias.csv",
+        "contrasts": tmp_path / "compare/contrasts.csv",
+    }
+    for path in tables.values():
+        rows = pd.read_csv(path)
+        chosen = (rows["suite"] == "winobias") & (rows["metric"] == "accuracy_gap") & (rows["format"] == "likelihood")
+        rows.loc[chosen & (rows.get("cell_a", "edge/tiny/q8_0") == "edge/tiny/q8_0"), ["low", "high"]] = float("nan")
+        rows.to_csv(path, index=False)
+    main(arguments)
+    for name in tables:
+        before, after = ((root / f"report/figures/{name}.svg").read_text() for root in (written, tmp_path))
+        assert "#999999" not in before
+        assert "#999999" in after
+
+
 def test_outcomes_that_cover_nothing_are_visible(page: Page) -> None:
     text = " ".join(page.text)
     for outcome in ("refusal", "unparsed", "blank"):

@@ -1,0 +1,65 @@
+"""Transfer: what steering does to benchmarks that nothing of it was fitted to."""
+
+from __future__ import annotations
+
+import math
+
+from edgebias.infer.answer import LIKELIHOOD
+from edgebias.mitigate.methods import NONE, steering_of
+from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
+from edgebias.mitigate.reductions import BIAS
+from edgebias.report.answer import held_out
+from edgebias.report.numbers import interval, number, p_value, signed
+from edgebias.report.study import Study
+from edgebias.report.tables import Table, title_of
+
+
+def transfer_table(study: Study) -> Table | None:
+    """A row for each method that steers and suite that it was not fitted to; None where there is no such pair.
+
+    Vectors, gates and loops are fitted to calibration items of ``study.fitted_to`` alone, so every other suite is a
+    benchmark that they have never seen.
+    """
+    scored = dict(list(held_out(study.mitigation).groupby("method", sort=False)))
+    if NONE not in scored:
+        return None
+    before = overall_scores(scored[NONE])
+    rows = []
+    for method in study.methods:
+        if method not in scored or steering_of(method) is None:
+            continue
+        after = overall_scores(scored[method])
+        for found in overall_reductions(scored[method]):
+            if found.suite in study.fitted_to or found.format != LIKELIHOOD:
+                continue
+            key = (found.suite, found.format, BIAS[found.suite])
+            rows.append(
+                (
+                    title_of(method),
+                    f"{title_of(found.suite)} {key[2].replace('_', ' ')}",
+                    _estimate(before[key]),
+                    _estimate(after[key]),
+                    f"{signed(found.points.estimate)} {interval(found.points.low, found.points.high)}",
+                    p_value(found.p_corrected).removeprefix("p ").removeprefix("= "),
+                    found.headroom,
+                )
+            )
+    if not rows:
+        return None
+    fitted = " and ".join(title_of(suite) for suite in sorted(study.fitted_to))
+    heads = (
+        *("Method", "Suite and metric", "Without [low, high]", "With [low, high]"),
+        *("Distance from the ideal removed (points) [low, high]", "Corrected p", "Was there bias to remove?"),
+    )
+    caption = (
+        f"Transfer: held-out items of suites that no vector, gate or loop has seen (fitted to: {fitted}), likelihood "
+        "format. A row "
+        "without bias to remove is no evidence of mitigation, nor of its absence"
+    )
+    return Table(caption, heads, tuple(sorted(rows, key=lambda row: row[1])), frozenset({5}), frozenset({2, 3, 4}))
+
+
+def _estimate(score: Score) -> str:
+    if not math.isfinite(score.estimate):
+        return "undefined"
+    return f"{number(score.estimate)} {interval(score.low, score.high)}"
