@@ -1,12 +1,12 @@
 """What a control vector, and the gate before it, take in memory beside the weights: each kind in a process of its own.
 
-    python benchmarks/control_vector_memory.py                       9 processes of each kind, in turn (two minutes)
-    python benchmarks/control_vector_memory.py --processes 3
+    python benchmarks/control_vector_memory.py                       9 processes of each kind, in turn (ten minutes)
+    python benchmarks/control_vector_memory.py --processes 3 --requests 10
 
-Every process loads the same modules and the build, reads and writes the same text, then takes up what it is about (a
-vector, a vector and an open gate, or nothing; what they hold does not change what they take) and reads and writes
-again. What the kernel says that is resident at the end, and at the most, is set beside that of the plain process of the
-same turn.
+Every process loads the same modules and the build, takes up what it is about (a vector, a vector and a gate, or
+nothing) and reads and writes different texts, of which the gate lets through every other one: it changes the vector
+each time, the worst case. What the kernel says that is resident after a request, as the mean of the last half of them,
+and at the most, is set beside that of the plain process of the same turn.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import numpy as np
 from control_vector_cost import PROMPT, TOKENS, median_interval
 from likelihood_throughput import MODEL, START_TOKEN
 
-from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings
+from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Prompt
 from edgebias.backends.llama import LlamaBackend
-from edgebias.mitigate.gate import Gate
+from edgebias.mitigate.gate import Gate, TokenGate
 from edgebias.mitigate.gated_backend import GatedBackend
 from edgebias.mitigate.token_embeddings import embedding_blocks
 
@@ -35,47 +35,64 @@ PLAIN, VECTOR, GATED = "plain", "control vector", "control vector and gate"
 KINDS = (PLAIN, VECTOR, GATED)
 
 
-def resident() -> dict[str, float]:
-    """MB (10^6 bytes) of this process that are in memory, and the most that were."""
+class EveryOther:
+    """Asks a gate and opens for every other request whatever that says: its numbers do not change what it takes."""
+
+    def __init__(self, gate: TokenGate) -> None:
+        self._gate, self._asked = gate, 0
+
+    def opens(self, tokens: Sequence[int]) -> bool:
+        """Whether this request is steered."""
+        self._gate.opens(tokens)
+        self._asked += 1
+        return self._asked % 2 == 0
+
+
+def status(key: str) -> float:
+    """MB (10^6 bytes) of this process: ``VmRSS``, in memory now, or ``VmHWM``, the most so far."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    found = dict(line.split(":", 1) for line in lines)
-    return {name: int(found[key].split()[0]) * 1024 / 1e6 for name, key in (("at the end", "VmRSS"), ("most", "VmHWM"))}
+    return int(dict(line.split(":", 1) for line in lines)[key].split()[0]) * 1024 / 1e6
 
 
-def measured(kind: str) -> dict[str, float]:
-    """`resident` of this process after it has read and written as a process of ``kind``."""
-    settings, requests = GenerationSettings(max_new_tokens=TOKENS), [GenerationRequest(PROMPT)] * 3
-    weights = MODEL / "wanda50_q8_0.gguf"
+def measured(kind: str, requests: int) -> dict[str, float]:
+    """What this process holds as it reads and writes as a process of ``kind``."""
+    settings, weights = GenerationSettings(max_new_tokens=TOKENS), MODEL / "wanda50_q8_0.gguf"
     with LlamaBackend(weights, threads=1, context=1024, start_token=START_TOKEN) as backend:
         rng = np.random.default_rng(0)
         vector = rng.normal(scale=1e-3, size=(backend.n_layer, backend.n_embd)).astype(np.float32)
         vector[0] = 0.0
-        list(backend.generate(requests, settings))
         model: Backend = backend
         if kind == VECTOR:
             backend.set_control_vector(vector)
         elif kind == GATED:
-            gate = Gate(rng.normal(size=backend.n_embd), -np.inf).of_tokens(embedding_blocks(weights))
-            model = GatedBackend(backend, vector, gate)
-        list(model.generate(requests, settings))
-        return resident()
+            gate = Gate(rng.normal(size=backend.n_embd), 0.0).of_tokens(embedding_blocks(weights))
+            model = GatedBackend(backend, vector, EveryOther(gate))
+        resident = []
+        for number in range(requests):
+            list(model.generate([GenerationRequest(Prompt(text=f"{number} {PROMPT.text}"))], settings))
+            resident.append(status("VmRSS"))
+        return {"later half": float(np.mean(resident[requests // 2 :])), "most": status("VmHWM")}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print what each kind takes beside the plain process: median of the turns, with its bootstrap interval."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=9, help="of each kind (default %(default)s)")
+    parser.add_argument("--requests", type=int, default=50, help="of each process (default %(default)s)")
     parser.add_argument("--kind", choices=KINDS, help="be one of the processes, and print what it holds")
     options = parser.parse_args(arguments)
     if options.kind is not None:
-        print(json.dumps(measured(options.kind)))
+        print(json.dumps(measured(options.kind, options.requests)))
         return
-    command = [sys.executable, __file__, "--kind"]
+    command = [sys.executable, __file__, "--requests", str(options.requests), "--kind"]
     turns: list[dict[str, dict[str, float]]] = []
     for number in range(options.processes):
         order = KINDS if number % 2 == 0 else KINDS[::-1]
         turns.append({kind: json.loads(subprocess.check_output([*command, kind])) for kind in order})
-    print(f"{options.processes} processes of each kind, MB (10^6 bytes) in memory beside a plain process")
+    print(
+        f"{options.processes} processes of each kind, {options.requests} requests; MB (10^6 bytes) in memory beside a "
+        "plain process"
+    )
     for kind in (VECTOR, GATED):
         for moment in turns[0][PLAIN]:
             more = np.array([turn[kind][moment] - turn[PLAIN][moment] for turn in turns])

@@ -352,8 +352,11 @@ class LlamaBackend:
         Raises:
             ValueError: wrong shape or type, a value that is not finite, or a row 0 that is not zero.
         """
-        if not set_on_context(self._context, data, self.n_layer, self.n_embd):
-            raise self._fault("llama.cpp refuses the control vector")
+        same = data is None if self._steered is None else data is not None and np.array_equal(data, self._steered)
+        if not same:  # llama.cpp would reserve its graph anew
+            if not set_on_context(self._context, data, self.n_layer, self.n_embd):
+                raise self._fault("llama.cpp refuses the control vector")
+            self._steered = None if data is None else data.copy()
         self.forget()
 
     def forget(self) -> None:

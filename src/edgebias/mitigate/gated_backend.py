@@ -12,6 +12,7 @@ from edgebias.backends.base import (
     OptionRequest,
     OptionScores,
 )
+from edgebias.backends.large_blocks import hand_back_large_blocks
 from edgebias.backends.llama import LlamaBackend
 from edgebias.backends.standing_before import StandingBefore, taken_together
 from edgebias.mitigate.directions import Matrix
@@ -41,6 +42,7 @@ class GatedBackend(StandingBefore[LlamaBackend]):
     def __init__(self, inner: LlamaBackend, vector: Matrix, gate: RequestGate) -> None:
         super().__init__(inner)
         self._vector, self._gate = vector, gate
+        hand_back_large_blocks()
         self._asked = self._opened = 0
 
     def opened(self) -> float:

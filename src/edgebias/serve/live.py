@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from edgebias.backends.base import OptionRequest, OptionScores
 from edgebias.backends.control_vector import set_on_context
+from edgebias.backends.large_blocks import hand_back_large_blocks
 from edgebias.backends.llama import BF16, UBATCH
 from edgebias.backends.prompt_tokens import PromptForm, check_room, check_start, option_tokens
 from edgebias.backends.sampling import log_probability
@@ -109,6 +110,8 @@ class LiveModel:
         self, model: Any, file: ModelFile, vector: npt.NDArray[np.float32] | None, gate: TokenGate | None = None
     ) -> None:
         self._model, self._file, self._vector, self._gate = model, file, vector, gate
+        if vector is not None:
+            hand_back_large_blocks()
         self.gain = self._added = 0.0
         self.counts = Counts()
         model.generate = _counted(model.generate, self.counts)

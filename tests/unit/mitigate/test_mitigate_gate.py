@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgebias.backends import llama
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
+from edgebias.backends.control_vector import set_on_context
 from edgebias.backends.llama import LlamaBackend
 from edgebias.backends.standing_before import TOGETHER
 from edgebias.errors import InputError
@@ -48,6 +50,20 @@ def test_requests_are_steered_where_the_gate_opens_and_nowhere_else(backend: Lla
     assert gated.opened() == 2 / len(requests)
     assert np.isnan(gated.opened())
     assert list(gated.score(requests, skip=2)) == found[2:]
+
+
+def test_a_vector_that_acts_already_is_not_set_again(backend: LlamaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes: list[bool] = []
+
+    def counted(context: object, data: np.ndarray | None, *shape: int) -> bool:
+        changes.append(data is not None)
+        return set_on_context(context, data, *shape)
+
+    monkeypatch.setattr(llama, "set_on_context", counted)
+    gated = GatedBackend(backend, vector_of(backend), gate_for(backend, "Z"))
+    for request in (OTHER, ABOUT, ABOUT, OTHER, OTHER, ABOUT):
+        list(gated.score([request]))
+    assert changes == [True, False, True]
 
 
 def test_what_is_written_is_steered_by_what_was_asked(backend: LlamaBackend) -> None:
