@@ -117,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("items", type=Path)
     parser.add_argument("--build", default="wanda50_q8_0.gguf")
+    parser.add_argument("--method", action="append", choices=(NONE, *LOOPS), help="default: those that the study has")
     options = parser.parse_args(arguments)
     items = read_split(options.items, HELD_OUT)
     neutral, telling = neutral_sentences(TEXTS, "perplexity"), telling_sentences(items)
@@ -138,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"  with {name}: {words(table['context']).mean():.1f} words, e.g. {table['context'].iloc[0]}")
     weights = MODEL / options.build
     with LlamaBackend(weights, threads=1, context=2560, start_token=START_TOKEN) as build:
-        for method in (NONE, *LOOPS):
+        for method in options.method or (NONE, *LOOPS):
             if not (options.folder / method / "responses.parquet").exists():
                 continue
             model = studied(build, method, options.folder, weights)
