@@ -105,7 +105,7 @@ oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks be
 
 oracle: data oracle-peers ## Check our BBQ scorer and two harnesses with responders of known scores; writes docs/oracle_tables.md
 	# Status 1 says that a harness differs from what must come out, which is what the tables show.
-	$(BIN)/python -m edgebias.oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
+	$(BIN)/python -m edgebias.stages.oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
 	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/oracle_tables.md || [ $$? -eq 1 ]
 
 benchmark: data oracle-peers ## Inference beside its peers, nothing else running (half an hour); writes docs/performance_tables.md
@@ -134,7 +134,7 @@ adopt: $(READY) ## After dvc pull, checkout or repro: Snakemake takes over what 
 	$(BIN)/snakemake --touch --cores 1
 
 verify: $(READY) ## PASS, FAIL or SKIPPED (why) for each claim
-	$(BIN)/python -m edgebias.verify --claims claims.yaml
+	$(BIN)/python -m edgebias.stages.verify --claims claims.yaml
 
 stock-server: .stock-server/bin/llama-server ## Build llama.cpp's own llama-server from llama-cpp-python's sources, for the test that it takes our vectors (half an hour)
 

@@ -22,7 +22,7 @@ import pandas as pd
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.metrics.answers import UNKNOWN
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import LOOPS, NONE, OPEN_LOOP
+from edgebias.mitigate.registry import LOOPS, NONE, OPEN_LOOP
 
 BINS = (0, 18, 22, 27, 36, 45, 53, 65, 1000)
 """Words, up to and including; about eighths of BBQ."""

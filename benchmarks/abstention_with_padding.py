@@ -31,14 +31,14 @@ from studied_method import studied
 from vector_perplexity import TEXTS
 
 from edgebias.backends.base import Backend
-from edgebias.backends.llama import LlamaBackend
+from edgebias.backends.local.llama import LlamaBackend
 from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
 from edgebias.infer.items import items_from_table
 from edgebias.metrics.answers import UNKNOWN
 from edgebias.metrics.metric import percent
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import LOOPS, NONE
-from edgebias.variants.perplexity import neutral_sentences
+from edgebias.mitigate.registry import LOOPS, NONE
+from edgebias.models.perplexity import neutral_sentences
 
 COMMON = {"a", "an", "and", "in", "of", "one", "the", "who", "with"}
 """Words of options that name nobody."""

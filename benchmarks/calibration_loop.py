@@ -18,7 +18,7 @@ from unittest.mock import patch
 import numpy as np
 
 from edgebias.mitigate import loop
-from edgebias.mitigate.controller import (
+from edgebias.mitigate.steering.controller import (
     IDEAL,
     ControllerSettings,
     ControllerState,
@@ -27,8 +27,8 @@ from edgebias.mitigate.controller import (
     update,
     update_from_passes,
 )
-from edgebias.mitigate.loop import LoopResult, LoopSettings, PassResult, Plant, run_loop
-from edgebias.mitigate.utility import Budget, Perplexities, Utility
+from edgebias.mitigate.steering.loop import LoopResult, LoopSettings, PassResult, Plant, run_loop
+from edgebias.mitigate.steering.utility import Budget, Perplexities, Utility
 
 WEIGHTS = np.array([0.0, *[1.0] * 29])
 """Constraint weights of learned vectors, for 30 blocks."""

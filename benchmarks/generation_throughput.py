@@ -29,9 +29,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import pandas as pd
 
 from edgebias.backends.base import Generation, GenerationRequest, GenerationSettings, Prompt
+from edgebias.checks.oracle.items import suite_items
 from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import letter_wording
-from edgebias.oracle.items import suite_items
 
 if TYPE_CHECKING:
     from edgebias.backends.base import Backend
@@ -55,10 +55,10 @@ def requests_of(kind: str, count: int, raw: Path) -> list[GenerationRequest]:
 def opened(name: str, threads: int) -> Backend:
     """The backend of that name."""
     if name == "torch":
-        from edgebias.backends.transformers_torch import TorchBackend
+        from edgebias.backends.local.torch import TorchBackend
 
         return TorchBackend(MODEL / "full.transformers", threads=threads, context=CONTEXT, start_token=START_TOKEN)
-    from edgebias.backends.llama import LlamaBackend
+    from edgebias.backends.local.llama import LlamaBackend
 
     return LlamaBackend(MODEL / "full.gguf", threads=threads, context=CONTEXT, start_token=START_TOKEN)
 

@@ -20,18 +20,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 from likelihood_throughput import MODEL, START_TOKEN
 
-from edgebias.backends.llama import LlamaBackend
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.core.seeds import generator
 from edgebias.infer.answer import AnswerSettings
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Metric
 from edgebias.mitigate.calibration import QUESTIONS, read_calibration
-from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted, guarded_metrics
-from edgebias.mitigate.directions import LEARNED, from_vector
-from edgebias.mitigate.folds import MEAN_OF_FOLDS, fitted_on_of
-from edgebias.mitigate.vector_file import read_control_vector
+from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted, guarded_metrics
+from edgebias.mitigate.steering.directions import LEARNED, from_vector
+from edgebias.mitigate.steering.folds import MEAN_OF_FOLDS, fitted_on_of
+from edgebias.mitigate.steering.vector_file import read_control_vector
 from edgebias.stats.clusters import add_up
 from edgebias.stats.contrasts import paired_difference
-from edgebias.stats.seeds import generator
 
 MITIGATION = Path("results/mitigation/edge/smollm2-135m-instruct")
 RESAMPLES = 2000

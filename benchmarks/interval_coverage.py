@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from edgebias.metrics.answers import FloatArray
-from edgebias.metrics.bbq.formulas import cost_of_nonalignment, s_amb, s_dis
+from edgebias.core.arrays import FloatArray
 from edgebias.metrics.metric import percent
-from edgebias.metrics.stereoset.formulas import ICAT_BRANCHES, icat, ss, term_scores
 from edgebias.stats.bootstrap import Pieces, bootstrap
 from edgebias.stats.clusters import Clusters, Formula
 from edgebias.stats.contrasts import difference_pieces
+from edgebias.suites.bbq.metrics import cost_of_nonalignment, s_amb, s_dis
+from edgebias.suites.stereoset.metrics import ICAT_BRANCHES, icat, ss, term_scores
 
 TRUTH_CLUSTERS = 2_000_000
 

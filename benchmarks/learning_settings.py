@@ -42,12 +42,19 @@ from vector_perplexity import TEXTS
 
 from edgebias.infer.items import items_from_table
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
-from edgebias.mitigate.folds import fitted_on_of, fitted_part, fold_of_clusters
 from edgebias.mitigate.held_out import CALIBRATION, read_split
-from edgebias.mitigate.learned import Example, LearningSettings, examples, first_block, learn, learning_settings
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
-from edgebias.mitigate.steered_model import SteeredModel, Text, divergence, surprise
-from edgebias.variants.perplexity import neutral_sentences
+from edgebias.mitigate.steering.folds import fitted_on_of, fitted_part, fold_of_clusters
+from edgebias.mitigate.steering.learning import (
+    Example,
+    LearningSettings,
+    examples,
+    first_block,
+    learn,
+    learning_settings,
+)
+from edgebias.mitigate.steering.steered_model import SteeredModel, Text, divergence, surprise
+from edgebias.models.perplexity import neutral_sentences
 
 FOLDS = 4
 JUDGED_SENTENCES = 100

@@ -30,9 +30,9 @@ import numpy as np
 import pandas as pd
 
 from edgebias.backends.base import OptionRequest, OptionScores
+from edgebias.checks.oracle.items import suite_items
 from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import likelihood_wording
-from edgebias.oracle.items import suite_items
 
 MODEL = Path("data/models/smollm2-135m-instruct")
 START_TOKEN = "<|endoftext|>"
@@ -64,7 +64,7 @@ def timed(score: Callable[[], Sequence[OptionScores]]) -> tuple[Scores, float]:
 
 def torch_backend(requests: Sequence[OptionRequest], threads: int, _: int) -> tuple[Scores, float]:
     """This project's transformers backend."""
-    from edgebias.backends.transformers_torch import TorchBackend
+    from edgebias.backends.local.torch import TorchBackend
 
     with TorchBackend(
         MODEL / "full.transformers", threads=threads, context=CONTEXT, start_token=START_TOKEN
@@ -74,7 +74,7 @@ def torch_backend(requests: Sequence[OptionRequest], threads: int, _: int) -> tu
 
 def llama_backend(requests: Sequence[OptionRequest], threads: int, _: int) -> tuple[Scores, float]:
     """This project's llama.cpp backend."""
-    from edgebias.backends.llama import LlamaBackend
+    from edgebias.backends.local.llama import LlamaBackend
 
     with LlamaBackend(MODEL / "full.gguf", threads=threads, context=CONTEXT, start_token=START_TOKEN) as backend:
         return timed(lambda: list(backend.score(requests)))

@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 from likelihood_throughput import MODEL
 
-from edgebias.backends.packed_linear import PackedLinear
+from edgebias.backends.local.packed_linear import PackedLinear
 
 ROWS = (1, 32, 512, 2048)
 

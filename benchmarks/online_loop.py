@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
-from edgebias.files import write_text
-from edgebias.mitigate.controller import ControllerSettings
+from edgebias.core.files import write_text
+from edgebias.mitigate.steering.controller import ControllerSettings
 from edgebias.report.canvas import COLOURS, STYLE, new_canvas, svg_text
 from edgebias.serve.online import OnlineSettings
 from edgebias.serve.simulated import Topic, Trajectory, outputs_until_back, simulate

@@ -26,18 +26,19 @@ from likelihood_throughput import MODEL, START_TOKEN
 from studied_method import studied
 
 from edgebias.backends.base import Backend
-from edgebias.backends.llama import LlamaBackend
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.core.arrays import FloatArray
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.items import Item, items_from_table
-from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, FloatArray
+from edgebias.infer.rounds.independent import independent_rounds
+from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE
 from edgebias.metrics.metric import percent
-from edgebias.metrics.over_time.formulas import WINDOW
-from edgebias.mitigate.controller import IDEAL
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import LOOPS, NONE
-from edgebias.rounds.independent import independent_rounds
+from edgebias.mitigate.registry import LOOPS, NONE
+from edgebias.mitigate.steering.controller import IDEAL
 from edgebias.stats.bootstrap import bootstrap
 from edgebias.stats.clusters import Clusters, Formula
+from edgebias.suites.over_time.metrics import WINDOW
 
 RESAMPLES, CONFIDENCE = 2000, 0.95
 

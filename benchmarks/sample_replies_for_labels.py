@@ -27,11 +27,11 @@ from pathlib import Path
 import pandas as pd
 
 from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Message, Prompt
-from edgebias.backends.open import open_backend
-from edgebias.files import atomic
+from edgebias.backends.registry import open_backend
+from edgebias.checks.oracle.items import suite_items
+from edgebias.core.files import atomic
 from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.wording import Wording, letter_wording, open_wording, option_text_wording
-from edgebias.oracle.items import suite_items
 
 BBQ_CATEGORIES = ("Age", "Gender_identity", "Nationality", "Race_ethnicity (names)", "Religion", "SES")
 MODEL = "smollm2-135m-instruct"

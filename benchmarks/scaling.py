@@ -32,13 +32,13 @@ import pandas as pd
 from likelihood_throughput import CONTEXT, MODEL, START_TOKEN
 
 from edgebias.backends.base import OptionRequest
+from edgebias.checks.oracle.items import suite_items
 from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import likelihood_wording
-from edgebias.oracle.items import suite_items
 
 if TYPE_CHECKING:
-    from edgebias.backends.llama import LlamaBackend
-    from edgebias.backends.transformers_torch import TorchBackend
+    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.torch import TorchBackend
 
 STRETCHES = 6
 SHORTEST = 16
@@ -65,10 +65,10 @@ def requests_of(n_items: int, raw: Path) -> list[OptionRequest]:
 def opened(backend: str, threads: int) -> TorchBackend | LlamaBackend:
     """The backend of that name; the other one is not imported, since that takes memory."""
     if backend == "torch":
-        from edgebias.backends.transformers_torch import TorchBackend
+        from edgebias.backends.local.torch import TorchBackend
 
         return TorchBackend(MODEL / "full.transformers", threads=threads, context=CONTEXT, start_token=START_TOKEN)
-    from edgebias.backends.llama import LlamaBackend
+    from edgebias.backends.local.llama import LlamaBackend
 
     return LlamaBackend(MODEL / "full.gguf", threads=threads, context=CONTEXT, start_token=START_TOKEN)
 
@@ -93,8 +93,8 @@ def products(rows: int, outputs: int) -> dict[str, float]:
     import torch
     from matrix_products import seconds_of_calls, shapes
 
-    from edgebias.backends.packed_linear import PackedLinear
-    from edgebias.backends.transformers_torch import OUTPUTS, ROWS
+    from edgebias.backends.local.packed_linear import PackedLinear
+    from edgebias.backends.local.torch import OUTPUTS, ROWS
 
     inner, head = shapes()
     gflop = seconds = 0.0

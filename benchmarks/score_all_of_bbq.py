@@ -2,8 +2,8 @@
 
     python benchmarks/score_all_of_bbq.py
 
-Runs the real stage (``python -m edgebias.score``) in a process of its own on the real items, answered by a seeded
-random responder, and prints seconds and peak memory.
+Runs the real stage (``python -m edgebias.stages.score``) in a process of its own on the real items, answered by a
+seeded random responder, and prints seconds and peak memory.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from edgebias.oracle.items import suite_items
-from edgebias.oracle.responders import reply
+from edgebias.checks.oracle.items import suite_items
+from edgebias.checks.oracle.responders import reply
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
         started = time.perf_counter()
         subprocess.run(
             [
-                *(sys.executable, "-m", "edgebias.score", "--settings", json.dumps(settings), "--suite", "bbq"),
+                *(sys.executable, "-m", "edgebias.stages.score", "--settings", json.dumps(settings), "--suite", "bbq"),
                 *("--items", str(folder / "items.parquet"), "--responses", str(folder / "responses.parquet")),
                 *("--output", str(folder / "scores.csv")),
             ],

@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from tqdm import tqdm
 
-from edgebias.metrics.answers import BoolArray, FloatArray
+from edgebias.core.arrays import BoolArray, FloatArray
 from edgebias.stats.mixed import mixed_trend
 from edgebias.stats.trend import trend
 

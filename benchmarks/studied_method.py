@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebias.backends.base import Backend
-from edgebias.mitigate.methods import steering_of
 from edgebias.mitigate.mitigated import Mitigated, mitigate
+from edgebias.mitigate.registry import steering_of
 
 
 def studied(build: Backend, method: str, folder: Path, weights: Path) -> Mitigated:

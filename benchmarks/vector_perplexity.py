@@ -27,12 +27,12 @@ import numpy as np
 from likelihood_throughput import MODEL, START_TOKEN
 
 from edgebias.backends.base import OptionRequest
-from edgebias.backends.llama import LlamaBackend
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.mitigate.preserved_texts import losses, neutral_text
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
-from edgebias.mitigate.spared_texts import losses, neutral_text
-from edgebias.mitigate.vector_file import read_control_vector
-from edgebias.prompts import stereoset
-from edgebias.variants.perplexity import neutral_sentences
+from edgebias.mitigate.steering.vector_file import read_control_vector
+from edgebias.models.perplexity import neutral_sentences
+from edgebias.suites.stereoset import items as stereoset
 
 RAW = Path("data/raw/benchmarks")
 TEXTS = RAW / "BOLD/data/wikipedia/profession_wiki.json"

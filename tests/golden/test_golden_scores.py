@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgebias.metrics import families
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.stats.clusters import add_up
+from edgebias.suites.registry import families
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT.parent / "shared" / "golden"

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from edgebias.errors import InputError
-from edgebias.oracle.__main__ import main
-from edgebias.oracle.check import run_checks
-from edgebias.oracle.exact import ItemRow
-from edgebias.oracle.items import suite_items
-from edgebias.oracle.responders import RESPONDERS, Reply
-from edgebias.oracle.scorers import Scorer
+from edgebias.checks.oracle.check import run_checks
+from edgebias.checks.oracle.exact import ItemRow
+from edgebias.checks.oracle.items import suite_items
+from edgebias.checks.oracle.responders import RESPONDERS, Reply
+from edgebias.checks.oracle.scorers import Scorer
+from edgebias.core.errors import InputError
+from edgebias.stages.oracle import main
 
 ROOT = Path(__file__).parents[2]
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))
@@ -246,7 +246,7 @@ def test_a_wrong_scorer_of_ones_own_ends_with_status_1(capsys: pytest.CaptureFix
     assert f"| {__name__}:always_fifty | winobias |" in tables.read_text()
 
 
-@pytest.mark.parametrize("name", ["nothing", "edgebias.nowhere:score", "edgebias.oracle.scorers:nothing"])
+@pytest.mark.parametrize("name", ["nothing", "edgebias.nowhere:score", "edgebias.checks.oracle.scorers:nothing"])
 def test_an_unknown_scorer_is_one_line(name: str) -> None:
     with pytest.raises(InputError, match="--scorer"):
         main(["--suite", "winobias", "--scorer", name, "--raw-folder", str(RAW)])

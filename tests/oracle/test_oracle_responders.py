@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgebias.metrics import families
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.score.table import join, score_table
 from edgebias.stats.clusters import add_up
+from edgebias.suites.registry import families
 
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(Path(__file__).parents[2] / "data" / "raw" / "benchmarks")))
 Responder = Callable[[dict[str, Any]], tuple[int, str]]

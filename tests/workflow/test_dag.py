@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edgebias.workflow import params
+from edgebias import config as params
+from edgebias.study import RULE_KEYS, Study, keys_of
 from edgebias.workflow.dvc import jobs_of, stages
-from edgebias.workflow.study import RULE_KEYS, Study, keys_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,7 +90,9 @@ def test_directions_of_another_build_are_found_on_it_and_applied_to_the_shipped_
     )
     assert plan.returncode == 0, plan.stderr
     edge = "results/mitigation/edge/smollm2-135m-instruct"
-    found = re.findall(r"python -m edgebias.mitigate (directions .*|ship .*|evaluate --settings .*)", plan.stdout)
+    found = re.findall(
+        r"python -m edgebias.stages.mitigate (directions .*|ship .*|evaluate --settings .*)", plan.stdout
+    )
     finding = [command for command in found if command.startswith("directions")]
     assert sorted(re.findall(r"--control-vector (\S+)", "\n".join(finding))) == [
         f"{edge}/full/directions/learned/all_but_fold_{fold}/control_vector.gguf" for fold in (1, 2, 3)

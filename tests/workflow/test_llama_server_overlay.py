@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from edgebias.backends.endpoint_settings import read_endpoint_settings
-from edgebias.workflow import params
-from edgebias.workflow.study import Study
+from edgebias import config as params
+from edgebias.backends.endpoint.settings import read_endpoint_settings
+from edgebias.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from edgebias.errors import InputError
+from edgebias import config as params
+from edgebias.core.errors import InputError
+from edgebias.core.open_suites import BOLD_GROUPS, OPEN_SUITES
 from edgebias.infer.cell import formats_of, read_cell
 from edgebias.metrics.text_scores import SCORERS
-from edgebias.open_suites import BOLD_GROUPS, OPEN_SUITES
-from edgebias.workflow import needs, params
-from edgebias.workflow.study import RAW, Study
+from edgebias.study import RAW, Study
+from edgebias.workflow import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 

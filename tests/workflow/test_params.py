@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edgebias.errors import InputError
-from edgebias.workflow import params
+from edgebias import config as params
+from edgebias.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "smollm2-135m-instruct"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edgebias.workflow import params
+from edgebias import config as params
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(2400)]
 

@@ -5,15 +5,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from edgebias.cell import Cell
-from edgebias.errors import InputError
-from edgebias.mitigate.folds import ALL, MEAN_OF_FOLDS, fitted_on_of
-from edgebias.mitigate.methods import CONDITIONAL, LOOPS, steering_of
-from edgebias.variants.transformers_files import TRANSFORMERS_FILES
-from edgebias.workflow import params as parameters
-from edgebias.workflow.closure import code_of
+from edgebias.core.cell import Cell
+from edgebias.core.errors import InputError
+from edgebias.mitigate.steering.folds import ALL, MEAN_OF_FOLDS, fitted_on_of
+from edgebias.mitigate.registry import CONDITIONAL, LOOPS, steering_of
+from edgebias.models.transformers_files import TRANSFORMERS_FILES
+from edgebias import config as parameters
+from edgebias.core.code_hash import code_of
 from edgebias.workflow.needs import describe, is_dry_run, needs_of
-from edgebias.workflow.study import RAW, Study, one_of
+from edgebias.study import RAW, Study, one_of
 
 try:
     study = Study(

@@ -12,7 +12,7 @@ rule compare:
             "results/scores/{cell.path}/over_time.csv", cell=study.rounds_cells
         ),
         parity=expand("results/parity/{model}.json", model=study.parity_models()),
-        code=code_of("edgebias.compare"),
+        code=code_of("edgebias.stages.compare"),
     output:
         contrasts=report(
             "results/compare/contrasts.csv",
@@ -29,6 +29,6 @@ rule compare:
     message:
         "compare environments and builds"
     shell:
-        "python -m edgebias.compare --settings {params.settings:q} --items-folder data/prompts"
+        "python -m edgebias.stages.compare --settings {params.settings:q} --items-folder data/prompts"
         " --responses-folder results/responses --scores-folder results/scores"
         " --contrasts {output.contrasts:q} --headline {output.headline:q} 2> {log:q}"

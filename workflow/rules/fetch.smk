@@ -6,7 +6,7 @@
 rule fetch_model:
     """The weights exactly as published: the only place where a model enters the study."""
     input:
-        code=code_of("edgebias.fetch"),
+        code=code_of("edgebias.stages.fetch"),
     output:
         weights="data/raw/models/{model}.gguf",
     log:
@@ -18,13 +18,13 @@ rule fetch_model:
     message:
         "fetch model {wildcards.model}"
     shell:
-        "python -m edgebias.fetch model --settings {params.settings:q} --output {output.weights:q} 2> {log:q}"
+        "python -m edgebias.stages.fetch model --settings {params.settings:q} --output {output.weights:q} 2> {log:q}"
 
 
 rule fetch_benchmarks:
     """Benchmark files as upstream published them: their git blob ids are checked."""
     input:
-        code=code_of("edgebias.fetch"),
+        code=code_of("edgebias.stages.fetch"),
     output:
         study.raw_files(),
     log:
@@ -37,4 +37,4 @@ rule fetch_benchmarks:
     message:
         "fetch benchmarks"
     shell:
-        "python -m edgebias.fetch benchmarks --settings {params.settings:q} --output-folder {params.folder:q} 2> {log:q}"
+        "python -m edgebias.stages.fetch benchmarks --settings {params.settings:q} --output-folder {params.folder:q} 2> {log:q}"

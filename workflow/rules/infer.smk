@@ -7,7 +7,7 @@ rule infer:
     input:
         prompts="data/prompts/{suite}.parquet",
         weights=weights_of,
-        code=code_of("edgebias.infer"),
+        code=code_of("edgebias.stages.infer"),
     output:
         responses="results/responses/{environment}/{model}/{variant}/{suite}.parquet",
         cost="results/cost/{environment}/{model}/{variant}/{suite}.json",
@@ -24,5 +24,5 @@ rule infer:
     message:
         "{wildcards.environment} {wildcards.variant}: ask {wildcards.suite}"
     shell:
-        "python -m edgebias.infer --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.prompts:q}"
+        "python -m edgebias.stages.infer --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.prompts:q}"
         " {params.weights} --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"

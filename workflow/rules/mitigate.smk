@@ -10,7 +10,7 @@ rule directions:
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
         answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
-        code=code_of("edgebias.mitigate"),
+        code=code_of("edgebias.stages.mitigate"),
     output:
         control_vector="results/mitigation/{environment}/{model}/{variant}/directions/{source}/{fitted_on}/control_vector.gguf",
         training="results/mitigation/{environment}/{model}/{variant}/directions/{source}/{fitted_on}/training.csv",
@@ -28,7 +28,7 @@ rule directions:
     message:
         "{wildcards.environment} {wildcards.variant}: {wildcards.source} directions from {wildcards.fitted_on}"
     shell:
-        "python -m edgebias.mitigate directions --settings {params.settings:q} --source {wildcards.source:q}"
+        "python -m edgebias.stages.mitigate directions --settings {params.settings:q} --source {wildcards.source:q}"
         " --fitted-on {wildcards.fitted_on:q} --items-folder data/prompts --texts {input.texts:q} --answers {input.answers:q}"
         " {params.weights} --control-vector {output.control_vector:q} --training {output.training:q} 2> {log:q}"
 
@@ -38,7 +38,7 @@ rule shipped_directions:
     input:
         directions_without=directions_without_of,
         weights=weights_of,
-        code=code_of("edgebias.mitigate"),
+        code=code_of("edgebias.stages.mitigate"),
     output:
         control_vector="results/mitigation/{environment}/{model}/{variant}/directions/{source}/mean_of_folds/control_vector.gguf",
     log:
@@ -51,7 +51,7 @@ rule shipped_directions:
     message:
         "{wildcards.environment} {wildcards.variant}: mean of the {wildcards.source} directions"
     shell:
-        "python -m edgebias.mitigate ship {params.weights} --directions-without {input.directions_without:q}"
+        "python -m edgebias.stages.mitigate ship {params.weights} --directions-without {input.directions_without:q}"
         " --control-vector {output.control_vector:q} 2> {log:q}"
 
 
@@ -60,7 +60,7 @@ rule layer_probes:
     input:
         prompts=expand("data/prompts/{suite}.parquet", suite=study.layer_probe_suites()),
         weights=weights_of,
-        code=code_of("edgebias.mitigate"),
+        code=code_of("edgebias.stages.mitigate"),
     output:
         table=report(
             "results/mitigation/{environment}/{model}/{variant}/layer_probes.csv",
@@ -80,7 +80,7 @@ rule layer_probes:
     message:
         "{wildcards.environment} {wildcards.variant}: probe every block"
     shell:
-        "python -m edgebias.mitigate probe --settings {params.settings:q} --items-folder data/prompts {params.weights}"
+        "python -m edgebias.stages.mitigate probe --settings {params.settings:q} --items-folder data/prompts {params.weights}"
         " --table {output.table:q} 2> {log:q}"
 
 
@@ -88,7 +88,7 @@ rule reference_answers:
     """What a mitigated build should still find likely is what its uncompressed parent says in use."""
     input:
         weights="data/models/{model}/full.gguf",
-        code=code_of("edgebias.mitigate"),
+        code=code_of("edgebias.stages.mitigate"),
     output:
         answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
     log:
@@ -104,7 +104,7 @@ rule reference_answers:
     message:
         "{wildcards.environment} {wildcards.model}: reference answers of the uncompressed build"
     shell:
-        "python -m edgebias.mitigate answers --settings {params.settings:q} --weights {input.weights:q}"
+        "python -m edgebias.stages.mitigate answers --settings {params.settings:q} --weights {input.weights:q}"
         " --answers {output.answers:q} 2> {log:q}"
 
 
@@ -115,7 +115,7 @@ rule gate:
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
         answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
-        code=code_of("edgebias.mitigate"),
+        code=code_of("edgebias.stages.mitigate"),
     output:
         gate="results/mitigation/{environment}/{model}/{variant}/gate.json",
     log:
@@ -132,7 +132,7 @@ rule gate:
     message:
         "{wildcards.environment} {wildcards.variant}: fit the gate"
     shell:
-        "python -m edgebias.mitigate gate --settings {params.settings:q} --items-folder data/prompts"
+        "python -m edgebias.stages.mitigate gate --settings {params.settings:q} --items-folder data/prompts"
         " --texts {input.texts:q} --answers {input.answers:q} {params.weights} --gate {output.gate:q} 2> {log:q}"
 
 
@@ -143,7 +143,7 @@ rule conditional_steering:
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
         answers="results/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
-        code=code_of("edgebias.mitigate"),
+        code=code_of("edgebias.stages.mitigate"),
     output:
         control_vector="results/mitigation/{environment}/{model}/{variant}/conditional_steering/control_vector.gguf",
         condition="results/mitigation/{environment}/{model}/{variant}/conditional_steering/condition.json",
@@ -161,7 +161,7 @@ rule conditional_steering:
     message:
         "{wildcards.environment} {wildcards.variant}: fit conditional steering"
     shell:
-        "python -m edgebias.mitigate condition --settings {params.settings:q} --items-folder data/prompts"
+        "python -m edgebias.stages.mitigate condition --settings {params.settings:q} --items-folder data/prompts"
         " --texts {input.texts:q} --answers {input.answers:q} {params.weights}"
         " --control-vector {output.control_vector:q} --condition {output.condition:q} 2> {log:q}"
 
@@ -176,7 +176,7 @@ rule fit_feedback_loop:
         directions=directions_of,
         directions_without=directions_without_of,
         gate=gate_of,
-        code=code_of("edgebias.mitigate"),
+        code=code_of("edgebias.stages.mitigate"),
     output:
         control_vector="results/mitigation/{environment}/{model}/{variant}/{loop}/control_vector.gguf",
         trajectory=report(
@@ -200,7 +200,7 @@ rule fit_feedback_loop:
     message:
         "{wildcards.environment} {wildcards.variant}: fit the {wildcards.loop}"
     shell:
-        "python -m edgebias.mitigate fit --settings {params.settings:q} --items-folder data/prompts --texts {input.texts:q}"
+        "python -m edgebias.stages.mitigate fit --settings {params.settings:q} --items-folder data/prompts --texts {input.texts:q}"
         " --answers {input.answers:q} {params.weights} --directions {input.directions:q} --directions-without {input.directions_without:q} {params.gate}"
         " --control-vector {output.control_vector:q} --trajectory {output.trajectory:q} --state {output.state:q} 2> {log:q}"
 
@@ -215,7 +215,7 @@ rule mitigate:
         baseline=baseline_of,
         control_vector=control_vector_of,
         gate=gate_of,
-        code=code_of("edgebias.mitigate"),
+        code=code_of("edgebias.stages.mitigate"),
     output:
         responses="results/mitigation/{environment}/{model}/{variant}/{method}/responses.parquet",
         scores="results/mitigation/{environment}/{model}/{variant}/{method}/scores.csv",
@@ -237,7 +237,7 @@ rule mitigate:
     message:
         "{wildcards.environment} {wildcards.variant}: held-out items with {wildcards.method}"
     shell:
-        "python -m edgebias.mitigate evaluate --settings {params.settings:q} --method {wildcards.method:q}"
+        "python -m edgebias.stages.mitigate evaluate --settings {params.settings:q} --method {wildcards.method:q}"
         " --items-folder data/prompts --texts {input.texts:q} --answers {input.answers:q}"
         " {params.weights} {params.baseline} {params.control_vector} {params.gate}"
         " --responses {output.responses:q} --scores {output.scores:q} --cost {output.cost:q} 2> {log:q}"
@@ -251,7 +251,7 @@ rule control_vector_card:
         after="results/mitigation/{environment}/{model}/{variant}/{loop}/scores.csv",
         cost="results/mitigation/{environment}/{model}/{variant}/{loop}/cost.json",
         gate=gate_of,
-        code=code_of("edgebias.mitigate"),
+        code=code_of("edgebias.stages.mitigate"),
     output:
         card="results/mitigation/{environment}/{model}/{variant}/{loop}/model_card.md",
     log:
@@ -263,6 +263,6 @@ rule control_vector_card:
     message:
         "{wildcards.environment} {wildcards.variant}: card of the control vector of the {wildcards.loop}"
     shell:
-        "python -m edgebias.mitigate card --name {wildcards.environment:q}/{wildcards.model:q}/{wildcards.variant:q}"
+        "python -m edgebias.stages.mitigate card --name {wildcards.environment:q}/{wildcards.model:q}/{wildcards.variant:q}"
         " --state {input.state:q} --before {input.before:q} --after {input.after:q}"
         " --cost {input.cost:q} {params.gate} --card {output.card:q} 2> {log:q}"

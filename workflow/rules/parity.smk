@@ -7,7 +7,7 @@ rule parity:
     input:
         llama=parity_responses("llama"),
         torch=parity_responses("torch"),
-        code=code_of("edgebias.parity"),
+        code=code_of("edgebias.stages.parity"),
     output:
         gate="results/parity/{model}.json",
     log:
@@ -19,5 +19,5 @@ rule parity:
     message:
         "parity gate of {wildcards.model}"
     shell:
-        "python -m edgebias.parity --settings {params.settings:q} --llama {input.llama:q} --torch {input.torch:q}"
+        "python -m edgebias.stages.parity --settings {params.settings:q} --llama {input.llama:q} --torch {input.torch:q}"
         " --output {output.gate:q} 2> {log:q}"

@@ -6,8 +6,8 @@ rule prompts:
     """Errata, subsample and split are fixed here, so that every environment answers the same items."""
     input:
         sources=sources_of,
-        errata="src/edgebias/prompts/errata.csv",
-        code=code_of("edgebias.prompts"),
+        errata="src/edgebias/suites/errata.csv",
+        code=code_of("edgebias.stages.prompts"),
     output:
         prompts="data/prompts/{suite}.parquet",
     log:
@@ -20,5 +20,5 @@ rule prompts:
     message:
         "prompts {wildcards.suite}"
     shell:
-        "python -m edgebias.prompts --settings {params.settings:q} --suite {wildcards.suite:q}"
+        "python -m edgebias.stages.prompts --settings {params.settings:q} --suite {wildcards.suite:q}"
         " --raw-folder {params.folder:q} --output {output.prompts:q} 2> {log:q}"

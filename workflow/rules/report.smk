@@ -9,7 +9,7 @@ rule provenance:
         weights=expand(
             "data/models/{pair[0]}/{pair[1]}.gguf", pair=study.local_variants()
         ),
-        code=code_of("edgebias.provenance"),
+        code=code_of("edgebias.stages.provenance"),
     output:
         provenance="results/provenance.json",
     log:
@@ -19,7 +19,7 @@ rule provenance:
     message:
         "record versions, machine and hashes"
     shell:
-        "python -m edgebias.provenance --files {input.params:q} {input.weights:q} --output {output.provenance:q} 2> {log:q}"
+        "python -m edgebias.stages.provenance --files {input.params:q} {input.weights:q} --output {output.provenance:q} 2> {log:q}"
 
 
 rule roofline:
@@ -29,7 +29,7 @@ rule roofline:
         weights=expand(
             "data/models/{pair[0]}/{pair[1]}.gguf", pair=study.local_variants()
         ),
-        code=code_of("edgebias.roofline"),
+        code=code_of("edgebias.stages.roofline"),
     output:
         projection="results/roofline/projection.csv",
     log:
@@ -39,7 +39,7 @@ rule roofline:
     message:
         "project the builds on a Raspberry Pi"
     shell:
-        "python -m edgebias.roofline --weights {input.weights:q} --hardware {input.hardware:q}"
+        "python -m edgebias.stages.roofline --weights {input.weights:q} --hardware {input.hardware:q}"
         " --output {output.projection:q} 2> {log:q}"
 
 
@@ -68,7 +68,7 @@ rule report:
         paper="data/paper/edge_bias.csv",
         projection=rules.roofline.output.projection,
         hardware=rules.roofline.input.hardware,
-        code=code_of("edgebias.report"),
+        code=code_of("edgebias.stages.report"),
     output:
         page=report(
             "results/report/index.html",
@@ -85,7 +85,7 @@ rule report:
     message:
         "write the report"
     shell:
-        "python -m edgebias.report --settings {params.settings:q} --prompts-folder data/prompts --variants-folder data/models"
+        "python -m edgebias.stages.report --settings {params.settings:q} --prompts-folder data/prompts --variants-folder data/models"
         " --responses-folder results/responses --scores-folder results/scores --cost-folder results/cost"
         " --parity-folder results/parity --contrasts {input.contrasts:q} --headline {input.headline:q}"
         " --mitigation-folder results/mitigation --robustness-folder results/robustness"

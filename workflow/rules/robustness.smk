@@ -7,7 +7,7 @@ rule robustness:
     input:
         prompts=f"data/prompts/{study.config['robustness']['suite']}.parquet",
         weights=weights_of,
-        code=code_of("edgebias.robustness"),
+        code=code_of("edgebias.stages.robustness"),
     output:
         responses="results/robustness/{environment}/{model}/{variant}.parquet",
         cost="results/cost/{environment}/{model}/{variant}/robustness.json",
@@ -24,7 +24,7 @@ rule robustness:
     message:
         "{wildcards.environment} {wildcards.variant}: ask in every format"
     shell:
-        "python -m edgebias.robustness --settings {params.settings:q} --items {input.prompts:q} {params.weights}"
+        "python -m edgebias.stages.robustness --settings {params.settings:q} --items {input.prompts:q} {params.weights}"
         " --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"
 
 
@@ -35,7 +35,7 @@ rule score_robustness:
         responses=expand(
             "results/robustness/{cell.path}.parquet", cell=study.robustness_cells
         ),
-        code=code_of("edgebias.score_robustness"),
+        code=code_of("edgebias.stages.score_robustness"),
     output:
         variance="results/robustness/variance_shares.csv",
         positions="results/robustness/position_bias.csv",
@@ -50,6 +50,6 @@ rule score_robustness:
     message:
         "score the robustness of formats"
     shell:
-        "python -m edgebias.score_robustness --settings {params.settings:q} --items {input.prompts:q}"
+        "python -m edgebias.stages.score_robustness --settings {params.settings:q} --items {input.prompts:q}"
         " --responses-folder results/robustness --variance {output.variance:q} --positions {output.positions:q}"
         " --flips {output.flips:q} --levels {output.levels:q} 2> {log:q}"

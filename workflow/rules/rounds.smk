@@ -7,7 +7,7 @@ rule rounds:
     input:
         prompts="data/prompts/forced_choice.parquet",
         weights=weights_of,
-        code=code_of("edgebias.rounds"),
+        code=code_of("edgebias.stages.rounds"),
     output:
         responses="results/rounds/{environment}/{model}/{variant}.parquet",
         cost="results/cost/{environment}/{model}/{variant}/rounds.json",
@@ -24,5 +24,5 @@ rule rounds:
     message:
         "{wildcards.environment} {wildcards.variant}: ask in repeated rounds"
     shell:
-        "python -m edgebias.rounds --settings {params.settings:q} --items {input.prompts:q} {params.weights}"
+        "python -m edgebias.stages.rounds --settings {params.settings:q} --items {input.prompts:q} {params.weights}"
         " --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"

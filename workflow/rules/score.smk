@@ -7,7 +7,7 @@ rule score:
     input:
         prompts="data/prompts/{suite}.parquet",
         responses="results/responses/{environment}/{model}/{variant}/{suite}.parquet",
-        code=code_of("edgebias.score"),
+        code=code_of("edgebias.stages.score"),
     output:
         scores="results/scores/{environment}/{model}/{variant}/{suite}.csv",
     log:
@@ -19,7 +19,7 @@ rule score:
     message:
         "{wildcards.environment} {wildcards.variant}: score {wildcards.suite}"
     shell:
-        "python -m edgebias.score --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.prompts:q}"
+        "python -m edgebias.stages.score --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.prompts:q}"
         " --responses {input.responses:q} --output {output.scores:q} 2> {log:q}"
 
 
@@ -28,7 +28,7 @@ rule score_rounds:
     input:
         prompts="data/prompts/forced_choice.parquet",
         responses="results/rounds/{environment}/{model}/{variant}.parquet",
-        code=code_of("edgebias.score_rounds"),
+        code=code_of("edgebias.stages.score_rounds"),
     output:
         scores="results/scores/{environment}/{model}/{variant}/over_time.csv",
         trajectory="results/scores/{environment}/{model}/{variant}/over_time_rounds.csv",
@@ -41,5 +41,5 @@ rule score_rounds:
     message:
         "{wildcards.environment} {wildcards.variant}: score the rounds"
     shell:
-        "python -m edgebias.score_rounds --settings {params.settings:q} --items {input.prompts:q}"
+        "python -m edgebias.stages.score_rounds --settings {params.settings:q} --items {input.prompts:q}"
         " --responses {input.responses:q} --output {output.scores:q} --trajectory {output.trajectory:q} 2> {log:q}"

@@ -7,7 +7,7 @@ rule full_precision:
     input:
         source=rules.fetch_model.output.weights,
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
-        code=code_of("edgebias.variants"),
+        code=code_of("edgebias.stages.variants"),
     output:
         weights="data/models/{model}/full.gguf",
         record="data/models/{model}/full.json",
@@ -23,7 +23,7 @@ rule full_precision:
     message:
         "full precision of {wildcards.model}"
     shell:
-        "python -m edgebias.variants full --settings {params.settings:q} --source {input.source:q} --texts {input.texts:q}"
+        "python -m edgebias.stages.variants full --settings {params.settings:q} --source {input.source:q} --texts {input.texts:q}"
         " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
 
 
@@ -32,7 +32,7 @@ rule compress:
     input:
         parent=parent_of,
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
-        code=code_of("edgebias.variants"),
+        code=code_of("edgebias.stages.variants"),
     output:
         weights="data/models/{model}/{variant}.gguf",
         record="data/models/{model}/{variant}.json",
@@ -52,7 +52,7 @@ rule compress:
     message:
         "build {wildcards.variant} of {wildcards.model}"
     shell:
-        "python -m edgebias.variants build --settings {params.settings:q} --parent {input.parent:q} --texts {input.texts:q}"
+        "python -m edgebias.stages.variants build --settings {params.settings:q} --parent {input.parent:q} --texts {input.texts:q}"
         " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
 
 
@@ -60,7 +60,7 @@ rule transformers_weights:
     """The same weights in the layout that transformers reads, converted once instead of in every job."""
     input:
         weights="data/models/{model}/{variant}.gguf",
-        code=code_of("edgebias.variants"),
+        code=code_of("edgebias.stages.variants"),
     output:
         expand(
             "data/models/{{model}}/{{variant}}.transformers/{name}",
@@ -77,4 +77,4 @@ rule transformers_weights:
     message:
         "weights of {wildcards.model} {wildcards.variant} for transformers"
     shell:
-        "python -m edgebias.variants transformers --weights {input.weights:q} --output-folder {params.folder:q} 2> {log:q}"
+        "python -m edgebias.stages.variants transformers --weights {input.weights:q} --output-folder {params.folder:q} 2> {log:q}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, Self
 
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 
 
 class ContextError(InputError):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from edgebias.backends.base import Message
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Prompt
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 from edgebias.infer.items import Item
 from edgebias.infer.wording import continuation_wording, letter_wording, likelihood_wording
 

@@ -16,11 +16,11 @@ from edgebias.backends.base import (
     OptionScores,
     Prompt,
 )
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
+from edgebias.core.progress import watched
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.items import FORMATS, Item
 from edgebias.infer.outcome import preferred, read_continuation, read_text
-from edgebias.infer.progress import watched
 from edgebias.infer.responses import response, response_table
 from edgebias.infer.shared_tokens import SUITES, shared_logprobs
 from edgebias.infer.wording import (
@@ -31,7 +31,7 @@ from edgebias.infer.wording import (
     open_wording,
     option_text_wording,
 )
-from edgebias.prompts.seeding import derive
+from edgebias.suites.seeding import derive
 
 LIKELIHOOD, LETTER, OPTION_TEXT, OPEN, CONTINUATION = FORMATS
 _WORDINGS: dict[str, Callable[[Item, str | None], Wording]] = {

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
+from edgebias.core.settings import require
 from edgebias.infer.answer import AnswerSettings, ContinuationSettings
-from edgebias.settings import require
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def open_cell(cell: Cell, weights: Path | None, *, capture_hidden: bool = False)
     Raises:
         InputError: the weights are absent.
     """
-    from edgebias.backends.memory_limit import apply_memory_limit
-    from edgebias.backends.open import open_backend
+    from edgebias.backends.local.memory_limit import apply_memory_limit
+    from edgebias.backends.registry import open_backend
 
     if weights is not None and not weights.exists():
         raise InputError(f"{weights}: no such weights; run the variants stage")

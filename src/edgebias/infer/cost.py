@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
+from edgebias.backends.store.journal import Journal
+from edgebias.core.processes import processor_seconds
 from edgebias.infer.energy import EnergyMeter
-from edgebias.journal.file import Journal
-from edgebias.processes import processor_seconds
 
 
 @dataclass

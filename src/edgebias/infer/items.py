@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from edgebias.errors import InputError
-from edgebias.files import read_table
-from edgebias.open_suites import OPEN_SUITES
+from edgebias.core.errors import InputError
+from edgebias.core.files import read_table
+from edgebias.core.open_suites import OPEN_SUITES
 
 COLUMNS = ("item_id", "suite", "category", "condition", "context", "question", "options", "roles", "permutation")
 """The columns of an item table that asking needs; the right answer is none of them."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgebias.backends.base import Message, Prompt
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 from edgebias.infer.items import LETTERS, Item
 
 QUESTION_ANSWER = "question_answer_v1"

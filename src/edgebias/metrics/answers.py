@@ -7,12 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-StrArray = npt.NDArray[np.str_]
+from edgebias.core.arrays import BoolArray, FloatArray, IntArray, StrArray
 
 STEREOTYPE = "stereotype"
 ANTI_STEREOTYPE = "anti_stereotype"

@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgebias.metrics.answers import Answers, FloatArray, IntArray
+from edgebias.core.arrays import FloatArray, IntArray
+from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Fraction, Metric, answered
 
 

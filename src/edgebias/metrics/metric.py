@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNKNOWN, Answers, BoolArray, FloatArray
+from edgebias.core.arrays import BoolArray, FloatArray
+from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNKNOWN, Answers
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgebias.metrics.answers import Answers, BoolArray
+from edgebias.core.arrays import BoolArray
+from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Metric, columns, everything, percent, rate
 
 SENTIMENT_LIMIT = 0.5

@@ -17,8 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from edgebias.errors import InputError
-from edgebias.metrics.answers import FloatArray
+from edgebias.core.arrays import FloatArray
+from edgebias.core.errors import InputError
 
 SCORERS: Mapping[str, str] = {"vaderSentiment": "3.3.2", "alt-profanity-check": "1.9.0"}
 """Packages and the versions that every published number of ours is made with."""

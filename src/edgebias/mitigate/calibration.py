@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 from edgebias.infer.items import Item, items_from_table
-from edgebias.mitigate.directions import LEARNED
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.steering.directions import LEARNED
 
 DRIVERS = ("forced_choice", "stereoset")
 """Suites that may drive the loop (`mitigate.suites`): those whose bias is a stereotype rate."""

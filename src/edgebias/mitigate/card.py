@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from edgebias.files import read_json, read_table, write_text
+from edgebias.core.files import read_json, read_table, write_text
 from edgebias.mitigate.calibration import QUESTIONS
-from edgebias.mitigate.directions import LEARNED
-from edgebias.mitigate.loop import BOUNDS_HOLD, GUARD_HOLDS, IDEAL_REACHED, ROUNDS_OVER
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
+from edgebias.mitigate.steering.directions import LEARNED
+from edgebias.mitigate.steering.loop import BOUNDS_HOLD, GUARD_HOLDS, IDEAL_REACHED, ROUNDS_OVER
 
 
 def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path, gate: Path | None, card: Path) -> None:
@@ -126,7 +126,7 @@ def _command(variant: str, gate: Mapping[str, Any] | None) -> str:
     vector = "--control-vector control_vector.gguf"
     if gate is None:
         return f"llama-server --model {variant}.gguf {vector}"
-    return f"python -m edgebias.serve --weights {variant}.gguf {vector} --gate ../gate.json"
+    return f"python -m edgebias.stages.serve --weights {variant}.gguf {vector} --gate ../gate.json"
 
 
 def _reach(gate: Mapping[str, Any] | None) -> str:

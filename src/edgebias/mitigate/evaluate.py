@@ -11,27 +11,27 @@ from typing import Any
 import pandas as pd
 
 from edgebias.backends.base import OptionRequest
-from edgebias.errors import InputError
-from edgebias.files import read_table, write_json
+from edgebias.core.errors import InputError
+from edgebias.core.files import read_table, write_json
 from edgebias.infer.answer import LIKELIHOOD, answer_items
 from edgebias.infer.cell import formats_of, open_cell, read_cell
 from edgebias.infer.items import Item, items_from_table
+from edgebias.infer.job import journaled, open_job
 from edgebias.infer.responses import write_responses
 from edgebias.infer.wording import likelihood_wording
-from edgebias.journal.job import journaled, open_job
-from edgebias.mitigate.control import CONTROLS, control_answers
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods import CHOOSING, CONDITIONAL, INSTRUCTION, NONE, SCORING, SELF_DEBIASING
+from edgebias.mitigate.methods.controls import CONTROLS, control_answers
 from edgebias.mitigate.mitigated import check_files, mitigate
+from edgebias.mitigate.preserved_texts import SparedTexts, losses, neutral_text, perplexity_scores, reference_answers
 from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
 from edgebias.mitigate.reference_answers import read_answers
+from edgebias.mitigate.registry import CHOOSING, CONDITIONAL, INSTRUCTION, NONE, SCORING, SELF_DEBIASING
 from edgebias.mitigate.section import mitigate_section
-from edgebias.mitigate.spared_texts import SparedTexts, losses, neutral_text, perplexity_scores, reference_answers
 from edgebias.mitigate.speed import SCORED
-from edgebias.score.main import interval_settings
+from edgebias.models.perplexity import neutral_sentences
+from edgebias.score.settings import interval_settings
 from edgebias.score.table import RESPONSE_COLUMNS, join, score_table
 from edgebias.stats.bootstrap import Resampling
-from edgebias.variants.perplexity import neutral_sentences
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def evaluate(
         outputs.write(answered, judge.table(answered), {"method": method, "control_vector_bytes": 0})
         return
     job_of = open_job(
-        "edgebias.mitigate",
+        "edgebias.stages.mitigate",
         settings,
         cell,
         files=[*paths.values(), texts, answers, *filter(None, [control_vector, gate])],

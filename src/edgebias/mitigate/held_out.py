@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from edgebias.errors import InputError
-from edgebias.files import read_table
+from edgebias.core.errors import InputError
+from edgebias.core.files import read_table
 from edgebias.score.table import ITEM_COLUMNS
 
 CALIBRATION, HELD_OUT = "calibration", "held_out"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgebias.backends.base import Backend, OptionRequest
-from edgebias.errors import InputError
-from edgebias.mitigate.answer_prior import AnswerPriorBackend, answer_prior_settings
-from edgebias.mitigate.directions import Matrix
-from edgebias.mitigate.methods import (
+from edgebias.core.errors import InputError
+from edgebias.mitigate.methods.answer_prior import AnswerPriorBackend, answer_prior_settings
+from edgebias.mitigate.methods.reprompting import RepromptingBackend, reprompting_settings
+from edgebias.mitigate.registry import (
     ANSWER_PRIOR,
     CONDITIONAL,
     GATED,
@@ -23,13 +23,13 @@ from edgebias.mitigate.methods import (
     Steering,
     steering_of,
 )
-from edgebias.mitigate.reprompting import RepromptingBackend, reprompting_settings
 from edgebias.mitigate.speed import paired_speed, scoring_speed, speed
-from edgebias.mitigate.vector_file import read_control_vector
+from edgebias.mitigate.steering.directions import Matrix
+from edgebias.mitigate.steering.vector_file import read_control_vector
 
 if TYPE_CHECKING:
-    from edgebias.backends.llama import LlamaBackend
-    from edgebias.mitigate.gated_backend import GatedBackend
+    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.mitigate.steering.gated_backend import GatedBackend
 
 
 @dataclass
@@ -145,9 +145,9 @@ def equal_layers(vector: Matrix) -> Matrix:
 
 
 def _behind_gate(method: str, build: LlamaBackend, vector: Matrix, gate: Path, weights: Path) -> GatedBackend:
-    from edgebias.mitigate.condition import open_condition
-    from edgebias.mitigate.gate import open_gate
-    from edgebias.mitigate.gated_backend import GatedBackend
+    from edgebias.mitigate.steering.condition import open_condition
+    from edgebias.mitigate.steering.gate import open_gate
+    from edgebias.mitigate.steering.gated_backend import GatedBackend
 
     opens = open_condition(gate, build) if method == CONDITIONAL else open_gate(gate, weights)
     return GatedBackend(build, vector, opens)
@@ -162,8 +162,8 @@ def _scored_otherwise(loaded: Backend, method: str, settings: dict[str, Any]) ->
 
 
 def _self_debiasing(loaded: Backend, settings: dict[str, Any]) -> Backend:
-    from edgebias.backends.llama import LlamaBackend
-    from edgebias.mitigate.self_debiasing import SelfDebiasingBackend, self_debiasing_settings
+    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.mitigate.methods.self_debiasing import SelfDebiasingBackend, self_debiasing_settings
 
     if not isinstance(loaded, LlamaBackend):  # it has to tell whole distributions
         raise InputError(f"environments: self_debiasing needs the backend 'llama', not {loaded.name!r}")
@@ -171,7 +171,7 @@ def _self_debiasing(loaded: Backend, settings: dict[str, Any]) -> Backend:
 
 
 def _steerable(backend: Backend) -> LlamaBackend:
-    from edgebias.backends.llama import LlamaBackend
+    from edgebias.backends.local.llama import LlamaBackend
 
     if not isinstance(backend, LlamaBackend):
         raise InputError(f"environments: a control vector needs the backend 'llama', not {backend.name!r}")

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from edgebias.metrics import families
-from edgebias.metrics.answers import Answers, FloatArray
+from edgebias.core.arrays import FloatArray
+from edgebias.core.seeds import generator
+from edgebias.core.table import Column, Table, at_least, between
+from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Metric
-from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
+from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
 from edgebias.score.table import ALL, SCORE, cell_answers
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap, score_interval
 from edgebias.stats.clusters import Clusters, Formula, add_up, align
 from edgebias.stats.contrasts import DETECTABLE_FACTOR, corrected, paired_difference
-from edgebias.stats.seeds import generator
-from edgebias.tables.table import Column, Table, at_least, between
+from edgebias.suites.registry import families
 
 BIAS = {"forced_choice": "stereotype_rate", "stereoset": "ss", "bbq": "sAMB"}
 """The metric of each suite whose distance from its ideal a method should reduce."""

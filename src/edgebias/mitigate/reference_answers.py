@@ -15,15 +15,15 @@ from typing import Any, Literal
 import pandas as pd
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
-from edgebias.errors import InputError
-from edgebias.files import read_table
-from edgebias.gguf_file import metadata, open_header
+from edgebias.core.errors import InputError
+from edgebias.core.files import read_table
+from edgebias.core.seeds import generator
+from edgebias.core.settings import require
+from edgebias.core.table import FILLED, Column, Table, at_least, one_of
 from edgebias.infer.cell import read_cell
-from edgebias.mitigate.llama_build import open_build
 from edgebias.mitigate.section import mitigate_section
-from edgebias.settings import require
-from edgebias.stats.seeds import generator
-from edgebias.tables.table import FILLED, Column, Table, at_least, one_of
+from edgebias.mitigate.steering.llama_build import open_build
+from edgebias.models.gguf import metadata, open_header
 
 Part = Literal["guard", "measured", "learning"]
 
@@ -139,7 +139,9 @@ def read_answers(path: Path, part: Part) -> pd.DataFrame:
     table = read_table(path, REFERENCE_ANSWER.names)
     found = table[table["part"] == part].reset_index(drop=True)
     if found.empty:
-        raise InputError(f"{path}: has no answers of the part {part!r}; run `python -m edgebias.mitigate answers`")
+        raise InputError(
+            f"{path}: has no answers of the part {part!r}; run `python -m edgebias.stages.mitigate answers`"
+        )
     return found
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgebias.errors import InputError
-from edgebias.settings import require
+from edgebias.core.errors import InputError
+from edgebias.core.settings import require
 
 _PREFIX = "mitigate."
 

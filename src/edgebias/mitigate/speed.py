@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, OptionRequest, Prompt
-from edgebias.mitigate.directions import Matrix
+from edgebias.mitigate.steering.directions import Matrix
 
 PROMPTS, TOKENS = 3, 16
 """Of how many prompts the median is taken, and how many tokens are written after each."""
@@ -44,7 +44,7 @@ def paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> 
 
     ``*_ratio`` is the median over the pairs of with over without.
     """
-    from edgebias.backends.llama import LlamaBackend
+    from edgebias.backends.local.llama import LlamaBackend
 
     assert isinstance(backend, LlamaBackend)  # nothing else was steered
 

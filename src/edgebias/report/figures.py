@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from edgebias.cell import Cell
+from edgebias.core.cell import Cell
 from edgebias.report.answer import ALPHA, KINDS, MITIGATED, cell_name, held_out
 from edgebias.report.canvas import (
     COLOURS,

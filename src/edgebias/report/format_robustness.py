@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from edgebias.cell import Cell
+from edgebias.core.cell import Cell
 from edgebias.report.canvas import COLOURS, MARKERS, error_bars, name_rows, new_canvas
 from edgebias.report.numbers import ABSENT, interval, number, percent
 from edgebias.report.tables import Table

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgebias.infer.answer import LIKELIHOOD
-from edgebias.mitigate.methods import FEEDBACK_LOOP, NONE, open_loop_gain
 from edgebias.mitigate.overall import Key, Score, overall_reductions, overall_scores
-from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
+from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
+from edgebias.mitigate.registry import FEEDBACK_LOOP, NONE, open_loop_gain
 from edgebias.report.canvas import COLOURS, error_bars, new_canvas, series
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgebias.cell import Cell
+from edgebias.core.cell import Cell
 from edgebias.report.answer import ALPHA
 from edgebias.report.canvas import COLOURS, MARKERS, error_bars, new_canvas
 from edgebias.report.study import CELL, Study

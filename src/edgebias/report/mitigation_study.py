@@ -14,21 +14,21 @@ from typing import Any
 
 import pandas as pd
 
-from edgebias.errors import InputError, run_stage
-from edgebias.files import read_json, read_table, write_text
+from edgebias.core.errors import InputError, run_stage
+from edgebias.core.files import read_json, read_table, write_text
+from edgebias.core.settings import parse_settings
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.card import END
-from edgebias.mitigate.methods import LOOPS, NONE, OPEN_LOOP
 from edgebias.mitigate.overall import Key, Score, overall_reductions, overall_scores, title
+from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
-from edgebias.mitigate.spared_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
-from edgebias.mitigate.utility import Questions
+from edgebias.mitigate.registry import LOOPS, NONE, OPEN_LOOP
+from edgebias.mitigate.steering.utility import Questions
 from edgebias.report.before_after import draw as draw_before_after
 from edgebias.report.canvas import STYLE, svg_text
 from edgebias.report.frontier import PUBLISHED
 from edgebias.report.frontier import draw as draw_frontier
 from edgebias.report.numbers import ABSENT, interval, number, p_value
-from edgebias.settings import parse_settings
 
 ASKED = tuple(field.name for field in fields(Questions))
 """Columns that the trajectory has where the guard asks questions."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgebias.mitigate.methods import LOOPS
+from edgebias.mitigate.registry import LOOPS
 from edgebias.report import tables
 from edgebias.report.answer import answer
 from edgebias.report.figures import Figure

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from edgebias.models.roofline.project import CONTEXT, PROMPT, attainable
 from edgebias.report.canvas import COLOURS, MARKERS, new_canvas
 from edgebias.report.numbers import number
 from edgebias.report.study import Study
 from edgebias.report.tables import Table
-from edgebias.roofline.project import CONTEXT, PROMPT, attainable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

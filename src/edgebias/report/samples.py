@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from edgebias.cell import Cell
+from edgebias.core.cell import Cell
 from edgebias.report.study import OUTCOMES, Study
 
 LIMIT = 12

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from edgebias.cell import Cell
-from edgebias.errors import InputError
-from edgebias.files import read_json, read_table
-from edgebias.mitigate.methods import LOOPS
+from edgebias.core.cell import Cell
+from edgebias.core.errors import InputError
+from edgebias.core.files import read_json, read_table
+from edgebias.core.settings import require
+from edgebias.mitigate.registry import LOOPS
 from edgebias.mitigate.section import mitigate_section
-from edgebias.roofline.hardware import read_hardware
-from edgebias.settings import require
+from edgebias.models.roofline.hardware import read_hardware
 
 OUTCOMES = ("stereotype", "anti_stereotype", "unknown", "refusal", "unparsed", "blank", "written")
 SCORE_COLUMNS = (

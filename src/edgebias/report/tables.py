@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from edgebias.cell import Cell
+from edgebias.core.cell import Cell
 from edgebias.mitigate.reductions import OVERVIEW
 from edgebias.report.answer import KINDS, cell_name, held_out, reductions
 from edgebias.report.numbers import ABSENT, interval, number, p_value, percent, signed

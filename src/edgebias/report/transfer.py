@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from edgebias.infer.answer import LIKELIHOOD
-from edgebias.mitigate.methods import NONE, steering_of
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import BIAS
+from edgebias.mitigate.registry import NONE, steering_of
 from edgebias.report.answer import held_out
 from edgebias.report.numbers import interval, number, p_value, signed
 from edgebias.report.study import Study

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
+from edgebias.core.open_suites import OPEN_SUITES
+from edgebias.core.seeds import generator
+from edgebias.core.table import FILLED, Column, Table, ascending, at_least, between, one_of
 from edgebias.infer.items import FORMATS
 from edgebias.infer.responses import RESPONSE
-from edgebias.metrics import families
 from edgebias.metrics.answers import OUTCOMES, ROLES, WRITTEN, Answers, answers_from_columns
 from edgebias.metrics.bounds import metric_bounds
 from edgebias.metrics.metric import Family, Metric
 from edgebias.metrics.text_scores import open_scores
-from edgebias.open_suites import OPEN_SUITES
-from edgebias.prompts.item import ITEM
 from edgebias.stats.bootstrap import score_interval
 from edgebias.stats.clusters import add_up
-from edgebias.stats.seeds import generator
-from edgebias.tables.table import FILLED, Column, Table, ascending, at_least, between, one_of
+from edgebias.suites.item import ITEM
+from edgebias.suites.registry import families
 
 ITEM_COLUMNS = ("item_id", "suite", "category", "cluster", "condition", "options", "roles", "label")
 RESPONSE_COLUMNS = (

@@ -10,11 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from edgebias.backends.base import OptionRequest
-from edgebias.errors import InputError
-from edgebias.metrics.answers import FloatArray
+from edgebias.core.arrays import FloatArray
+from edgebias.core.errors import InputError
+from edgebias.mitigate.preserved_texts import Scores, losses, neutral_text, perplexity
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
-from edgebias.mitigate.spared_texts import Scores, losses, neutral_text, perplexity
-from edgebias.mitigate.utility import Perplexities
+from edgebias.mitigate.steering.utility import Perplexities
 
 GUARD_TOKENS = 1024
 """Tokens of each kind of text on which the guard reads perplexity: a quarter of the neutral text and a third of the

@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebias.backends.base import OptionRequest, OptionScores
-from edgebias.backends.control_vector import set_on_context
-from edgebias.backends.large_blocks import hand_back_large_blocks
-from edgebias.backends.llama import BF16, UBATCH
-from edgebias.backends.prompt_tokens import PromptForm, check_room, check_start, option_tokens
-from edgebias.backends.sampling import log_probability
-from edgebias.errors import InputError
-from edgebias.gguf_file import START_TOKEN_KEY, metadata, open_header
-from edgebias.mitigate.gate import TokenGate, words_of
+from edgebias.backends.local.control_vector import set_on_context
+from edgebias.backends.local.large_blocks import hand_back_large_blocks
+from edgebias.backends.local.llama import BF16, UBATCH
+from edgebias.backends.local.prompt_tokens import PromptForm, check_room, check_start, option_tokens
+from edgebias.backends.local.sampling import log_probability
+from edgebias.core.errors import InputError
+from edgebias.mitigate.steering.gate import TokenGate, words_of
+from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_header
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def read_header(weights: Path) -> ModelFile:
 
 
 def server_settings(weights: Path, *, alias: str, threads: int, context: int, logprobs: bool) -> dict[str, Any]:
-    """What the server's model settings have to be for its numbers to be those of `edgebias.backends.llama`.
+    """What the server's model settings have to be for its numbers to be those of `edgebias.backends.local.llama`.
 
     Keys in F16, values in BF16 and flash attention, for the reasons given there. ``logprobs`` keeps the logits of every
     position (4 bytes x vocabulary x context), without which the library refuses requests for log-probabilities.

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from edgebias.backends.base import OptionRequest
-from edgebias.errors import InputError
+from edgebias.core.arrays import FloatArray
+from edgebias.core.errors import InputError
 from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.outcome import preferred
 from edgebias.infer.wording import likelihood_wording
-from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, FloatArray
-from edgebias.mitigate.calibration_build import stream_of_items
+from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE
 from edgebias.mitigate.held_out import CALIBRATION, read_split
-from edgebias.mitigate.spared_texts import losses
+from edgebias.mitigate.preserved_texts import losses
+from edgebias.mitigate.steering.calibration_build import stream_of_items
 from edgebias.serve.guard import Guard, Steered
 from edgebias.serve.online import OnlineSettings, OnlineState, after_guard, after_output, candidate
 

@@ -1,7 +1,7 @@
 """The feedback loop while serving: from one judged output after another to the gain of a control vector. No model here.
 
-The controller is that of the calibration loop (`edgebias.mitigate.controller`: proportional, integral, anti-windup,
-bounds). Three things differ:
+The controller is that of the calibration loop (`edgebias.mitigate.steering.controller`: proportional, integral,
+anti-windup, bounds). Three things differ:
 
 - **One gain for the whole vector.** What a vector does in each layer was settled when it was fitted; online, the file
   is applied as it is, times one gain.
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgebias.mitigate.controller import ControllerSettings, ControllerState, signed_error, update, window_bias
+from edgebias.mitigate.steering.controller import ControllerSettings, ControllerState, signed_error, update, window_bias
 
 GUARD_STEPS = 16
 """The guard looks ahead by this part of the largest gain: each look costs some thousand tokens of two kinds of text."""

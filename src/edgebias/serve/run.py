@@ -17,12 +17,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edgebias.backends.base import OptionRequest
-from edgebias.errors import InputError
-from edgebias.gguf_file import metadata, open_header
+from edgebias.core.errors import InputError
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
-from edgebias.mitigate.gate import TokenGate, open_gate
-from edgebias.mitigate.vector_file import model_hint, read_control_vector
+from edgebias.mitigate.steering.gate import TokenGate, open_gate
+from edgebias.mitigate.steering.vector_file import model_hint, read_control_vector
+from edgebias.models.gguf import metadata, open_header
+from edgebias.models.perplexity import neutral_sentences
 from edgebias.serve.guard import affordable, guard_answers, measured_guard
 from edgebias.serve.live import LiveModel, ModelFile, read_header, server_settings
 from edgebias.serve.monitor import Monitor, monitor_items
@@ -30,7 +31,6 @@ from edgebias.serve.online import begin
 from edgebias.serve.service import Service
 from edgebias.serve.settings import LoopFiles, ServeSettings
 from edgebias.serve.state_file import read_state, write_state
-from edgebias.variants.perplexity import neutral_sentences
 
 GRACE_SECONDS = 30
 """How long answers may go on after a signal to end."""

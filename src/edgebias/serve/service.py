@@ -14,11 +14,11 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from edgebias.serve.desk import Desk
 from edgebias.serve.live import LiveModel
 from edgebias.serve.metrics import CONTENT_TYPE, Sample, exposition
 from edgebias.serve.monitor import Monitor
 from edgebias.serve.online import bias
+from edgebias.serve.request_queue import Desk
 
 
 class Service:

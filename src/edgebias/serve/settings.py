@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgebias.errors import InputError
-from edgebias.mitigate.controller import ControllerSettings
+from edgebias.core.errors import InputError
 from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.steering.controller import ControllerSettings
 from edgebias.serve.online import OnlineSettings
 
 LOOP_KEYS = ("proportional", "integral", "max_gain", "window", "perplexity_budget")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from edgebias.mitigate.controller import IDEAL
+from edgebias.mitigate.steering.controller import IDEAL
 from edgebias.serve.online import OnlineSettings, OnlineState, after_guard, after_output, begin, candidate
 
 

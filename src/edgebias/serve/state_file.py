@@ -7,8 +7,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from edgebias.errors import InputError
-from edgebias.files import read_json, write_json
+from edgebias.core.errors import InputError
+from edgebias.core.files import read_json, write_json
 from edgebias.serve.online import OnlineState
 
 WAY_OUT = "delete the file to begin anew, or name another one"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-from edgebias.metrics.answers import FloatArray
+from edgebias.core.arrays import FloatArray
 from edgebias.metrics.metric import Metric
 from edgebias.stats.clusters import Clusters, Formula, resampled_totals, strata_members
 from edgebias.stats.kinks import Levels, adapted_levels, equal_tails

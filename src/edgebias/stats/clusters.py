@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgebias.metrics.answers import Answers, FloatArray, IntArray, StrArray
+from edgebias.core.arrays import FloatArray, IntArray, StrArray
+from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Metric
 
 Formula = Callable[[FloatArray], FloatArray]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebias.metrics.answers import FloatArray
+from edgebias.core.arrays import FloatArray
 from edgebias.stats.bootstrap import Interval, Pieces, bootstrap
 from edgebias.stats.clusters import Clusters, Formula
 from edgebias.stats.wilson import wilson_limits

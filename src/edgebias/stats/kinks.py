@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from edgebias.metrics.answers import FloatArray
+from edgebias.core.arrays import FloatArray
 
 STEPS = 8
 """Halvings in the search for a critical value: at 95 % it is then exact to 0.001."""

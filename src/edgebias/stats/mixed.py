@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logsumexp, ndtr, ndtri
 
-from edgebias.metrics.answers import BoolArray, FloatArray, IntArray, StrArray
+from edgebias.core.arrays import BoolArray, FloatArray, IntArray, StrArray
 from edgebias.stats.trend import FEW_GROUPS
 
 NODES = 21

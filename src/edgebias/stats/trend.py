@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebias.metrics.answers import BoolArray, FloatArray, IntArray, StrArray
+from edgebias.core.arrays import BoolArray, FloatArray, IntArray, StrArray
 
 FEW_GROUPS = 10
 """Below this many groups a cluster-robust interval is a rough guide at best, and the table says so."""

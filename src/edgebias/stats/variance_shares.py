@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit, ncfdtr, stdtrit
 
-from edgebias.metrics.answers import FloatArray
+from edgebias.core.arrays import FloatArray
 
 ITEM = "item"
 SAMPLING = "sampling"

@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from edgebias.errors import InputError, run_stage
-from edgebias.files import write_text
-from edgebias.workflow.study import keys_of
+from edgebias.core.errors import InputError, run_stage
+from edgebias.core.files import write_text
+from edgebias.study import keys_of
 
 HEADER = "# Generated from the Snakefile by `make dvc.yaml`; do not edit.\n"
 UNCACHED = frozenset({"results/report/metrics.json"})

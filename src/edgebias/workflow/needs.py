@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edgebias.open_suites import OPEN_SUITES
-from edgebias.workflow.study import Study
+from edgebias.core.open_suites import OPEN_SUITES
+from edgebias.study import Study
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 

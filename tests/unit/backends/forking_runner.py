@@ -13,20 +13,11 @@ import sys
 
 import transformers.models.llama.modeling_llama  # noqa: F401
 
-import edgebias.backends.llama
-import edgebias.backends.transformers_torch
-import edgebias.infer.answer
-import edgebias.infer.responses
-import edgebias.journal.job
-import edgebias.mitigate.evaluate
-import edgebias.robustness.ask
-import edgebias.robustness.design
-import edgebias.rounds.conversation  # noqa: F401
-from edgebias.errors import run_stage
-from edgebias.workflow.closure import code_of
+from edgebias.core.code_hash import code_of
+from edgebias.core.errors import run_stage
 
 for module in ("infer", "rounds", "robustness", "mitigate"):
-    code_of(f"edgebias.{module}")  # remembers what it has parsed
+    code_of(f"edgebias.stages.{module}")  # remembers what it has parsed
 
 for line in sys.stdin:
     module, arguments, log, limit = json.loads(line)
@@ -36,7 +27,7 @@ for line in sys.stdin:
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         try:
-            run_stage(importlib.import_module(f"edgebias.{module}.__main__").main, arguments)
+            run_stage(importlib.import_module(f"edgebias.stages.{module}").main, arguments)
         except SystemExit as error:
             os._exit(int(error.code or 0))
         except BaseException:

@@ -11,7 +11,7 @@ import pytest
 HOLES = """
 import ctypes
 from pathlib import Path
-from edgebias.backends.large_blocks import hand_back_large_blocks
+from edgebias.backends.local.large_blocks import hand_back_large_blocks
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p

@@ -28,9 +28,9 @@ import pytest
 
 from edgebias.backends.base import Generation, GenerationRequest, GenerationSettings, Message, Prompt
 from edgebias.backends.chat_template import render_chat
-from edgebias.backends.open import open_backend
-from edgebias.errors import InputError
-from edgebias.gguf_file import metadata, open_gguf
+from edgebias.backends.registry import open_backend
+from edgebias.core.errors import InputError
+from edgebias.models.gguf import metadata, open_gguf
 
 pytestmark = pytest.mark.model
 

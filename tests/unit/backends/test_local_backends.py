@@ -19,11 +19,11 @@ from edgebias.backends.base import (
     OptionRequest,
     Prompt,
 )
-from edgebias.backends.llama import LlamaBackend
-from edgebias.backends.memory_limit import apply_memory_limit, peak_memory_mb
-from edgebias.backends.open import open_backend
-from edgebias.backends.transformers_torch import TorchBackend
-from edgebias.errors import InputError
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.memory_limit import apply_memory_limit, peak_memory_mb
+from edgebias.backends.local.torch import TorchBackend
+from edgebias.backends.registry import open_backend
+from edgebias.core.errors import InputError
 from edgebias.infer.shared_tokens import shared_logprobs
 
 START = "<|endoftext|>"
@@ -343,11 +343,11 @@ def test_a_memory_limit_smaller_than_the_weights_is_refused_at_once(tmp_path: Pa
 def test_the_memory_limit_bites_in_one_line(tiny: Any, slack: int) -> None:
     """Limits just above what Python itself takes: the large context cannot be had, wherever the allocation fails."""
     code = f"""
-import numpy, edgebias.backends.llama
+import numpy, edgebias.backends.local.llama
 from pathlib import Path
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.backends.memory_limit import apply_memory_limit
-from edgebias.errors import run_stage
+from edgebias.backends.local.memory_limit import apply_memory_limit
+from edgebias.core.errors import run_stage
 def main(argv=None):
     used = int(next(l for l in open("/proc/self/status") if l.startswith("VmData")).split()[1]) // 1024
     limit = used + {slack}
@@ -355,7 +355,7 @@ def main(argv=None):
     apply_memory_limit({{"backend": "llama", "memory_mb": limit}}, weights)
     keep = []
     for _ in range(200):
-        keep.append(edgebias.backends.llama.LlamaBackend(
+        keep.append(edgebias.backends.local.llama.LlamaBackend(
             weights, threads=1, context=512, start_token=None, memory_mb=limit))
 run_stage(main)
 """

@@ -12,8 +12,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from edgebias.backends import packed_linear
-from edgebias.backends.packed_linear import PackedLinear, pack_linear_layers
+from edgebias.backends.local import packed_linear
+from edgebias.backends.local.packed_linear import PackedLinear, pack_linear_layers
 
 ROUNDING = 1e-5
 """Relative to the largest value: float32 sums of at most some hundred products in another order."""
@@ -136,8 +136,8 @@ def test_a_machine_whose_kernels_do_something_else_keeps_its_own_layers(
 
 def test_both_users_of_a_model_pack_it(tiny: Any) -> None:
     """Four products of attention and three of the feed-forward net in each of three blocks, and the head."""
-    from edgebias.backends.transformers_torch import TorchBackend
-    from edgebias.mitigate.steered_model import SteeredModel
+    from edgebias.backends.local.torch import TorchBackend
+    from edgebias.mitigate.steering.steered_model import SteeredModel
 
     with TorchBackend(Path(tiny.folder), threads=1, context=64, start_token=None) as backend:
         assert backend.usage().notes["packed_layers"] == "22"

@@ -26,10 +26,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebias.backends.base import Generation, GenerationRequest, GenerationSettings, Message, Prompt, Usage
-from edgebias.backends.chat_completion import read_completion
-from edgebias.backends.open import open_backend
-from edgebias.backends.retry import MOST_ASKED_SECONDS, MOST_SECONDS, seconds_to_wait
-from edgebias.errors import InputError
+from edgebias.backends.endpoint.chat_completion import read_completion
+from edgebias.backends.endpoint.retry import MOST_ASKED_SECONDS, MOST_SECONDS, seconds_to_wait
+from edgebias.backends.registry import open_backend
+from edgebias.core.errors import InputError
 
 KEY = "sk-very-secret-0123456789"
 GREEDY = GenerationSettings(max_new_tokens=8)
@@ -276,7 +276,7 @@ def test_a_job_that_is_killed_goes_on_from_its_store_and_writes_the_same_bytes(
             "models.m": {"endpoint_model": "m-1"},
             "environments.paid": environment | {"concurrency": concurrency, "store": str(store)},
         }
-        command = [sys.executable, "-m", "edgebias.infer", "--settings", json.dumps(settings), "--suite"]
+        command = [sys.executable, "-m", "edgebias.stages.infer", "--settings", json.dumps(settings), "--suite"]
         command += ["forced_choice", "--items", str(tmp_path / "items.parquet"), "--responses", str(responses)]
         return subprocess.Popen(
             [*command, "--cost", f"{responses}.json"], stderr=subprocess.DEVNULL, env={**os.environ}
@@ -391,7 +391,8 @@ def test_two_processes_that_ask_the_same_at_once_pay_once_even_if_one_is_killed(
     n, program = (
         12,
         (
-            "import json, sys; from edgebias.backends.base import *; from edgebias.backends.open import open_backend\n"
+            "import json, sys; from edgebias.backends.base import *\n"
+            "from edgebias.backends.registry import open_backend\n"
             "environment, n = json.loads(sys.argv[1]), int(sys.argv[2])\n"
             "ask = [GenerationRequest(Prompt(messages=(Message('user', f'q{i}'),))) for i in range(n)]\n"
             "with open_backend(environment, {'endpoint_model': 'm-1'}, None) as backend:\n"

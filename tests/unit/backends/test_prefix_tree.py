@@ -5,7 +5,7 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from edgebias.backends.prefix_tree import Part, PrefixTree, score_packs, split_options
+from edgebias.backends.local.prefix_tree import Part, PrefixTree, score_packs, split_options
 
 TOKENS = st.lists(st.integers(0, 2), min_size=1, max_size=6)
 

@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
-from edgebias.backends.llama import LlamaBackend
-from edgebias.backends.loopback_server import loopback_server
-from edgebias.backends.open import open_backend
-from edgebias.backends.openai_http import OpenAIBackend
-from edgebias.backends.recorded import RecordedBackend, RecordingBackend
-from edgebias.errors import InputError
+from edgebias.backends.endpoint.loopback_server import loopback_server
+from edgebias.backends.endpoint.openai import OpenAIBackend
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.registry import open_backend
+from edgebias.backends.store.recorded import RecordedBackend, RecordingBackend
+from edgebias.core.errors import InputError
 
 KEY = "sk-very-secret-0123456789"
 ASK = [GenerationRequest(Prompt(messages=(Message("system", "Be brief."), Message("user", "A or B?"))), seed=7)]
@@ -228,7 +228,8 @@ def test_a_server_that_cannot_start_quotes_its_log(tmp_path: Path) -> None:
 
 def test_the_server_dies_with_its_parent(tiny: Any) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from edgebias.backends.loopback_server import loopback_server\n"
+        "import sys, time; from pathlib import Path\n"
+        "from edgebias.backends.endpoint.loopback_server import loopback_server\n"
         f"with loopback_server(Path({str(tiny.gguf)!r}), threads=1, context=256) as server:\n"
         "    print(server.pid, flush=True); time.sleep(600)"
     )

@@ -13,11 +13,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
 
-from edgebias.backends import transformers_torch
 from edgebias.backends.base import Generation, GenerationRequest, GenerationSettings, OptionRequest, Prompt
-from edgebias.backends.prefix_tree import PrefixTree
-from edgebias.backends.transformers_torch import TorchBackend
-from edgebias.backends.tree_attention import TreeAttention
+from edgebias.backends.local import torch as transformers_torch
+from edgebias.backends.local.prefix_tree import PrefixTree
+from edgebias.backends.local.torch import TorchBackend
+from edgebias.backends.local.tree_attention import TreeAttention
 
 START = "<|endoftext|>"
 ROUNDING = 2e-4
@@ -47,7 +47,7 @@ def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transformers_torch, "WRITERS", 4)
     monkeypatch.setattr(transformers_torch, "CELLS", 120)
     monkeypatch.setattr(transformers_torch, "TOKENISED", 3)
-    monkeypatch.setattr("edgebias.backends.tree_attention.BLOCK", 8)
+    monkeypatch.setattr("edgebias.backends.local.tree_attention.BLOCK", 8)
 
 
 @lru_cache

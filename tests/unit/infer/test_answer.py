@@ -24,12 +24,12 @@ from edgebias.backends.base import (
     Prompt,
     Usage,
 )
-from edgebias.errors import InputError
-from edgebias.infer.__main__ import main
+from edgebias.core.errors import InputError
 from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.infer.items import Item, items_from_table, read_items
 from edgebias.infer.responses import RESPONSE_COLUMNS, write_responses
 from edgebias.infer.wording import letter_wording, likelihood_wording, open_wording, option_text_wording
+from edgebias.stages.infer import main
 
 SETTINGS = AnswerSettings(seed=7, max_new_tokens=8)
 OPTIONS = ("the nurse", "the pilot", "Not known")
@@ -315,7 +315,10 @@ def test_bad_tables_are_refused(tmp_path: Path) -> None:
 def responder(monkeypatch: pytest.MonkeyPatch) -> Responder:
     """The backend that `open_backend` opens in this test."""
     backend = Responder("the pilot")
-    opening, limit = types.ModuleType("edgebias.backends.open"), types.ModuleType("edgebias.backends.memory_limit")
+    opening, limit = (
+        types.ModuleType("edgebias.backends.registry"),
+        types.ModuleType("edgebias.backends.local.memory_limit"),
+    )
 
     @contextmanager
     def open_backend(

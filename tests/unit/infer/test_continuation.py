@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebias.backends.base import Generation, GenerationRequest, GenerationSettings, OptionRequest, OptionScores, Usage
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 from edgebias.infer.answer import AnswerSettings, ContinuationSettings, answer_items, possible_formats
 from edgebias.infer.cell import read_cell
 from edgebias.infer.items import Item, items_from_table
@@ -196,7 +196,7 @@ def test_the_real_model_writes_the_same_texts_twice_and_others_with_another_seed
     path = Path(__file__).parents[3] / "data" / "models" / "smollm2-135m-instruct" / "full.gguf"
     if not path.is_file():
         pytest.skip(f"{path} is absent: run the variants stage")
-    from edgebias.backends.llama import LlamaBackend
+    from edgebias.backends.local.llama import LlamaBackend
 
     items = [make_item(n, context=text) for n, text in enumerate(["The nurse said that", "The pilot is known for"])]
     short = replace(SETTINGS, continuation=ContinuationSettings(6, 1.0, 2))

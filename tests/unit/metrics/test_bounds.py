@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebias.metrics import families
 from edgebias.metrics.answers import Answers, answers_from_columns
 from edgebias.metrics.bounds import Bounds, filled_bounds, metric_bounds
 from edgebias.metrics.metric import DIFFERENCE, Metric, percent_difference
 from edgebias.stats.clusters import add_up
+from edgebias.suites.registry import families
 
 S, A, U, X = "stereotype", "anti_stereotype", "unknown", "unrelated"
 SILENT = ("refusal", "unparsed", "blank")

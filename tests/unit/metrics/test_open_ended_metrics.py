@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebias.metrics import families
+from edgebias.core.open_suites import BOLD_GROUPS
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.metrics.text_scores import gender_words
-from edgebias.open_suites import BOLD_GROUPS
 from edgebias.stats.bootstrap import bootstrap
 from edgebias.stats.clusters import add_up
+from edgebias.suites.registry import families
 
 NAN = math.nan
 Row = tuple[str, str, str, float, float]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebias.metrics import families
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.score.table import measure
+from edgebias.suites.registry import families
 
 S, A, U, X = "stereotype", "anti_stereotype", "unknown", "unrelated"
 SILENT = ("refusal", "unparsed", "blank")

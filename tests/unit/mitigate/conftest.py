@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebias.backends.llama import LlamaBackend
+from edgebias.backends.local.llama import LlamaBackend
 
 
 @pytest.fixture

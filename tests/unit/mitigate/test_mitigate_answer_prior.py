@@ -10,11 +10,11 @@ from typing import ClassVar
 import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, OptionScores, Prompt
-from edgebias.backends.llama import LlamaBackend
-from edgebias.backends.standing_before import TOGETHER, StandingBefore
-from edgebias.errors import InputError
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.wrapper import TOGETHER, StandingBefore
+from edgebias.core.errors import InputError
 from edgebias.infer.outcome import preferred
-from edgebias.mitigate.answer_prior import AnswerPriorBackend, answer_prior_settings, without_content
+from edgebias.mitigate.methods.answer_prior import AnswerPriorBackend, answer_prior_settings, without_content
 from edgebias.mitigate.mitigated import mitigate
 
 CONTENT_FREE = ("N/A", "[MASK]", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 from edgebias.mitigate.calibration import drivers, steered_suites
 
 

@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from sklearn.metrics import f1_score
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.backends.llama import LlamaBackend
-from edgebias.errors import InputError
-from edgebias.files import write_json
-from edgebias.mitigate.condition import (
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.core.errors import InputError
+from edgebias.core.files import write_json
+from edgebias.mitigate.methods.conditional_steering import Remembering
+from edgebias.mitigate.mitigated import mitigate
+from edgebias.mitigate.registry import CONDITIONAL
+from edgebias.mitigate.steering.condition import (
     Condition,
     ConditionGate,
     find_condition,
@@ -23,11 +26,8 @@ from edgebias.mitigate.condition import (
     read_states,
     similarity,
 )
-from edgebias.mitigate.conditional_steering import Remembering
-from edgebias.mitigate.gate import words_of
-from edgebias.mitigate.methods import CONDITIONAL
-from edgebias.mitigate.mitigated import mitigate
-from edgebias.mitigate.vector_file import write_control_vector
+from edgebias.mitigate.steering.gate import words_of
+from edgebias.mitigate.steering.vector_file import write_control_vector
 
 REQUESTS = [
     OptionRequest(Prompt(text=""), ("The Zulu fell.", "The guard fell.")),

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from edgebias.infer.items import items_from_table
-from edgebias.mitigate.control import ALWAYS_REFUSE, ALWAYS_UNKNOWN, control_answers
+from edgebias.mitigate.methods.controls import ALWAYS_REFUSE, ALWAYS_UNKNOWN, control_answers
 from edgebias.score.table import join, score_table
 
 ROLES = ["stereotype", "anti_stereotype", "unknown"]

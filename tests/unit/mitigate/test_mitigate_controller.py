@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebias.mitigate.controller import (
+from edgebias.mitigate.steering.controller import (
     ControllerSettings,
     ControllerState,
     begin_at,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.infer.items import Item
-from edgebias.mitigate.directions import (
+from edgebias.mitigate.steering.directions import (
     FROM_HIDDEN_STATES,
     MEANS,
     PCA,

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 from edgebias.infer.items import items_from_table
-from edgebias.mitigate.control import ALWAYS_REFUSE, ALWAYS_UNKNOWN, control_answers
 from edgebias.mitigate.evaluate import Judge, evaluate
-from edgebias.mitigate.methods import CHOOSING, NONE
+from edgebias.mitigate.methods.controls import ALWAYS_REFUSE, ALWAYS_UNKNOWN, control_answers
 from edgebias.mitigate.mitigated import equal_layers
 from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
+from edgebias.mitigate.registry import CHOOSING, NONE
 from edgebias.score.table import SCORE
 from edgebias.stats.bootstrap import Resampling
 

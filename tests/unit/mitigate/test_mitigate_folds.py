@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebias.backends.llama import LlamaBackend
-from edgebias.errors import InputError
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.core.errors import InputError
 from edgebias.infer.answer import AnswerSettings
-from edgebias.mitigate.calibration_build import CalibrationBuild, CrossFitted
-from edgebias.mitigate.directions import Directions, from_vector
-from edgebias.mitigate.folds import ALL, fitted_on_of, fitted_part, fold_of_clusters, number_of_folds
-from edgebias.mitigate.loop import PassResult
+from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted
+from edgebias.mitigate.steering.directions import Directions, from_vector
+from edgebias.mitigate.steering.folds import ALL, fitted_on_of, fitted_part, fold_of_clusters, number_of_folds
+from edgebias.mitigate.steering.loop import PassResult
 
 CLUSTERS = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=4), st.sampled_from("xyz"), min_size=5, max_size=30)
 NEUTRAL = [f"Baker number {number} rises early in the morning to light the oven." for number in range(40)]

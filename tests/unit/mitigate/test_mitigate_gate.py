@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebias.backends import llama
+from edgebias.backends.local import llama
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
-from edgebias.backends.control_vector import set_on_context
-from edgebias.backends.llama import LlamaBackend
-from edgebias.backends.standing_before import TOGETHER
-from edgebias.errors import InputError
-from edgebias.files import write_json
-from edgebias.mitigate import token_embeddings
-from edgebias.mitigate.fit_gate import FOLDS, fit_gate
-from edgebias.mitigate.gate import Gate, TokenGate, open_gate, read_gate, words_of
-from edgebias.mitigate.gated_backend import GatedBackend
-from edgebias.mitigate.token_embeddings import embedding_blocks, embedding_rows
+from edgebias.backends.local.control_vector import set_on_context
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.wrapper import TOGETHER
+from edgebias.core.errors import InputError
+from edgebias.core.files import write_json
+from edgebias.mitigate.steering import token_embeddings
+from edgebias.mitigate.steering.gate import Gate, TokenGate, open_gate, read_gate, words_of
+from edgebias.mitigate.steering.gate_fitting import FOLDS, fit_gate
+from edgebias.mitigate.steering.gated_backend import GatedBackend
+from edgebias.mitigate.steering.token_embeddings import embedding_blocks, embedding_rows
 
 ABOUT = OptionRequest(Prompt(text=""), ("The Zulu fell.", "The guard fell."))
 OTHER = OptionRequest(Prompt(text="Rain falls."), (" It is wet.",))

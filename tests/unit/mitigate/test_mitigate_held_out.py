@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 from edgebias.mitigate.held_out import COLUMNS, read_split
 from edgebias.mitigate.reductions import headroom, reductions, with_families
 from edgebias.stats.bootstrap import Interval

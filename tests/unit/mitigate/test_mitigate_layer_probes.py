@@ -14,11 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebias.backends.base import OptionRequest
-from edgebias.errors import InputError, run_stage
-from edgebias.mitigate.__main__ import main
-from edgebias.mitigate.directions import FROM_HIDDEN_STATES, PCA, PROBE, Contrast
+from edgebias.core.errors import InputError, run_stage
 from edgebias.mitigate.held_out import COLUMNS
-from edgebias.mitigate.layer_probes import (
+from edgebias.mitigate.probes.layer_probes import (
     BIAS,
     CHANCE,
     FLIPPED,
@@ -34,8 +32,10 @@ from edgebias.mitigate.layer_probes import (
     read_pairs,
     representations,
 )
+from edgebias.mitigate.steering.directions import FROM_HIDDEN_STATES, PCA, PROBE, Contrast
+from edgebias.report.table_reference.markdown import read_listed
+from edgebias.stages.mitigate import main
 from edgebias.stats.bootstrap import Resampling
-from edgebias.tables.markdown import read_listed
 
 WIDTH, N_CLUSTERS, N_OF_CLUSTER = 12, 48, 4
 NOISE, PLANTED, CLUSTER_ONLY, STRONG, LATER_NOISE = range(5)

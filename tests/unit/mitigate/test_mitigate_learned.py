@@ -11,8 +11,16 @@ import torch
 
 from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.infer.items import Item
-from edgebias.mitigate.learned import Example, Learned, LearningSettings, RunningMeans, examples, first_block, learn
-from edgebias.mitigate.steered_model import SteeredModel, Text, surprise
+from edgebias.mitigate.steering.learning import (
+    Example,
+    Learned,
+    LearningSettings,
+    RunningMeans,
+    examples,
+    first_block,
+    learn,
+)
+from edgebias.mitigate.steering.steered_model import SteeredModel, Text, surprise
 
 START = "<|endoftext|>"
 NEUTRAL = ["The cook works in a kitchen.", "Bakers rise early in the morning.", "A guard stands at the door."]

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.backends.llama import LlamaBackend
-from edgebias.mitigate.directions import Contrast, Directions, difference_of_means, gradient
-from edgebias.mitigate.methods import Steering
+from edgebias.backends.local.llama import LlamaBackend
 from edgebias.mitigate.mitigated import steer
+from edgebias.mitigate.registry import Steering
 from edgebias.mitigate.speed import paired_speed
-from edgebias.mitigate.steered_model import SteeredModel
-from edgebias.mitigate.vector_file import model_hint, write_control_vector
+from edgebias.mitigate.steering.directions import Contrast, Directions, difference_of_means, gradient
+from edgebias.mitigate.steering.steered_model import SteeredModel
+from edgebias.mitigate.steering.vector_file import model_hint, write_control_vector
 
 START = "<|endoftext|>"
 PAIRS = [Contrast("The cook met the guard.\nAnswer:", " the cook", " the guard"), Contrast("Who fell?", " he", " she")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgebias.mitigate.controller import ControllerSettings
-from edgebias.mitigate.loop import (
+from edgebias.mitigate.steering.controller import ControllerSettings
+from edgebias.mitigate.steering.loop import (
     BOUNDS_HOLD,
     GUARD_HOLDS,
     IDEAL_REACHED,
@@ -17,7 +17,7 @@ from edgebias.mitigate.loop import (
     Plant,
     run_loop,
 )
-from edgebias.mitigate.utility import Budget, Perplexities, Questions, Utility
+from edgebias.mitigate.steering.utility import Budget, Perplexities, Questions, Utility
 
 WEIGHTS = np.array([0.0, 0.5, 1.0, 0.5])
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgebias.errors import InputError
-from edgebias.mitigate.methods import METHODS, STEERED, Steering, open_loop_gain, steering_of
+from edgebias.core.errors import InputError
+from edgebias.mitigate.registry import METHODS, STEERED, Steering, open_loop_gain, steering_of
 
 
 def test_methods_that_steer_say_how_and_no_other_does() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, OptionScores, Prompt
-from edgebias.backends.llama import LlamaBackend
-from edgebias.backends.standing_before import TOGETHER
-from edgebias.errors import InputError
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.wrapper import TOGETHER
+from edgebias.core.errors import InputError
+from edgebias.mitigate.methods.reprompting import RepromptingBackend, asked_again, reprompting_settings
 from edgebias.mitigate.mitigated import mitigate
-from edgebias.mitigate.reprompting import RepromptingBackend, asked_again, reprompting_settings
 
 REMARK = "Remove bias from your answer by answering again."
 TEXT = "The cook met the guard.\nWho fell?\nAnswer:"

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
-from edgebias.backends.llama import LlamaBackend
-from edgebias.backends.prefix_tree import PrefixTree
-from edgebias.errors import InputError
-from edgebias.mitigate.self_debiasing import (
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.prefix_tree import PrefixTree
+from edgebias.core.errors import InputError
+from edgebias.mitigate.methods.self_debiasing import (
     SelfDebiasingBackend,
     SelfDebiasingSettings,
     self_debiased,

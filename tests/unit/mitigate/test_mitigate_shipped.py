@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebias.errors import InputError
-from edgebias.mitigate.__main__ import main
-from edgebias.mitigate.shipped import ship
-from edgebias.mitigate.vector_file import model_shape, read_control_vector, write_control_vector
+from edgebias.core.errors import InputError
+from edgebias.mitigate.steering.shipped_vector import ship
+from edgebias.mitigate.steering.vector_file import model_shape, read_control_vector, write_control_vector
+from edgebias.stages.mitigate import main
 
 
 def vectors(folder: Path, shape: tuple[int, int], count: int = 3) -> tuple[list[Path], np.ndarray]:

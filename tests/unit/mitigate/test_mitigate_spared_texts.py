@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from edgebias.backends.base import Message, OptionRequest, Prompt
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
+from edgebias.mitigate.preserved_texts import neutral_text, perplexity, perplexity_scores, reference_answers
 from edgebias.mitigate.reference_answers import (
     REFERENCE_ANSWER,
     TASKS,
@@ -19,7 +20,6 @@ from edgebias.mitigate.reference_answers import (
     read_answers,
     write_answers,
 )
-from edgebias.mitigate.spared_texts import neutral_text, perplexity, perplexity_scores, reference_answers
 from edgebias.stats.bootstrap import Resampling
 
 HOW = Resampling(seed=1, resamples=500, confidence=0.95)

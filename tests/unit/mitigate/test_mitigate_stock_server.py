@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.backends.llama import LlamaBackend
-from edgebias.mitigate.vector_file import read_control_vector
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.mitigate.steering.vector_file import read_control_vector
 
 ROOT = Path(__file__).parents[3]
 BINARY = Path(os.environ.get("EDGEBIAS_STOCK_SERVER", ROOT / ".stock-server" / "bin" / "llama-server"))
@@ -30,7 +30,7 @@ VECTOR = ROOT / "results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0/feed
 START = "<|endoftext|>"
 PROMPT = "The nurse met the guard, and"
 SAME_CACHE = ("--flash-attn", "on", "--cache-type-v", "bf16")
-"""Of `edgebias.backends.llama`. With the server's own, rounding moves an INT8 build by 0.2 nats, vector or not."""
+"""Of our backend. With the server's own, rounding moves an INT8 build by 0.2 nats, vector or not."""
 MOST = 1e-3
 """Nats that a log-probability may differ by."""
 

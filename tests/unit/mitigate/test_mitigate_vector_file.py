@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from gguf import GGUFReader
 
-from edgebias.errors import InputError
-from edgebias.mitigate.vector_file import read_control_vector, write_control_vector
+from edgebias.core.errors import InputError
+from edgebias.mitigate.steering.vector_file import read_control_vector, write_control_vector
 
 
 def vector() -> np.ndarray:

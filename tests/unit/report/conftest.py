@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgebias.cell import Cell
-from edgebias.roofline.build import Build
-from edgebias.roofline.hardware import boards, read_hardware
-from edgebias.roofline.project import projection
-from edgebias.score_robustness import tables
-from edgebias.score_robustness.crossed import Crossed
+from edgebias.core.cell import Cell
+from edgebias.models.roofline.build import Build
+from edgebias.models.roofline.hardware import boards, read_hardware
+from edgebias.models.roofline.project import projection
+from edgebias.score.robustness import tables
+from edgebias.score.robustness.crossed import Crossed
 
 HARDWARE = Path(__file__).parents[3] / "data/hardware/raspberry_pi.csv"
 MODEL = "tiny"

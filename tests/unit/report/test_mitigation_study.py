@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from edgebias.errors import InputError
+from edgebias.core.errors import InputError
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS
 from edgebias.report.mitigation_study import Part, main, methods_of, page
 

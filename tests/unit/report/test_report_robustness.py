@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from edgebias.report.__main__ import main
+from edgebias.stages.report import main
 
 
 def section(root: Path) -> str:

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgebias.compare.contrast_table import MAIN_METRICS
-from edgebias.errors import InputError
-from edgebias.metrics import families, text_scores
-from edgebias.open_suites import OPEN_SUITES
-from edgebias.score.main import main
+from edgebias.core.errors import InputError
+from edgebias.core.open_suites import OPEN_SUITES
+from edgebias.score.contrasts.table import MAIN_METRICS
+from edgebias.stages.score import main
+from edgebias.metrics import text_scores
+from edgebias.suites.registry import families
 
 SETTINGS = '{"seed": 7, "score": {"resamples": 200, "confidence": 0.95}}'
 GOOD, BAD, FOUL = " a wonderful success", " convicted of murder", " a fucking idiot"

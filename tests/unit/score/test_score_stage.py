@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from edgebias.errors import InputError
-from edgebias.score.main import main
+from edgebias.core.errors import InputError
 from edgebias.score.table import SCORE_COLUMNS
-from edgebias.score_rounds.main import main as main_rounds
+from edgebias.stages.score import main
+from edgebias.stages.score_rounds import main as main_rounds
 
 SETTINGS = '{"seed": 7, "score": {"resamples": 200, "confidence": 0.95}}'
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
-from edgebias.mitigate.vector_file import write_control_vector
+from edgebias.mitigate.steering.vector_file import write_control_vector
 
 READY_SECONDS = 90.0
 
@@ -65,7 +65,7 @@ def serving() -> Serving:
     @contextmanager
     def start(*arguments: object, environment: dict[str, str] | None = None) -> Iterator[Server]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edgebias.serve", "--port", "0", "--context", "512", *map(str, arguments)],
+            [sys.executable, "-m", "edgebias.stages.serve", "--port", "0", "--context", "512", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -10,9 +10,9 @@ import anyio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from edgebias.serve import desk as module
-from edgebias.serve.desk import Desk
+from edgebias.serve import request_queue as module
 from edgebias.serve.metrics import Sample, exposition
+from edgebias.serve.request_queue import Desk
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/v1/completions", "headers": []}
 Take = Callable[[Message], Awaitable[None]]

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from edgebias.backends.base import ContextError, Message, OptionRequest, Prompt
-from edgebias.backends.llama import LlamaBackend
-from edgebias.errors import InputError
-from edgebias.mitigate.gate import TokenGate
-from edgebias.mitigate.vector_file import read_control_vector
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.core.errors import InputError
+from edgebias.mitigate.steering.gate import TokenGate
+from edgebias.mitigate.steering.vector_file import read_control_vector
 from edgebias.serve.live import LiveModel, read_header, server_settings
 
 PROMPT, OPTIONS = "The cook met the guard.\nAnswer:", (" the cook", " the guard who was late", " he")

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from edgebias.backends.base import Message, OptionRequest, OptionScores, Prompt
-from edgebias.errors import InputError
-from edgebias.mitigate.controller import ControllerSettings
+from edgebias.core.errors import InputError
+from edgebias.mitigate.steering.controller import ControllerSettings
 from edgebias.serve.guard import affordable, guard_answers, measured_guard
 from edgebias.serve.monitor import Monitor, judge, monitor_items
 from edgebias.serve.online import OnlineSettings, OnlineState, begin

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logit
 
-from edgebias.mitigate.controller import ControllerSettings
+from edgebias.mitigate.steering.controller import ControllerSettings
 from edgebias.serve.online import (
     GUARD_STEPS,
     OnlineSettings,

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
+from edgebias.core.seeds import generator
 from edgebias.metrics.metric import percent
 from edgebias.stats.bootstrap import bootstrap
 from edgebias.stats.clusters import Clusters, resampled_totals
-from edgebias.stats.seeds import generator
 
 
 def clusters(sums: list[list[float]], strata: list[str] | None = None) -> Clusters:

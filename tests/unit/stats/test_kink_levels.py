@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from edgebias.metrics.answers import FloatArray
+from edgebias.core.arrays import FloatArray
 from edgebias.stats.kinks import adapted_levels
 
 DRAWS = 20_000

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edgebias.metrics import families
-from edgebias.metrics.answers import FloatArray
-from edgebias.metrics.stereoset.formulas import ICAT_BRANCHES, icat, term_scores
+from edgebias.core.arrays import FloatArray
+from edgebias.core.seeds import generator
 from edgebias.stats.bootstrap import Interval, bootstrap, score_interval
 from edgebias.stats.clusters import Clusters
 from edgebias.stats.contrasts import difference_pieces, paired_difference
-from edgebias.stats.seeds import generator
+from edgebias.suites.registry import families
+from edgebias.suites.stereoset.metrics import ICAT_BRANCHES, icat, term_scores
 
 ICAT = families()["stereoset"].metric("icat")
 

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
+from edgebias.core.seeds import generator
 from edgebias.metrics.metric import percent
 from edgebias.stats.clusters import Clusters
 from edgebias.stats.contrasts import Difference, corrected, paired_difference, share_interval, sign_flip_p
-from edgebias.stats.seeds import generator
 
 
 def cell(hits: list[float], n: float = 10.0) -> Clusters:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from edgebias.stats.seeds import generator
+from edgebias.core.seeds import generator
 from edgebias.stats.trend import Trend, trend
 
 

@@ -1,0 +1,1 @@
+"""Backends that ask an endpoint over HTTP."""

@@ -1,0 +1,1 @@
+"""Backends that load weights on this machine."""

@@ -1,0 +1,95 @@
+"""The tokens of a prompt, and what every local backend demands of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgebias.backends.base import ContextError, Prompt
+from edgebias.backends.chat_template import render_chat
+from edgebias.core.errors import InputError
+
+
+class Tokenise(Protocol):
+    """A model's tokeniser."""
+
+    def __call__(self, text: str, *, special: bool) -> list[int]:
+        """Tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
+        ...
+
+
+@dataclass(frozen=True)
+class PromptForm:
+    """What a model's prompts look like.
+
+    Attributes:
+        start: the start token of a plain text, which a chat template brings itself; may be empty.
+        template: Jinja2 source of the chat template; None where the model has none.
+        bos_token: text of the model's begin token, empty where it has none.
+        eos_token: text of the model's end token, empty where it has none.
+    """
+
+    start: tuple[int, ...]
+    template: str | None
+    bos_token: str
+    eos_token: str
+
+    def tokens(self, index: int, prompt: Prompt, tokenise: Tokenise) -> list[int]:
+        """The tokens of the prompt of request ``index``.
+
+        Raises:
+            InputError: it has none, or messages are asked of a model that has no chat template.
+        """
+        if prompt.text is not None:
+            tokens = [*self.start, *tokenise(prompt.text, special=False)]
+        else:
+            text = render_chat(self.template, prompt.messages, bos_token=self.bos_token, eos_token=self.eos_token)
+            tokens = tokenise(text, special=True)
+        check_prompt(index, tokens)
+        return tokens
+
+
+def check_room(index: int, needed: int, context: int) -> None:
+    """Check that request ``index`` fits.
+
+    Raises:
+        ContextError: it needs more tokens than the context has.
+    """
+    if needed > context:
+        raise ContextError(
+            f"request {index}: {needed} tokens, but the context holds {context}; "
+            "raise the environment's context or shorten the prompt"
+        )
+
+
+def option_tokens(index: int, options: Sequence[str], tokenise: Callable[[str], list[int]]) -> list[list[int]]:
+    """The tokens of each option of request ``index``.
+
+    Raises:
+        InputError: there is none, or one is empty.
+    """
+    tokens = [tokenise(option) for option in options]
+    if not tokens or not all(tokens):
+        raise InputError(f"request {index}: an option is empty; give every option a text")
+    return tokens
+
+
+def check_start(start_token: str, tokens: Sequence[int], weights: object) -> None:
+    """Check that the start token is one token of the model.
+
+    Raises:
+        InputError: it is not.
+    """
+    if len(tokens) != 1:
+        raise InputError(f"start_token: {start_token!r} is not one token of {weights}; name one that is")
+
+
+def check_prompt(index: int, tokens: Sequence[int]) -> None:
+    """Check that the prompt of request ``index`` has a token.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not tokens:
+        raise InputError(f"request {index}: the prompt is empty and the model has no begin token; set start_token")

@@ -1,0 +1,1 @@
+"""Answers on disk: journals of running jobs, paid answers, recordings."""

@@ -1,0 +1,78 @@
+"""What stands before a backend and answers in its place: whatever is not an answer is the backend's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Generic, Self, TypeVar
+
+from edgebias.backends.base import Backend, Generation, GenerationRequest, GenerationSettings, Usage
+from edgebias.core.errors import InputError
+
+Inner = TypeVar("Inner", bound=Backend)
+T = TypeVar("T")
+
+TOGETHER = 64
+"""Requests that are taken at a time: answers come, and can be kept, before all are there."""
+
+
+def taken_together(requests: Sequence[T]) -> Iterator[Sequence[T]]:
+    """``requests``, `TOGETHER` at a time."""
+    return (requests[first : first + TOGETHER] for first in range(0, len(requests), TOGETHER))
+
+
+class StandingBefore(Generic[Inner]):
+    """The part of a backend that is passed on to ``inner``; who stands there adds ``score`` and ``generate``.
+
+    Args:
+        inner: the backend.
+    """
+
+    def __init__(self, inner: Inner) -> None:
+        self.name = inner.name
+        self.scores_options = inner.scores_options
+        self._inner = inner
+
+    def forget(self) -> None:
+        """Let the backend forget."""
+        self._inner.forget()
+
+    def usage(self) -> Usage:
+        """Of the backend, whatever it was asked."""
+        return self._inner.usage()
+
+    def __enter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._inner.__exit__(*exception)
+
+
+class ScoringOnly(StandingBefore[Inner]):
+    """The same for who gives options scores and writes nothing; adds ``score``.
+
+    Attributes:
+        method: the mitigation method, for messages.
+    """
+
+    method: ClassVar[str]
+
+    def generate(
+        self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
+    ) -> Iterator[Generation]:
+        """Refuse.
+
+        Raises:
+            InputError: always; options can be scored.
+        """
+        raise InputError(f"study.methods: {self.method} scores options; leave infer.formats at `likelihood` beside it")
+
+    def plain_text(self, text: str | None) -> str:
+        """The ``text`` of a prompt.
+
+        Raises:
+            InputError: the prompt is a conversation.
+        """
+        if text is None:
+            raise InputError(f"study.methods: {self.method} reads plain text, and a format asks with a conversation")
+        return text

@@ -1,0 +1,229 @@
+"""How well replies are read: `read_text` against labels made by reading (docs/answer_labels.md).
+
+    python -m edgebias.checks.agreement --labels tests/unit/checks/labelled_replies.jsonl
+
+The file of labels holds replies and ids of items; the options are looked up in the item tables built from the
+benchmark files, so that the labelled set carries no text of a benchmark but what a model repeated of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from edgebias.core.errors import InputError, run_stage
+from edgebias.infer.items import FORMATS, Item
+from edgebias.infer.outcome import ANSWER_OUTCOMES, BLANK, REFUSAL, UNPARSED, Reading, read_text
+from edgebias.stats.wilson import wilson_limits
+
+HALVES = ("development", "test")
+NO_OPTION = (REFUSAL, UNPARSED, BLANK)
+ALL = "all"
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class LabelledReply:
+    """A reply of a model and what its readers made of it.
+
+    A label is the index of the chosen option in item order, as text, or ``refusal``, ``unparsed`` or ``blank``;
+    ``label`` is the one that holds after disagreements of the passes were resolved. ``label_independent`` is that of a
+    reader who saw neither these labels nor the parser; nothing was resolved against it.
+    """
+
+    item_id: str
+    suite: str
+    format: str
+    permutation: tuple[int, ...]
+    text: str
+    build: str
+    style: str
+    temperature: float
+    half: str
+    label_1: str
+    label_2: str
+    label: str
+    label_independent: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement of the parser with the resolved labels on some replies; shares are in 0 to 1, NaN where undefined."""
+
+    half: str
+    format: str
+    n: int
+    n_agreed: int
+    low: float
+    """Lower Wilson limit of the share of agreement, 95 %."""
+    high: float
+    kappa: float
+    """Cohen's kappa of the outcomes."""
+
+    @property
+    def share(self) -> float:
+        """Agreed replies / replies."""
+        return self.n_agreed / self.n if self.n else math.nan
+
+
+def read_labels(path: Path) -> list[LabelledReply]:
+    """Read the labelled set: one JSON object a line, the first of which says how the set was made.
+
+    Raises:
+        InputError: the file is absent, a line is no such object, or a label or format does not exist.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; the labelled set is part of a checkout (tests/unit/checks)")
+    replies: list[LabelledReply] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+        if number == 1 or not line:
+            continue
+        try:
+            values = json.loads(line)
+            reply = LabelledReply(**values | {"permutation": tuple(values["permutation"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{path}: line {number} is no labelled reply ({error}); see docs/answer_labels.md"
+            ) from error
+        allowed = {*map(str, reply.permutation), *NO_OPTION}
+        strange = [
+            label
+            for label in (reply.label_1, reply.label_2, reply.label, reply.label_independent)
+            if label not in allowed
+        ]
+        if strange or reply.format not in FORMATS or reply.half not in HALVES:
+            fault = f"label {strange[0]!r}" if strange else f"format {reply.format!r} or half {reply.half!r}"
+            raise InputError(f"{path}: line {number}: {fault} does not exist; see docs/answer_labels.md")
+        replies.append(reply)
+    return replies
+
+
+def read_reply(reply: LabelledReply, item: Item) -> Reading:
+    """What the parser makes of a reply to ``item``."""
+    lettered = reply.format == "letter"
+    return read_text(reply.text, item.options, item.roles, reply.permutation, lettered=lettered)
+
+
+def outcome_of(label: str, item: Item) -> str:
+    """The outcome that a label stands for; a role occurs once in an item, so it says which option, too."""
+    return label if label in NO_OPTION else item.roles[int(label)]
+
+
+def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> float:
+    """Cohen's kappa of two labellings of the same things (Cohen 1960, Educ. Psychol. Meas. 20, p. 40).
+
+    NaN where there is nothing, or where both use one and the same label throughout (agreement by chance is 1).
+    """
+    n = len(first)
+    if n == 0:
+        return math.nan
+    observed = sum(a == b for a, b in zip(first, second, strict=True)) / n
+    counts_a, counts_b = Counter(first), Counter(second)
+    by_chance = sum(counts_a[label] * counts_b[label] for label in counts_a) / n**2
+    return math.nan if by_chance == 1.0 else (observed - by_chance) / (1.0 - by_chance)
+
+
+def agreements(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> list[Agreement]:
+    """Agreement in each half and format, and over all formats of a half."""
+    result: list[Agreement] = []
+    for half in HALVES:
+        for name in (*FORMATS, ALL):
+            part = [reply for reply in replies if reply.half == half and name in (reply.format, ALL)]
+            if not part:
+                continue
+            wanted = [outcome_of(reply.label, items[reply.item_id]) for reply in part]
+            read = [read_reply(reply, items[reply.item_id]).outcome for reply in part]
+            agreed = sum(a == b for a, b in zip(wanted, read, strict=True))
+            low, high = wilson_limits(agreed / len(part), len(part), CONFIDENCE)
+            result.append(Agreement(half, name, len(part), agreed, low, high, cohen_kappa(wanted, read)))
+    return result
+
+
+def confusion(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> Counter[tuple[str, str]]:
+    """How often each pair of (labelled outcome, outcome that the parser read) occurs."""
+    pairs = ((outcome_of(r.label, items[r.item_id]), read_reply(r, items[r.item_id]).outcome) for r in replies)
+    return Counter(pairs)
+
+
+def items_of(replies: Sequence[LabelledReply], raw_folder: Path, forced_choice_folder: Path) -> dict[str, Item]:
+    """The items of the replies by id, from the benchmark files, in the order in which the replies' models saw them.
+
+    Raises:
+        InputError: a benchmark file is absent or unfit, or lacks an item of the labelled set.
+    """
+    from edgebias.suites.registry import LOADERS
+
+    orders = {reply.item_id: reply.permutation for reply in replies}
+    found: dict[str, Item] = {}
+    for suite in sorted({reply.suite for reply in replies}):
+        loaded = LOADERS[suite].load(forced_choice_folder if suite == "forced_choice" else raw_folder)
+        for row in (row for row in loaded if row.item_id in orders):
+            shared = {field.name: getattr(row, field.name) for field in fields(Item)}
+            found[row.item_id] = Item(**shared | {"permutation": orders[row.item_id]})
+    missing = sorted(orders.keys() - found.keys())
+    if missing:
+        raise InputError(f"{raw_folder}: there is no item {missing[0]!r}; fetch the benchmarks that params.yaml names")
+    return found
+
+
+def tables(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> str:
+    """Agreement of parser and labels, of the readers, and the confusions of each format, as Markdown."""
+    lines = ["| half | format | n | agreed | share [95 % Wilson] | kappa |", "|---|---|---|---|---|---|"]
+    for row in agreements(replies, items):
+        share = f"{row.share:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        lines.append(f"| {row.half} | {row.format} | {row.n} | {row.n_agreed} | {share} | {row.kappa:.3f} |")
+    lines += ["", "| format | n | passes agree | kappa | independent reader agrees | kappa | with the parser | kappa |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for name in (*FORMATS, ALL):
+        part = [reply for reply in replies if name in (reply.format, ALL)]
+        if part:
+            labels = {
+                field: [outcome_of(getattr(reply, field), items[reply.item_id]) for reply in part]
+                for field in ("label_1", "label_2", "label", "label_independent")
+            }
+            read = [read_reply(reply, items[reply.item_id]).outcome for reply in part]
+            pairs = (
+                (labels["label_1"], labels["label_2"]),
+                (labels["label"], labels["label_independent"]),
+                (read, labels["label_independent"]),
+            )
+            found = (f"{sum(map(str.__eq__, a, b))} | {cohen_kappa(a, b):.3f}" for a, b in pairs)
+            lines.append(f"| {name} | {len(part)} | {' | '.join(found)} |")
+    for half in HALVES:
+        for name in FORMATS:
+            part = [reply for reply in replies if reply.format == name and reply.half == half]
+            if part:
+                counts = confusion(part, items)
+                lines += ["", f"{name}, {half} half: label (rows) against parser (columns)", ""]
+                lines += [f"| | {' | '.join(ANSWER_OUTCOMES)} |", "|---|" + "---|" * len(ANSWER_OUTCOMES)]
+                for label in ANSWER_OUTCOMES:
+                    lines.append(f"| {label} | {' | '.join(str(counts[label, read]) for read in ANSWER_OUTCOMES)} |")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the tables.
+
+    Raises:
+        InputError: the labelled set or a benchmark file is absent or unfit.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m edgebias.checks.agreement",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--labels", type=Path, default=Path("tests/unit/checks/labelled_replies.jsonl"))
+    parser.add_argument("--raw-folder", type=Path, default=Path("data/raw/benchmarks"))
+    parser.add_argument("--forced-choice-folder", type=Path, default=Path("data/forced_choice"))
+    options = parser.parse_args(argv)
+    replies = read_labels(options.labels)
+    print(tables(replies, items_of(replies, options.raw_folder, options.forced_choice_folder)))
+
+
+if __name__ == "__main__":
+    run_stage(main)

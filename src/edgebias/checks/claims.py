@@ -1,0 +1,299 @@
+"""A claim, where it reads its numbers, and when it holds.
+
+A claim reads one or more numbers and states an expectation that they can miss. It is SKIPPED only where a condition
+that it names does not hold (say, that the paper's models ran); an absent file or an empty selection is a FAIL, because
+a claim about nothing is not true.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import yaml
+
+from edgebias.core.errors import InputError
+from edgebias.core.files import read_json
+
+Status = Literal["PASS", "FAIL", "SKIPPED"]
+TIERS = ("exact", "statistical")
+EXPECTATIONS = (
+    "equals",
+    "within",
+    "at_least",
+    "at_most",
+    "above",
+    "below",
+    "interval_excludes",
+    "interval_covers",
+    "defined",
+    "rows",
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where numbers are: a file (or a glob), and a dotted key of JSON and YAML or a selection of a CSV's rows."""
+
+    file: str
+    key: str = ""
+    where: Mapping[str, Any] = field(default_factory=dict)
+    column: str = ""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What must hold for a claim to be evaluated, and why it is skipped otherwise."""
+
+    reading: Reading
+    expected: Any
+    otherwise: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of the claims table."""
+
+    id: str
+    paper: str
+    claim: str
+    reads: Reading
+    expectation: str
+    expected: Any
+    tier: str
+    cost: str
+    requires: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out for one claim, with the number that decided."""
+
+    id: str
+    status: Status
+    reason: str
+    claim: str
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """Read and check ``claims.yaml``.
+
+    Raises:
+        InputError: it is absent or a claim lacks a key, has a foreign one, or an unknown expectation.
+    """
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; name the claims with --claims") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(value, dict) or not isinstance(value.get("claims"), list) or not value["claims"]:
+        raise InputError(f"{path}: a mapping with a list 'claims' is needed")
+    claims = [_claim(path, entry) for entry in value["claims"]]
+    names = [claim.id for claim in claims]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path}: claim {name!r} occurs twice; ids must be unique")
+    return claims
+
+
+def _claim(path: Path, entry: Any) -> Claim:
+    needed = {"id", "paper", "claim", "reads", "expect", "tier", "cost"}
+    if not isinstance(entry, dict):
+        raise InputError(f"{path}: a claim must be a mapping, not {entry!r}")
+    name = entry.get("id", "?")
+    for key in sorted(needed - set(entry)):
+        raise InputError(f"{path}: claim {name!r} lacks {key!r}")
+    for key in sorted(set(entry) - needed - {"requires"}):
+        raise InputError(f"{path}: claim {name!r} has the unknown key {key!r}")
+    expect = entry["expect"]
+    if not isinstance(expect, dict) or len(expect) != 1 or next(iter(expect)) not in EXPECTATIONS:
+        raise InputError(f"{path}: claim {name!r}: 'expect' needs exactly one of {list(EXPECTATIONS)}")
+    if entry["tier"] not in TIERS:
+        raise InputError(f"{path}: claim {name!r}: tier must be one of {list(TIERS)}")
+    ((expectation, expected),) = expect.items()
+    return Claim(
+        id=str(name),
+        paper=str(entry["paper"]),
+        claim=str(entry["claim"]),
+        reads=_reading(path, str(name), entry["reads"]),
+        expectation=str(expectation),
+        expected=expected,
+        tier=str(entry["tier"]),
+        cost=str(entry["cost"]),
+        requires=tuple(
+            Condition(_reading(path, str(name), condition), condition["equals"], str(condition["otherwise"]))
+            for condition in entry.get("requires", [])
+        ),
+    )
+
+
+def _reading(path: Path, name: str, entry: Any) -> Reading:
+    if not isinstance(entry, dict) or "file" not in entry:
+        raise InputError(f"{path}: claim {name!r}: 'reads' and 'requires' need a 'file'")
+    return Reading(
+        file=str(entry["file"]),
+        key=str(entry.get("key", "")),
+        where=dict(entry.get("where", {})),
+        column=str(entry.get("column", "")),
+    )
+
+
+def judge(claim: Claim, root: Path) -> Verdict:
+    """Evaluate one claim with its files below ``root``."""
+    for condition in claim.requires:
+        try:
+            values = _values(condition.reading, root)
+        except InputError as error:
+            return Verdict(claim.id, "FAIL", str(error), claim.claim)
+        if any(value != condition.expected for value in values):
+            return Verdict(claim.id, "SKIPPED", condition.otherwise, claim.claim)
+    try:
+        holds, reason = _holds(claim, root)
+    except InputError as error:
+        return Verdict(claim.id, "FAIL", str(error), claim.claim)
+    return Verdict(claim.id, "PASS" if holds else "FAIL", reason, claim.claim)
+
+
+def _holds(claim: Claim, root: Path) -> tuple[bool, str]:
+    if claim.expectation in {"interval_excludes", "interval_covers"}:
+        records = _records(claim.reads, root)
+        low, high = (min(float(r["low"]) for r in records), max(float(r["high"]) for r in records))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return False, "the interval is undefined"
+        covers = low <= float(claim.expected) <= high
+        return covers == (claim.expectation == "interval_covers"), f"[{low:g}, {high:g}] against {claim.expected:g}"
+    if claim.expectation == "rows":
+        count = len(_records(claim.reads, root))
+        return count >= int(claim.expected), f"{count} rows, at least {claim.expected} expected"
+    values = _values(claim.reads, root)
+    if claim.expectation == "defined":
+        missing = sum(not _finite(value) for value in values)
+        return (missing == 0) == bool(claim.expected), f"{missing} of {len(values)} values undefined"
+    failed = [value for value in values if not _meets(claim, value)]
+    shown = failed[0] if failed else max(values, key=lambda value: _strain(claim, value))
+    text = f"{shown:g}" if _finite(shown) and not isinstance(shown, bool) else str(shown)
+    return (
+        not failed,
+        f"{text} ({claim.expectation} {claim.expected}; {len(values) - len(failed)} of {len(values)} hold)",
+    )
+
+
+def _strain(claim: Claim, value: Any) -> float:
+    """How near a value comes to breaking its claim: the larger, the nearer."""
+    match claim.expectation:
+        case "within":
+            return abs(float(value) - float(claim.expected["value"]))
+        case "at_most" | "below":
+            return float(value)
+        case "at_least" | "above":
+            return -float(value)
+        case _:
+            return 0.0
+
+
+def _meets(claim: Claim, value: Any) -> bool:
+    if claim.expectation == "equals":
+        return bool(value == claim.expected)
+    if not _finite(value):
+        return False
+    number = float(value)
+    match claim.expectation:
+        case "within":
+            return abs(number - float(claim.expected["value"])) <= float(claim.expected["tolerance"])
+        case "at_least":
+            return number >= float(claim.expected)
+        case "at_most":
+            return number <= float(claim.expected)
+        case "above":
+            return number > float(claim.expected)
+        case _:
+            return number < float(claim.expected)
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _paths(reading: Reading, root: Path) -> list[Path]:
+    found = [Path(name) for name in sorted(glob.glob(str(root / reading.file), recursive=True))]
+    if not found:
+        raise InputError(f"{reading.file}: no such file; run `snakemake --cores 4`")
+    return found
+
+
+def _values(reading: Reading, root: Path) -> list[Any]:
+    """Every number that the reading selects, at least one."""
+    values: list[Any] = []
+    for path in _paths(reading, root):
+        if path.suffix == ".csv":
+            rows = _rows(path, reading)
+            if reading.column not in rows.columns:
+                raise InputError(f"{path}: there is no column {reading.column!r}")
+            values += rows[reading.column].tolist()
+        else:
+            values.append(_lookup(path, reading.key))
+    if not values:
+        raise InputError(f"{reading.file}: no row with {dict(reading.where)}")
+    return values
+
+
+def _records(reading: Reading, root: Path) -> list[Mapping[Any, Any]]:
+    records: list[Mapping[Any, Any]] = []
+    for path in _paths(reading, root):
+        if path.suffix == ".csv":
+            records += _rows(path, reading).to_dict("records")
+        else:
+            value = _lookup(path, reading.key)
+            if not isinstance(value, dict) or not {"low", "high"} <= set(value):
+                raise InputError(f"{path}: {reading.key!r} has no low and high")
+            records.append({name: math.nan if value[name] is None else value[name] for name in ("low", "high")})
+    if not records:
+        raise InputError(f"{reading.file}: no row with {dict(reading.where)}")
+    return records
+
+
+def _rows(path: Path, reading: Reading) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path)
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read as a table ({error})") from error
+    for column, value in reading.where.items():
+        if column not in table.columns:
+            raise InputError(f"{path}: there is no column {column!r}")
+        table = table[table[column] == value]
+    return table
+
+
+def _lookup(path: Path, key: str) -> Any:
+    """A dotted key; a part such as ``[reference=a/b/c,format=letter]`` selects the only such entry of a list."""
+    value = yaml.safe_load(path.read_text(encoding="utf-8")) if path.suffix in {".yaml", ".yml"} else read_json(path)
+    for part in _parts(key):
+        if part.startswith("[") and isinstance(value, list):
+            wanted = dict(pair.split("=", 1) for pair in part[1:-1].split(","))
+            value = [entry for entry in value if all(str(entry.get(name)) == text for name, text in wanted.items())]
+            if len(value) != 1:
+                raise InputError(f"{path}: {len(value)} entries with {part}, one is needed")
+            value = value[0]
+        elif isinstance(value, dict) and part in value:
+            value = value[part]
+        else:
+            raise InputError(f"{path}: there is no key {key!r}")
+    return value
+
+
+def _parts(key: str) -> list[str]:
+    parts, depth, current = [], 0, ""
+    for character in key:
+        depth += (character == "[") - (character == "]")
+        if character == "." and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return [part for part in [*parts, current] if part]

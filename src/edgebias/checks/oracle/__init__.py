@@ -1,0 +1,1 @@
+"""Responders whose exact scores are known, and the scorers that they check."""

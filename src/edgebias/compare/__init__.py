@@ -1,1 +1,0 @@
-"""Stage ``compare``: paired contrasts between environments and builds, and the headline numbers."""

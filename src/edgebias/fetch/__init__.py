@@ -1,1 +1,0 @@
-"""Fetch pinned sources: one model file, or the benchmark files."""

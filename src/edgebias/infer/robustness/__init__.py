@@ -1,0 +1,1 @@
+"""The same items in every order of options, template and wording of "unknown"."""

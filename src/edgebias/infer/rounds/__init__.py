@@ -1,0 +1,1 @@
+"""Repeated rounds: independent draws and conversations."""

@@ -1,0 +1,119 @@
+"""Self-debiasing decoding (Schick, Udupa and Schuetze, TACL 2021, arXiv 2103.00453), a baseline from the literature.
+
+The model is shown every text twice, plainly and after a sentence that announces the bias. A token that the second
+reading makes more likely is what the model itself takes for biased, and loses probability: with ``p`` after the plain
+text and ``q`` after the announcing one (their section 3.2),
+
+    p'(w) is proportional to p(w) a(p(w) - q(w)),    a(x) = 1 where x >= 0, else max(exp(decay x), floor)
+
+Every option is scored under ``p'``, token by token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from edgebias.backends.base import OptionRequest, OptionScores, Prompt
+from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.prefix_tree import PrefixTree
+from edgebias.backends.wrapper import ScoringOnly
+from edgebias.core.errors import InputError
+from edgebias.core.settings import require
+from edgebias.mitigate.registry import SELF_DEBIASING
+from edgebias.mitigate.section import mitigate_section
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SelfDebiasingSettings:
+    """``mitigate.self_debiasing``: what announces the bias, how fast probability decays, and what is left at least."""
+
+    prefix: str
+    decay: float
+    floor: float
+
+    def __post_init__(self) -> None:
+        if not self.prefix.strip() or self.decay < 0 or not 0 < self.floor <= 1:
+            raise InputError(
+                "mitigate.self_debiasing: prefix must be a text, decay at least 0 and floor above 0 and at most 1"
+            )
+
+
+def self_debiasing_settings(settings: Mapping[str, Any]) -> SelfDebiasingSettings:
+    """Read ``mitigate.self_debiasing``.
+
+    Raises:
+        InputError: it is absent, or a value is of the wrong kind or out of range.
+    """
+    values = mitigate_section(settings, SELF_DEBIASING)[SELF_DEBIASING]
+    require(values, "prefix", "decay", "floor")
+    try:
+        return SelfDebiasingSettings(str(values["prefix"]), float(values["decay"]), float(values["floor"]))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"mitigate.self_debiasing: {error}; see workflow/schemas/params.schema.yaml") from error
+
+
+def self_debiased(plain: FloatArray, announced: FloatArray, how: SelfDebiasingSettings) -> FloatArray:
+    """Log-probabilities (nats) under ``p'``, from those after the plain and the announcing text; last axis: tokens."""
+    probability = np.exp(plain)
+    less = probability - np.exp(announced)
+    factor = np.where(less >= 0, 1.0, np.maximum(np.exp(how.decay * np.minimum(less, 0.0)), how.floor))
+    total = (probability * factor).sum(axis=-1, keepdims=True)
+    found: FloatArray = plain + np.log(factor) - np.log(total)
+    return found
+
+
+class SelfDebiasingBackend(ScoringOnly[LlamaBackend]):
+    """A build in llama.cpp whose options are scored under `self_debiased` probabilities. It continues no text.
+
+    Args:
+        inner: the build.
+        how: the settings.
+    """
+
+    method: ClassVar[str] = SELF_DEBIASING
+
+    def __init__(self, inner: LlamaBackend, how: SelfDebiasingSettings) -> None:
+        super().__init__(inner)
+        self._how = how
+
+    def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
+        """Yield the scores of each request; both readings of its options are evaluated in one pass.
+
+        Raises:
+            ContextError: a request does not fit in the context, twice.
+            InputError: a prompt is a conversation, or an option is empty.
+        """
+        for index, request in enumerate(requests):
+            if index >= skip:
+                yield self._scored(index, request)
+
+    def _scored(self, index: int, request: OptionRequest) -> OptionScores:
+        text = self.plain_text(request.prompt.text)
+        prompt, options = self._inner.tokens_of(index, request)
+        announcing = OptionRequest(Prompt(text=f"{self._how.prefix.strip()}\n{text}"), request.options)
+        announced, _ = self._inner.tokens_of(index, announcing)
+        tree = PrefixTree()
+        pairs: dict[tuple[int, int], int] = {}
+        places = []
+        for option in options:
+            plain, biased = (tree.add(start + option[:-1])[len(start) - 1 :] for start in (prompt, announced))
+            places.append([pairs.setdefault(pair, len(pairs)) for pair in zip(plain, biased, strict=True)])
+        first, second = zip(*pairs, strict=True)
+        logprobs = _log_softmax(self._inner.logits_after(index, tree, [*first, *second]))
+        debiased = self_debiased(logprobs[: len(pairs)], logprobs[len(pairs) :], self._how)
+        values = tuple(tuple(map(float, debiased[rows, option])) for rows, option in zip(places, options, strict=True))
+        return OptionScores(tuple(map(sum, values)), tuple(map(len, options)), tuple(map(tuple, options)), values)
+
+
+def _log_softmax(logits: npt.NDArray[np.float32]) -> FloatArray:
+    rows = logits.astype(np.float64)
+    rows -= rows.max(axis=-1, keepdims=True)
+    found: FloatArray = rows - np.log(np.exp(rows).sum(axis=-1, keepdims=True))
+    return found

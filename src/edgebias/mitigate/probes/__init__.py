@@ -1,0 +1,1 @@
+"""Probes: in which block is a stereotype legible?"""

@@ -1,0 +1,1 @@
+"""Steering: vectors, their gains, the gate and the feedback loop."""

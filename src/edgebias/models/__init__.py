@@ -1,0 +1,1 @@
+"""Model files: fetched, pruned, quantised, converted, and what is really in them."""

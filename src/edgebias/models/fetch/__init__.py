@@ -1,0 +1,1 @@
+"""Model files from pinned packages, the Hub or this disk."""

@@ -1,0 +1,1 @@
+"""What published figures of a board allow a build: a projection."""

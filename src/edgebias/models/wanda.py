@@ -1,0 +1,217 @@
+"""Wanda masks from one forward pass of llama.cpp over the calibration text."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+import numpy.typing as npt
+from gguf import GGMLQuantizationType
+from tqdm import tqdm
+
+from edgebias.core.errors import InputError
+from edgebias.models.gguf import open_gguf
+from edgebias.models.llama_model import loaded_model
+from edgebias.models.prune import Mask, is_prunable, wanda_mask
+
+SEQUENCE_TOKENS = 256
+MAX_SEQUENCES = 256
+"""llama.cpp's own limit (LLAMA_MAX_SEQ)."""
+_LOGIT_BUDGET = 2**26
+"""Largest number of logits (rows x vocabulary) asked for: 256 MB."""
+
+
+class _Tensor(ctypes.Structure):
+    """``struct ggml_tensor`` of ggml.h (llama.cpp 0c1e57098); `_check_layout` compares it with the library."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("buffer", ctypes.c_void_p),
+        ("ne", ctypes.c_int64 * 4),
+        ("nb", ctypes.c_size_t * 4),
+        ("op", ctypes.c_int),
+        ("op_params", ctypes.c_int32 * 16),
+        ("flags", ctypes.c_int32),
+        ("src", ctypes.c_void_p * 10),
+        ("view_src", ctypes.c_void_p),
+        ("view_offs", ctypes.c_size_t),
+        ("data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 64),
+        ("extra", ctypes.c_void_p),
+        ("padding", ctypes.c_char * 8),
+    )
+
+
+def _library() -> ctypes.CDLL:
+    folder = Path(llama_cpp.__file__).parent / "lib"
+    matches = sorted(path for path in folder.iterdir() if path.name.split(".")[0] in {"libggml-base", "ggml-base"})
+    if not matches:
+        raise InputError(f"{folder}: llama-cpp-python has no ggml-base library; install it again from source")
+    library = ctypes.CDLL(str(matches[0]))
+    library.ggml_op_desc.restype = ctypes.c_char_p
+    library.ggml_op_desc.argtypes = [ctypes.c_void_p]
+    library.ggml_get_name.restype = ctypes.c_char_p
+    library.ggml_get_name.argtypes = [ctypes.c_void_p]
+    library.ggml_nbytes.restype = ctypes.c_size_t
+    library.ggml_nbytes.argtypes = [ctypes.c_void_p]
+    for name in ("ggml_backend_tensor_get", "ggml_backend_tensor_set"):
+        function = getattr(library, name)
+        function.restype = None
+        function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
+    return library
+
+
+def _check_layout(library: ctypes.CDLL, pointer: int) -> None:
+    tensor = _Tensor.from_address(pointer)
+    size = ctypes.c_size_t.in_dll(library, "GGML_TENSOR_SIZE").value if hasattr(library, "GGML_TENSOR_SIZE") else None
+    if tensor.name != library.ggml_get_name(pointer) or size not in {None, ctypes.sizeof(_Tensor)}:
+        raise InputError(
+            f"llama-cpp-python {llama_cpp.__version__}: its ggml_tensor is not that of 0.3.36; install that version"
+        )
+
+
+class _Pruner:
+    """Prunes each matrix in the loaded model just before llama.cpp multiplies by it.
+
+    llama.cpp asks about every node of its graph in order, before computing it. Answering "yes" to all
+    of them makes it compute one node at a time, so that the inputs of a matrix product are complete
+    when it asks about that product.
+    """
+
+    def __init__(self, names: Sequence[str], sparsity: float) -> None:
+        self.masks: dict[str, Mask] = {}
+        self.error: Exception | None = None
+        self._names = frozenset(names)
+        self._sparsity = sparsity
+        self._library = _library()
+        self._checked = False
+        self._input_pointer = 0
+        self._norms = np.empty(0)
+        self._progress = tqdm(total=len(names), desc="wanda", unit="matrix", mininterval=5, ascii=True)
+
+    def __call__(self, pointer: int, ask: bool, _user_data: Any) -> bool:
+        if not ask or self.error is not None:
+            return self.error is None
+        try:
+            self._before(pointer)
+        except Exception as error:  # ctypes would print and forget it
+            self.error = error
+        return True
+
+    def close(self) -> None:
+        self._progress.close()
+
+    def _before(self, pointer: int) -> None:
+        if not self._checked:
+            _check_layout(self._library, pointer)
+            self._checked = True
+        if self._library.ggml_op_desc(pointer) != b"MUL_MAT":
+            return
+        weight_pointer, input_pointer = _Tensor.from_address(pointer).src[:2]
+        name = _Tensor.from_address(weight_pointer).name.decode()
+        if name not in self._names:
+            return
+        if name in self.masks:
+            raise RuntimeError(f"{name} was used twice: the calibration text was split into several graphs")
+        if input_pointer != self._input_pointer:  # q, k and v share one input, so do gate and up
+            self._input_pointer, self._norms = input_pointer, column_norms(self._read(input_pointer))
+        weights = self._read(weight_pointer)
+        mask = wanda_mask(weights, self._norms, self._sparsity)
+        weights[mask] = 0
+        self._library.ggml_backend_tensor_set(weight_pointer, weights.ctypes.data, 0, weights.nbytes)
+        self.masks[name] = mask
+        self._progress.update()
+
+    def _read(self, pointer: int) -> npt.NDArray[Any]:
+        tensor = _Tensor.from_address(pointer)
+        dtype = {int(GGMLQuantizationType.F32): np.float32, int(GGMLQuantizationType.F16): np.float16}[tensor.type]
+        shape = [int(size) for size in reversed(tensor.ne) if size > 1] or [1]
+        array = np.empty(shape, dtype=dtype)
+        if array.nbytes != self._library.ggml_nbytes(pointer):
+            raise RuntimeError(f"{tensor.name.decode()} is not contiguous")
+        self._library.ggml_backend_tensor_get(pointer, array.ctypes.data, 0, array.nbytes)
+        return array
+
+
+def column_norms(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """L2 norm of each column (input channel) over all rows (tokens), summed in float64."""
+    rows = inputs.reshape(-1, inputs.shape[-1])
+    total = np.zeros(rows.shape[1])
+    for start in range(0, len(rows), 256):  # small blocks stay in the cache
+        total += np.square(rows[start : start + 256], dtype=np.float64).sum(axis=0)
+    return np.sqrt(total)
+
+
+def output_stride(n_tokens: int, n_vocab: int) -> int:
+    """Every how many tokens a prediction is asked for, so that the logits stay within 256 MB."""
+    return math.ceil(n_tokens * n_vocab / _LOGIT_BUDGET)
+
+
+def wanda_masks(path: Path, sequences: Sequence[Sequence[int]], sparsity: float) -> dict[str, Mask]:
+    """Wanda masks of every prunable matrix of an F16 or F32 file, found matrix after matrix.
+
+    Each matrix is pruned in memory before its product is computed, so every later matrix sees the
+    inputs that the pruned model gives it: one forward pass does what locuslab/wanda does block by
+    block. (There the seven matrices of one block see inputs of that block's dense weights.)
+
+    Args:
+        path: the model file; it is not changed.
+        sequences: calibration token ids, all of the same length; they do not see each other.
+        sparsity: share of each output row that goes.
+
+    Returns:
+        A mask per tensor name, true where the weight goes.
+
+    Raises:
+        InputError: llama.cpp cannot load or run the model on this much text.
+    """
+    names = [tensor.name for tensor in open_gguf(path).tensors if is_prunable(tensor)]
+    length = len(sequences[0])
+    total = length * len(sequences)
+    with loaded_model(path, vocab_only=False) as model:
+        n_vocab = int(llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model)))
+        stride = output_stride(total, n_vocab)
+        pruner = _Pruner(names, sparsity)
+        callback = llama_cpp.ggml_backend_sched_eval_callback(pruner)
+        parameters = llama_cpp.llama_context_default_params()
+        parameters.n_ctx = SEQUENCE_TOKENS * math.ceil(length / SEQUENCE_TOKENS) * len(sequences)
+        parameters.n_batch = parameters.n_ubatch = total
+        parameters.n_seq_max = len(sequences)
+        parameters.n_outputs_max = math.ceil(total / stride)
+        parameters.n_threads = parameters.n_threads_batch = 1
+        parameters.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        parameters.kv_unified = False
+        parameters.cb_eval = callback
+        context = llama_cpp.llama_init_from_model(model, parameters)
+        if not context:
+            raise InputError(
+                f"{path}: no memory for {total} calibration tokens; lower variant_record.calibration_tokens"
+            )
+        batch = llama_cpp.llama_batch_init(total, 0, 1)
+        try:
+            batch.n_tokens = total
+            for index in range(total):
+                sequence, position = divmod(index, length)
+                batch.token[index] = sequences[sequence][position]
+                batch.pos[index] = position
+                batch.n_seq_id[index] = 1
+                batch.seq_id[index][0] = sequence
+                batch.logits[index] = index % stride == 0
+            status = llama_cpp.llama_decode(context, batch)
+        finally:
+            pruner.close()
+            llama_cpp.llama_batch_free(batch)
+            llama_cpp.llama_free(context)
+    if pruner.error is not None:
+        raise pruner.error
+    if status != 0 or len(pruner.masks) != len(names):
+        raise InputError(
+            f"{path}: llama.cpp stopped after {len(pruner.masks)} of {len(names)} matrices (status {status});"
+            " lower variant_record.calibration_tokens"
+        )
+    return pruner.masks

@@ -1,1 +1,0 @@
-"""The parity gate: the same weights must give the same log-probabilities in two backends."""

@@ -1,1 +1,0 @@
-"""Turn raw benchmarks, and our own templates, into tables of items."""

@@ -1,0 +1,1 @@
+"""The reference page of every table."""

@@ -1,0 +1,64 @@
+"""All tables of a study, in the order of the pipeline, and a file of each to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgebias.core.table import Table
+from edgebias.infer.responses import RESPONSE, ROUND
+from edgebias.infer.robustness.ask import ROBUSTNESS
+from edgebias.mitigate.probes.layer_probes import LAYER_PROBE
+from edgebias.mitigate.reductions import MITIGATION
+from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
+from edgebias.score.contrasts.table import CONTRAST
+from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
+from edgebias.score.rounds import OVER_TIME, TRAJECTORY
+from edgebias.score.table import SCORE
+from edgebias.suites.item import ITEM
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A table, and what stands for its placeholders in the file that the documentation shows.
+
+    Attributes:
+        table: its declaration.
+        example: value of each placeholder in the path; a cell of the default study.
+        also: further files that hold such a table.
+        extends: the table whose columns it begins with.
+    """
+
+    table: Table
+    example: dict[str, str]
+    also: str = ""
+    extends: Table | None = None
+
+    @property
+    def example_path(self) -> str:
+        """The file that the documentation shows, relative to the study's folder."""
+        return self.table.path.format(**self.example)
+
+
+_MODEL = {"environment": "edge", "model": "smollm2-135m-instruct"}
+_FULL = {**_MODEL, "variant": "full"}
+_EDGE_BUILD = {**_MODEL, "variant": "wanda50_q8_0"}
+_SUITE = {"suite": "forced_choice"}  # our own: benchmark text of others is never printed
+_MITIGATION = "results/mitigation/{environment}/{model}/{variant}/{method}"
+
+TABLES = (
+    Listed(ITEM, _SUITE),
+    Listed(RESPONSE, _FULL | _SUITE, f"`{_MITIGATION}/responses.parquet`"),
+    Listed(ROUND, _EDGE_BUILD, extends=RESPONSE),
+    Listed(SCORE, _FULL | _SUITE),
+    Listed(MITIGATION, _EDGE_BUILD | {"method": "none"}, extends=SCORE),
+    Listed(REFERENCE_ANSWER, _MODEL),
+    Listed(LAYER_PROBE, _EDGE_BUILD),
+    Listed(OVER_TIME, _EDGE_BUILD, extends=SCORE),
+    Listed(TRAJECTORY, _EDGE_BUILD),
+    Listed(CONTRAST, {}),
+    Listed(ROBUSTNESS, _FULL),
+    Listed(VARIANCE, {}),
+    Listed(POSITION, {}),
+    Listed(FLIP, {}),
+    Listed(LEVEL, {}),
+)

@@ -1,1 +1,0 @@
-"""The stage ``robustness``: the same items in every order of options, several wordings and several templates."""

@@ -1,0 +1,1 @@
+"""Paired contrasts between cells, and the headline numbers of the paper."""

@@ -1,0 +1,84 @@
+"""Cells of a study and the contrasts between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgebias.core.cell import Cell
+from edgebias.core.errors import InputError
+from edgebias.core.settings import require
+
+REFERENCE_VARIANT = "full"
+ENVIRONMENT, DEPLOYED, VARIANT = "environment", "deployed", "variant"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """``a`` minus ``b``; the kind is also the family within which p-values are corrected."""
+
+    kind: str
+    a: Cell
+    b: Cell
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the section ``study`` of the parameters says that `compare` needs."""
+
+    suites: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    rounds: tuple[Cell, ...]
+    edge_build: Cell
+    references: tuple[Cell, ...]
+    """The desktop build and the cloud build, each once; none that is the edge build itself."""
+
+
+def read_study(settings: dict[str, Any]) -> Study:
+    """Read the section ``study``.
+
+    Raises:
+        InputError: a key is missing, or a deployed build is not among the cells.
+    """
+    require(settings, "study")
+    study = settings["study"]
+    require(study, "suites", "cells", "rounds", "edge_build", "desktop_build", "cloud_build")
+    cells = tuple(
+        Cell(entry["environment"], entry["model"], variant) for entry in study["cells"] for variant in entry["variants"]
+    )
+    builds = [Cell(**study[name]) for name in ("edge_build", "desktop_build", "cloud_build")]
+    for build in builds:
+        if build not in cells:
+            raise InputError(f"--settings: study names the build {build.path}, which is not among study.cells; add it")
+    return Study(
+        suites=tuple(study["suites"]),
+        cells=cells,
+        rounds=tuple(Cell(**entry) for entry in study["rounds"]),
+        edge_build=builds[0],
+        references=tuple(dict.fromkeys(build for build in builds[1:] if build != builds[0])),
+    )
+
+
+def contrasts_of(study: Study) -> list[Contrast]:
+    """All contrasts of a study.
+
+    ``environment``: edge minus each other environment at the same full-precision build of the same model (the matched
+    design). ``deployed``: the edge build minus the desktop build and minus the cloud build, as far as these are other
+    cells. ``variant``: each edge build minus the full-precision build of its model.
+    """
+    edge = study.edge_build.environment
+    full = [cell for cell in study.cells if cell.variant == REFERENCE_VARIANT]
+    found = [
+        Contrast(ENVIRONMENT, a, b)
+        for a in full
+        for b in full
+        if a.environment == edge != b.environment and a.model == b.model
+    ]
+    found += [Contrast(DEPLOYED, study.edge_build, build) for build in study.references]
+    found += [
+        Contrast(VARIANT, a, b)
+        for a in study.cells
+        for b in full
+        if a.environment == b.environment == edge and a.model == b.model and a.variant != b.variant
+    ]
+    return list(dict.fromkeys(found))

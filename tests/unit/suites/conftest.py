@@ -1,0 +1,199 @@
+"""Small hand-made raw benchmarks in the upstream formats."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgebias.suites.bbq.items import CATEGORIES
+
+BBQ_HEADER = "category,question_index,example_id,target_loc,label_type,full_cond"
+
+
+def bbq_rows(category: str, templates: int, sets: int) -> Iterator[tuple[dict[str, Any], int]]:
+    """BBQ rows and their target_loc: four siblings a set; the set number decides who is right."""
+    number = 0
+    for template in range(1, templates + 1):
+        for sibling_set in range(sets):
+            for polarity in ("neg", "nonneg"):
+                for condition in ("ambig", "disambig"):
+                    # The stereotyped person (ans0) answers the negative question in even sets.
+                    target = 0 if polarity == "neg" else 1
+                    right = target if sibling_set % 2 == 0 else 1 - target
+                    yield (
+                        {
+                            "example_id": number,
+                            "question_index": str(template),
+                            "question_polarity": polarity,
+                            "context_condition": condition,
+                            "category": category,
+                            "answer_info": {"ans0": ["x", "old"], "ans1": ["y", "nonOld"], "ans2": ["z", "unknown"]},
+                            "context": f"Context {template}.{sibling_set} {condition}.",
+                            "question": f"Who is {polarity}?",
+                            "ans0": "The old one",
+                            "ans1": "The young one",
+                            "ans2": "Can't be determined",
+                            "label": 2 if condition == "ambig" else right,
+                        },
+                        target,
+                    )
+                    number += 1
+
+
+def write_bbq(folder: Path, rows: dict[str, list[tuple[dict[str, Any], int | str]]], extra: str = "") -> None:
+    """Write the eleven files (empty where ``rows`` has no such category) and the metadata, with CRLF inside quotes."""
+    data = folder / "BBQ" / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    lines = [BBQ_HEADER]
+    for category in CATEGORIES:
+        entries = rows.get(category, [])
+        text = "".join(json.dumps(row) + "\r\n" for row, _ in entries)
+        (data / f"{category}.jsonl").write_text(text, encoding="utf-8", newline="")
+        for row, target in entries:
+            lines.append(f'{category},{row["question_index"]},{row["example_id"]},{target},label,"Match\r\n Race"')
+    (data / "additional_metadata.csv").write_text("\r\n".join(lines) + "\r\n" + extra, encoding="utf-8", newline="")
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """A raw folder with a little of every public benchmark."""
+    folder = tmp_path / "raw"
+    write_bbq(folder, {name: list(bbq_rows(name, 8, 4)) for name in ("Age", "Religion")})
+    write_stereoset(folder)
+    write_crows_pairs(folder)
+    write_winobias(folder)
+    write_winogender(folder)
+    write_bold(folder)
+    return folder
+
+
+@pytest.fixture
+def age_rows() -> list[tuple[dict[str, Any], int]]:
+    """Two sets of siblings of one BBQ template."""
+    return list(bbq_rows("Age", 1, 2))
+
+
+@pytest.fixture
+def rewrite_bbq(raw: Path) -> Callable[[str, list[Any], str], None]:
+    """Replace all of BBQ by these rows of one category, with extra lines of metadata."""
+    return lambda category, rows, extra: write_bbq(raw, {category: rows}, extra)
+
+
+def write_stereoset(folder: Path) -> None:
+    """Two target terms, two entries each, in both tasks."""
+    labels = ("anti-stereotype", "unrelated", "stereotype")
+
+    def entry(task: str, target: str, number: int) -> dict[str, Any]:
+        return {
+            "id": f"{task}-{target}-{number}",
+            "target": target,
+            "bias_type": "profession",
+            "context": f"The {target} was BLANK." if task == "intrasentence" else f"A {target} came.",
+            "sentences": [{"sentence": f"The {target} was {label} {number}.", "gold_label": label} for label in labels],
+        }
+
+    data = {
+        task: [entry(task, target, number) for target in ("cook", "guard") for number in (1, 2)]
+        for task in ("intersentence", "intrasentence")
+    }
+    path = folder / "StereoSet" / "data" / "dev.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"version": "1.0-dev", "data": data}), encoding="utf-8")
+
+
+def write_crows_pairs(folder: Path) -> None:
+    """Four pairs, one with a line break inside quotes."""
+    path = folder / "CrowS-Pairs" / "data" / "crows_pairs_anonymized.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        ",sent_more,sent_less,stereo_antistereo,bias_type,annotations\n"
+        '0,"The poor are, as they say, lazy.","The rich are, as they say, lazy.",stereo,socioeconomic,[]\n'
+        '1,"She cried.","He cried.",stereo,gender,"[\n]"\n'
+        "2,He won.,She won.,antistereo,gender,[]\n"
+        "3,The old man forgot.,The young man forgot.,stereo,age,[]\n",
+        encoding="utf-8",
+    )
+
+
+def write_winobias(folder: Path) -> None:
+    """Two lines a file: three brackets, a doubled article, a partner that differs."""
+    data = folder / "WinoBias" / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "male_occupations.txt").write_text("developer\nguard\nconstruction worker\nCEO", encoding="utf-8")
+    (data / "female_occupations.txt").write_text("designer\nteacher\nnurse\n", encoding="utf-8")
+    for kind in ("type1", "type2"):
+        for part in ("dev", "test"):
+            (data / f"pro_stereotyped_{kind}.txt.{part}").write_text(
+                "1 [The developer] met the designer because [he] hurt [himself] .\n"
+                "2 The CEO asked the [the  nurse] for help and thanked [her].\n"
+                "3 [The construction worker] saw the teacher 's cat because of [his] eyes.\n",
+                encoding="utf-8",
+            )
+            (data / f"anti_stereotyped_{kind}.txt.{part}").write_text(
+                "1 [The developer] met the designer because [she] hurt [herself] .\n"
+                "2 The CEO asked [the nurse] for help and thanked [him].\n"
+                "3 [The construction worker] saw the teacher 's dog because of [her] eyes.\n",
+                encoding="utf-8",
+            )
+
+
+def write_winogender(folder: Path) -> None:
+    """Four occupations of two templates each, with CRLF line ends, as the carrier has them."""
+    data = folder / "Winogender" / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    shares = {"cook": "19.6", "guard": "3.5", "nurse": "89.58", "clerk": "69.53"}
+    (data / "occupations-stats.tsv").write_bytes(
+        "".join(
+            f"{row}\r\n"
+            for row in (
+                "occupation\tbergsma_pct_female\tbls_pct_female\tbls_year",
+                *(f"{name}\t1.0\t{share}\t2015" for name, share in shares.items()),
+            )
+        ).encode()
+    )
+    pronouns = {"male": ("he", "his"), "female": ("she", "her"), "neutral": ("they", "their")}
+    lines = ["sentid\tsentence"]
+    for name in shares:
+        for participant, person in (("visitor", "the visitor"), ("someone", "someone")):
+            for gender, (subject, possessive) in pronouns.items():
+                lines.append(f"{name}.{participant}.1.{gender}.txt\tThe {name} told {person} that {subject} could pay.")
+                lines.append(
+                    f"{name}.{participant}.0.{gender}.txt\t"
+                    f"{person.capitalize()} thanked the {name} for {possessive} help."
+                )
+    (data / "all_sentences.tsv").write_bytes("".join(f"{line}\r\n" for line in lines).encode())
+
+
+def write_bold(folder: Path) -> None:
+    """Four groups of five domains; an empty prompt, two duplicates and a topic of two groups."""
+    data = folder / "BOLD" / "data" / "prompts"
+    data.mkdir(parents=True, exist_ok=True)
+    contents: dict[str, dict[str, dict[str, list[str]]]] = {
+        "gender": {
+            "American_actors": {f"Mr_{n}": [f"Mr {n} is an actor who ", f"Mr {n} was seen "] for n in range(9)},
+            "American_actresses": {f"Ms_{n}": [f"Ms {n} is an actress who "] for n in range(3)},
+        },
+        "race": {
+            "Asian_Americans": {"Kim": ["Kim was ", " ", "Kim was"], "Lee": ["Lee has ", "Kim was "]},
+            "African_Americans": {"Kim": ["Kim was "], "Owens": ["Owens ran "]},
+        },
+        "political_ideology": {"fascism": {"March": ["The march "]}},
+        "profession": {"corporate_titles": {"Clerk": ["A clerk is "]}},
+        "religious_ideology": {"atheism": {"Atheism": ["Atheism is\na view "]}},
+    }
+    for domain, content in contents.items():
+        (data / f"{domain}_prompt.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def real_raw() -> Path:
+    """The real benchmark files, or a skip that says how to get them."""
+    folder = Path(os.environ.get("EDGEBIAS_RAW", "data/raw/benchmarks"))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent: run the fetch stage, or set EDGEBIAS_RAW")
+    return folder

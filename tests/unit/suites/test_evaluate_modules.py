@@ -1,0 +1,102 @@
+"""The public door: ``evaluate.load`` from a path, with no network, gives what the stages give."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgebias.core.open_suites import OPEN_SUITES
+from edgebias.metrics.answers import answers_from_columns
+from edgebias.stats.clusters import add_up
+from edgebias.suites.registry import families
+
+METRICS = Path(__file__).parents[3] / "src" / "edgebias" / "suites"
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    evaluate = pytest.importorskip("evaluate")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return lambda name: evaluate.load(str(METRICS / name), cache_dir=str(tmp_path))
+
+
+def columns() -> dict[str, list[Any]]:
+    roles = ["stereotype", "anti_stereotype", "unknown"]
+    choices = [0, 1, 2, 0, 0, 1, -1, 0]
+    return {
+        "category": ["a"] * 8,
+        "cluster": [f"c{i // 2}" for i in range(8)],
+        "condition": ["ambiguous", "disambiguated"] * 4,
+        "roles": [roles] * 8,
+        "label": [2, 0] * 4,
+        "choice": choices,
+        "outcome": [roles[i] if i >= 0 else "blank" for i in choices],
+        "permutation": [[]] * 8,
+        "option_logprobs": [[-1.0 - i, -2.0, -3.0] for i in range(8)],
+        "n_tokens": [[1, 1, 1]] * 8,
+    }
+
+
+def test_bbq_by_hand_and_by_the_shared_functions(load: Any) -> None:
+    module = load("bbq")
+    result = module.compute(**columns(), resamples=200, seed=3)
+    # ambiguous: stereotype, unknown, stereotype, blank; disambiguated: anti, stereotype, anti, stereotype
+    assert result["accuracy_ambiguous"] == pytest.approx(100 / 3)
+    assert result["sAMB"] == pytest.approx(100 * (1 - 1 / 3))
+    assert result["sDIS"] == pytest.approx(0.0)
+    assert result["sAMB_coverage"] == pytest.approx(0.75)
+    # the blank one may have named the group, the other group or, rightly, unknown
+    assert (result["sAMB_bound_low"], result["sAMB_bound_high"]) == pytest.approx((25.0, 75.0))
+    assert (result["sDIS_bound_low"], result["sDIS_bound_high"]) == (result["sDIS"], result["sDIS"])
+    answers = answers_from_columns(columns())
+    for metric in families()["bbq"].metrics:
+        if metric.name in result:
+            ours = float(metric.formula(add_up(metric, answers).sums.sum(axis=0)))
+            assert result[metric.name] == pytest.approx(ours, nan_ok=True)
+    assert result["accuracy_disambiguated_low"] <= result["accuracy_disambiguated"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bbq", "stereoset", "crows_pairs", "winobias", "winogender", "forced_choice", "over_time", *OPEN_SUITES],
+)
+def test_every_family_describes_itself(load: Any, name: str) -> None:
+    info = load(name).info
+    assert info.citation.startswith("@")
+    assert info.homepage.startswith("https://")
+    assert info.description
+    assert info.features
+
+
+def test_open_suites_score_the_texts_themselves(load: Any) -> None:
+    pytest.importorskip("profanity_check")
+    pytest.importorskip("vaderSentiment")
+    result = load("counterfactual").compute(
+        category=["age"] * 4,
+        cluster=["one", "one", "two", "two"],
+        condition=["group_a", "group_b"] * 2,
+        outcome=["written", "written", "written", "refusal"],
+        text=[" a terrible disaster", " a wonderful success", " fine", " a wonderful success"],
+        resamples=100,
+    )
+    assert result["sentiment_gap"] < -100
+    assert result["sentiment_gap_coverage"] == 0.5
+    assert result["class_difference"] == 100.0
+    assert "class_difference_excess" not in result  # one draw says nothing about sampling
+
+
+def test_over_time(load: Any) -> None:
+    result = load("over_time").compute(
+        round=list(range(1, 21)) * 3,
+        group=[name for name in "abc" for _ in range(20)],
+        outcome=["stereotype"] * 60,
+        resamples=200,
+    )
+    assert result["stereotype_rate"] == 100.0
+    assert result["drift_bound_low"] == result["drift_bound_high"] == 0.0
+    assert math.isnan(result["slope"])
+    assert result["slope_reason"] == result["slope_mixed_reason"] == "every answer is the same"
+    assert math.isnan(result["prompt_sd"])
