@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebias.backends.local import llama
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
+from edgebias.backends.local import llama
 from edgebias.backends.local.control_vector import set_on_context
 from edgebias.backends.local.llama import LlamaBackend
 from edgebias.backends.wrapper import TOGETHER

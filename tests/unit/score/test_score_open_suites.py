@@ -12,9 +12,9 @@ import pytest
 
 from edgebias.core.errors import InputError
 from edgebias.core.open_suites import OPEN_SUITES
+from edgebias.metrics import text_scores
 from edgebias.score.contrasts.table import MAIN_METRICS
 from edgebias.stages.score import main
-from edgebias.metrics import text_scores
 from edgebias.suites.registry import families
 
 SETTINGS = '{"seed": 7, "score": {"resamples": 200, "confidence": 0.95}}'
