@@ -70,19 +70,19 @@ all-of-bbq: data ## Every item of BBQ by option log-likelihood, full precision (
 	cp -rpn data/raw data/models .all-of-bbq/data
 	cd .all-of-bbq && ../$(BIN)/snakemake --cores $(CORES) --configfile config/all_of_bbq.yaml
 
-mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (four hours), in .mitigation-study/; writes docs/mitigation_study.md
+mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (four hours), in .mitigation-study/; writes docs/results/mitigation.md
 	$(call study_of_seeds,.mitigation-study,mitigation,mitigation_repeat)
 	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/$(STUDY_SEED)/$(STEERED) --study config/mitigation.yaml \
 	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study/$(seed)/$(STEERED)) --repeated-study config/mitigation_repeat.yaml \
-	  --provenance .mitigation-study/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study.md \
-	  --figure docs/figures/mitigation-frontier.svg
+	  --provenance .mitigation-study/$(STUDY_SEED)/results/provenance.json --markdown docs/results/mitigation.md \
+	  --figure docs/results/mitigation-frontier.svg
 
-mitigation-study-bbq: $(READY) ## One vector for StereoSet and BBQ, three seeds (two and a half hours), in .mitigation-study-bbq/; writes docs/mitigation_study_bbq.md
+mitigation-study-bbq: $(READY) ## One vector for StereoSet and BBQ, three seeds (two and a half hours), in .mitigation-study-bbq/; writes docs/results/mitigation-bbq.md
 	$(call study_of_seeds,.mitigation-study-bbq,mitigation_bbq,mitigation_bbq)
 	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study-bbq/$(STUDY_SEED)/$(STEERED) --study config/mitigation_bbq.yaml \
 	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study-bbq/$(seed)/$(STEERED)) --written-by "make mitigation-study-bbq" \
-	  --provenance .mitigation-study-bbq/$(STUDY_SEED)/results/provenance.json --markdown docs/mitigation_study_bbq.md \
-	  --before-after docs/figures/mitigation-bbq.svg
+	  --provenance .mitigation-study-bbq/$(STUDY_SEED)/results/provenance.json --markdown docs/results/mitigation-bbq.md \
+	  --before-after docs/results/mitigation-bbq.svg
 
 data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- fetch_benchmarks $(MODEL)/full.gguf $(MODEL)/full.transformers/config.json
@@ -100,23 +100,24 @@ lint: $(READY) ## Formatting, lint, types, workflow lint
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks beside our scorers
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/oracle-peers.txt
 
-oracle: data oracle-peers ## Check our BBQ scorer and two harnesses with responders of known scores; writes docs/oracle_tables.md
+oracle: data oracle-peers ## Check our BBQ scorer and two harnesses with responders of known scores; writes docs/results/oracle.md
 	# Status 1 says that a harness differs from what must come out, which is what the tables show.
 	$(BIN)/python -m edgebias.stages.oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
-	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/oracle_tables.md || [ $$? -eq 1 ]
+	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/results/oracle.md || [ $$? -eq 1 ]
 
-benchmark: data oracle-peers ## Inference beside its peers, nothing else running (half an hour); writes docs/performance_tables.md
+benchmark: data oracle-peers ## Inference beside its peers, nothing else running (half an hour); writes docs/results/performance.md
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- $(MODEL)/{q8_0,q4_0,wanda50_q8_0}.gguf data/prompts/bbq.parquet
 	{ echo "# Inference beside its peers"; echo; \
-	  echo "Made by \`make benchmark\`: $$(nproc) cores, $$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), 2 threads. What it means: [performance.md](performance.md)."; \
+	  echo "Made by \`make benchmark\`: $$(nproc) cores, $$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), 2 threads. What it means: [speed](../design/speed.md)."; \
 	  for script in $(BENCHMARKS); do \
 	    echo; echo "## benchmarks/$${script%%.py*}.py"; echo; echo '```'; $(BIN)/python benchmarks/$$(echo $$script | tr , ' ') || exit 1; echo '```'; \
-	  done; } > docs/performance_tables.md.part
-	mv docs/performance_tables.md.part docs/performance_tables.md
+	  done; } > docs/results/performance.md.part
+	mv docs/results/performance.md.part docs/results/performance.md
 
 format: $(READY) ## Format everything
 	$(BIN)/ruff format src tests benchmarks

@@ -1,4 +1,4 @@
-"""How fast the online loop is back after a change of topic, on simulated models; draws docs/figures/online-loop.svg.
+"""How fast the online loop is back after a change of topic, on simulated models; draws docs/assets/online-loop.svg.
 
     python benchmarks/online_loop.py                                  the default study's coefficients, 100 runs each
     python benchmarks/online_loop.py --proportional 1 --integral 3 --figure none
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=32)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=20250217)
-    parser.add_argument("--figure", default="docs/figures/online-loop.svg", help="file to write, or none")
+    parser.add_argument("--figure", default="docs/assets/online-loop.svg", help="file to write, or none")
     given = parser.parse_args()
     whole = ControllerSettings(given.proportional, given.integral, given.max_gain)
     settings = OnlineSettings(whole, given.window)

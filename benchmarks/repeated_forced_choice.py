@@ -6,7 +6,7 @@
 Held-out forced choices are put to the pruned INT8 build as it is, and under the vectors that the feedback loops left in
 FOLDER, as the stage `rounds` puts them: the probabilities of the letters shown, from which the repeats are drawn with
 one seed for all. Prints the stereotype rate B (per cent of the choices of one of the two groups) over all repeats, in
-the first and in the last window, and the two readings of the paper's 79.28 % (docs/mitigation.md): the part of B that
+the first and in the last window, and the two readings of the paper's 79.28 % (docs/design/loop.md): the part of B that
 is gone, and the part of the distance of B from 50, with intervals over templates (paired bootstrap).
 """
 

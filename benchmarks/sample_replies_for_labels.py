@@ -1,4 +1,4 @@
-"""Sample real replies for the hand-labelled set of docs/answer_labels.md; nothing in them is labelled.
+"""Sample real replies for the hand-labelled set of docs/reference/answers.md; nothing in them is labelled.
 
     python benchmarks/sample_replies_for_labels.py --output sample.jsonl
 

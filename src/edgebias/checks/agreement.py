@@ -1,4 +1,4 @@
-"""How well replies are read: `read_text` against labels made by reading (docs/answer_labels.md).
+"""How well replies are read: `read_text` against labels made by reading (docs/reference/answers.md).
 
     python -m edgebias.checks.agreement --labels tests/unit/checks/labelled_replies.jsonl
 
@@ -88,7 +88,7 @@ def read_labels(path: Path) -> list[LabelledReply]:
             reply = LabelledReply(**values | {"permutation": tuple(values["permutation"])})
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(
-                f"{path}: line {number} is no labelled reply ({error}); see docs/answer_labels.md"
+                f"{path}: line {number} is no labelled reply ({error}); see docs/reference/answers.md"
             ) from error
         allowed = {*map(str, reply.permutation), *NO_OPTION}
         strange = [
@@ -98,7 +98,7 @@ def read_labels(path: Path) -> list[LabelledReply]:
         ]
         if strange or reply.format not in FORMATS or reply.half not in HALVES:
             fault = f"label {strange[0]!r}" if strange else f"format {reply.format!r} or half {reply.half!r}"
-            raise InputError(f"{path}: line {number}: {fault} does not exist; see docs/answer_labels.md")
+            raise InputError(f"{path}: line {number}: {fault} does not exist; see docs/reference/answers.md")
         replies.append(reply)
     return replies
 

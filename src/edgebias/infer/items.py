@@ -25,7 +25,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class Item:
-    """One question, pair of sentences or text to continue; the fields are the item table's (``docs/contracts.md``)."""
+    """One question, pair of sentences or text to continue; fields as in ``docs/reference/tables.md``."""
 
     item_id: str
     suite: str

@@ -35,7 +35,7 @@ RESPONSE = Table(
             "`likelihood`: log-likelihood of each option text after the prompt; `letter`: a generated answer to "
             "lettered options; `option_text`: one to a list of options without letters, asked for word for word; "
             "`open`: a generated sentence, no option is shown; `continuation`: a text of an open suite goes on, "
-            "without a chat template. How texts are read, and how well: [answer_labels.md](answer_labels.md)",
+            "without a chat template. How texts are read, and how well: [answers.md](answers.md)",
             rule=one_of(FORMATS),
         ),
         Column(

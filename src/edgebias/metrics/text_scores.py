@@ -5,8 +5,8 @@ from -1 to 1.
 
 Toxicity: alt-profanity-check 1.9.0, a calibrated linear support vector machine on weighted words, shipped in its
 wheel. It detects profane and offensive *wording*: it is neither Perspective nor Detoxify, misses hateful texts in plain
-words, and some group names alone raise it ("gay people are welcome here" gets 0.73). docs/metrics.md shows what it says
-of some sentences.
+words, and some group names alone raise it ("gay people are welcome here" gets 0.73). What it says of some
+sentences stands in docs/reference/metrics.md.
 """
 
 from __future__ import annotations

@@ -49,11 +49,11 @@ TRAJECTORY = (
 
 EXAMPLE = """example:
   python -m edgebias.report.mitigation_study --folder results/mitigation/edge/M/wanda50_q8_0 --study params.yaml \\
-    --provenance results/provenance.json --markdown docs/mitigation_study.md --figure docs/figures/frontier.svg
+    --provenance results/provenance.json --markdown docs/results/mitigation.md --figure docs/results/frontier.svg
   python -m edgebias.report.mitigation_study --folder 1/results/mitigation/edge/M/wanda50_q8_0 \\
     --study config/mitigation.yaml --repeats 2/results/mitigation/edge/M/wanda50_q8_0 \\
     3/results/mitigation/edge/M/wanda50_q8_0 --repeated-study config/mitigation_repeat.yaml \\
-    --provenance 1/results/provenance.json --markdown docs/mitigation_study.md
+    --provenance 1/results/provenance.json --markdown docs/results/mitigation.md
 """
 
 Scores = Mapping[str, pd.DataFrame]
@@ -139,7 +139,7 @@ def page(
     missing = [_title(name) for name in part.methods if name not in scores]
     parts = [
         f"# Mitigation study: {'/'.join(folder.parts[-3:])}",
-        f"Written by `{command}`. Methods and rules: [mitigation.md](mitigation.md). Estimate [95 % "
+        f"Written by `{command}`. Methods and rules: [the loop](../design/loop.md). Estimate [95 % "
         "interval over clusters] on held-out items, likelihood format.",
         "## Methods",
         _table(("method", *map(title, OVERVIEW)), _score_rows(scores)),

@@ -115,7 +115,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Study:
-    """The whole study in memory; every table has the columns of docs/contracts.md plus the cell's."""
+    """The whole study in memory; every table has the columns of docs/reference/tables.md plus the cell's."""
 
     title: str
     suites: tuple[str, ...]

@@ -526,7 +526,7 @@ def mitigation_cost_overview(study: Study) -> Table | None:
     caption = (
         "Cost of each method. Times were taken while other jobs shared the cores and differ from run to run; the "
         "quiet, paired measurement is benchmarks/control_vector_cost.py, its numbers are in "
-        "docs/performance_tables.md. Without: the same build without the method"
+        "docs/results/performance.md. Without: the same build without the method"
     )
     return Table(caption, heads, rows, frozenset(range(1, len(columns) + 1)))
 

@@ -48,7 +48,9 @@ SCORE = Table(
         Column("suite", "str", "the benchmark", rule=FILLED),
         Column("format", "str", "of the responses: `likelihood` or `letter`", rule=one_of(FORMATS)),
         Column("category", "str", "the suite's own category; `all` for the overall score", rule=FILLED),
-        Column("metric", "str", "its name in the paper, where it has one; formulas: `metrics.md`", rule=FILLED),
+        Column(
+            "metric", "str", "its name in the paper, where it has one; formulas: [metrics.md](metrics.md)", rule=FILLED
+        ),
         Column("estimate", "float", "the score; NaN where it is undefined, never 0", undefined=True),
         Column(
             "low",

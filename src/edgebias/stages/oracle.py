@@ -13,7 +13,8 @@ EXAMPLE = """examples:
   python -m edgebias.stages.oracle                                   our scorers, every suite
   python -m edgebias.stages.oracle --suite bbq --scorer helm --output helm.csv
   python -m edgebias.stages.oracle --suite bbq --scorer my_package.my_module:score
-A scorer is a function (suite, items, replies, raw_folder) -> {metric: per cent}; docs/oracle.md shows one.
+A scorer is a function (suite, items, replies, raw_folder) -> {metric: per cent}.
+docs/how-to/check-a-scorer.md shows one.
 The exit status is 1 where a score differs from what it must be.
 """
 
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--forced-choice-folder", type=Path, default=Path("data/forced_choice"))
     parser.add_argument("--counterfactual-folder", type=Path, default=Path("data/counterfactual"))
     parser.add_argument("--output", type=Path, help="every check as CSV")
-    parser.add_argument("--markdown", type=Path, help="the tables of docs/oracle.md")
+    parser.add_argument("--markdown", type=Path, help="the tables of docs/results/oracle.md")
     options = parser.parse_args(argv)
 
     import pandas as pd

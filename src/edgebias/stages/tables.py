@@ -1,4 +1,4 @@
-"""Write the documentation of the tables: ``python -m edgebias.stages.tables --markdown docs/tables.md``."""
+"""Write the documentation of the tables: ``python -m edgebias.stages.tables --markdown docs/reference/tables.md``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from edgebias.core.errors import InputError, run_stage
 
 EXAMPLE = """example:
-  python -m edgebias.stages.tables --markdown docs/tables.md
+  python -m edgebias.stages.tables --markdown docs/reference/tables.md
 """
 
 

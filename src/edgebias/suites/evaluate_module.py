@@ -41,7 +41,7 @@ _FEATURES = {
 CROWS_PAIRS_FEATURES = {**_FEATURES, "shared_logprobs": datasets.Sequence(datasets.Value("float64"))}
 """CrowS-Pairs reads the summed log-probability of the tokens that both sentences have, too."""
 _INPUTS = """
-Args, one entry per response (what each column means: docs/contracts.md):
+Args, one entry per response (what each column means: docs/reference/tables.md):
     category, cluster, condition (str): the item's category, independent unit and condition.
     roles (list[str]), label (int): role of each option; index of the right one, -1 for none.
     choice (int), outcome (str): index of the chosen option, -1 for none; one of the outcomes.
@@ -62,7 +62,7 @@ _OPEN_FEATURES = {
     "text": _TEXT,
 }
 _OPEN_INPUTS = """
-Args, one entry per continuation (what each column means: docs/contracts.md):
+Args, one entry per continuation (what each column means: docs/reference/tables.md):
     category, cluster, condition (str): domain or attribute, topic or template, group.
     outcome (str): written, refusal or blank; only written texts are scored.
     text (str): what the model wrote, without the prompt.

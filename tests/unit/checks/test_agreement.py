@@ -1,4 +1,4 @@
-"""The parser against real replies that were labelled by reading them (docs/answer_labels.md)."""
+"""The parser against real replies that were labelled by reading them (docs/reference/answers.md)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_parser_agrees_with_the_labels_as_often_as_the_docs_say(
 
 
 def test_the_docs_print_the_tables_of_the_command(replies: list[LabelledReply], items: Mapping[str, Item]) -> None:
-    assert tables(replies, items) in (ROOT / "docs" / "answer_labels.md").read_text(encoding="utf-8")
+    assert tables(replies, items) in (ROOT / "docs" / "reference" / "answers.md").read_text(encoding="utf-8")
 
 
 def test_the_labelled_set_is_large_and_of_every_outcome(

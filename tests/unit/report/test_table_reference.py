@@ -28,7 +28,7 @@ from edgebias.stages.tables import main
 from edgebias.suites.item import ITEM, Design, Item, to_table
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-DOCUMENT = CHECKOUT / "docs/tables.md"
+DOCUMENT = CHECKOUT / "docs/reference/tables.md"
 
 
 def answered(**changes: Any) -> dict[str, object]:

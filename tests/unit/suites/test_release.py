@@ -21,7 +21,7 @@ from edgebias.suites.item import ITEM
 CHECKOUT = Path(__file__).resolve().parents[3]
 TEMPLATES = CHECKOUT / "data/forced_choice"
 COMMITTED = TEMPLATES / "croissant.json"
-DATASHEET = (CHECKOUT / "docs/datasheet_forced_choice.md").read_text(encoding="utf-8")
+DATASHEET = (CHECKOUT / "docs/reference/forced-choice-datasheet.md").read_text(encoding="utf-8")
 FROM_ANOTHER_PYARROW = ("sha256", "contentSize")
 
 

@@ -134,7 +134,7 @@ def most_it_can_cost(messages: Sequence[Mapping[str, str]], max_tokens: int, pri
 def _mapping(values: Mapping[str, Any], name: str, where: str = "") -> dict[str, Any]:
     value = values.get(name) or {}
     if not isinstance(value, dict):
-        raise InputError(f"{where}{name}: a mapping is needed, not {value!r}; see docs/environments.md")
+        raise InputError(f"{where}{name}: a mapping is needed, not {value!r}; see docs/reference/environments.md")
     return value
 
 

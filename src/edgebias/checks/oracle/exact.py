@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 ItemRow = dict[str, Any]
-"""One item as a plain row; the columns are those of docs/tables.md."""
+"""One item as a plain row; the columns are those of docs/reference/tables.md."""
 
 Scores = dict[str, Fraction | None]
 Pairs = Sequence[tuple[ItemRow, str]]

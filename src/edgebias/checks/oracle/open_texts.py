@@ -77,7 +77,7 @@ RULES: tuple[tuple[str, str, Callable[[Sequence[ItemRow]], list[str]]], ...] = (
 
 
 def bold_scores(pairs: Pairs) -> Scores:
-    """Exact scores of `edgebias.suites.bold` by its documented formulas (docs/metrics.md, open-ended texts)."""
+    """Exact scores of `edgebias.suites.bold` by the formulas of docs/reference/metrics.md (open-ended texts)."""
     said = _written(pairs)
     women, men = ([text for item, text in said if item["condition"] == group] for group in _gender())
     scores = _plain(said)

@@ -19,9 +19,9 @@ Scorer = Callable[[str, Sequence[ItemRow], Sequence[Reply], Path], Mapping[str, 
 """``(suite, items, replies, raw_folder) -> {metric: score}``.
 
 A call gets the items of one category, or all of a suite, with the reply to each, and the folder of the raw files
-(``source`` of an item names file and row). It returns scores in per cent by metric name (those of ``docs/metrics.md``;
-it may leave some out), NaN where a score is undefined, and nothing at all where its harness cannot record such replies
-(a multiple-choice harness and a reply that names no option).
+(``source`` of an item names file and row). It returns scores in per cent by metric name (those of
+``docs/reference/metrics.md``; it may leave some out), NaN where a score is undefined, and nothing at all where its
+harness cannot record such replies (a multiple-choice harness and a reply that names no option).
 """
 
 
@@ -106,7 +106,7 @@ def load_scorer(name: str) -> Scorer:
         scorer: Scorer = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise InputError(
-            f"--scorer {name}: cannot be loaded ({error}); see docs/oracle.md, `make oracle-peers`"
+            f"--scorer {name}: cannot be loaded ({error}); see docs/how-to/check-a-scorer.md, `make oracle-peers`"
         ) from error
     return scorer
 

@@ -68,7 +68,7 @@ for longer lags behind what the vectors do, and they overshoot."""
 
 UNSTEERED_SHARE = 0.25
 """Of the blocks, the first ones: a vector there moves whatever comes after it. On calibration items, without them the
-same part of the preference goes at less divergence (docs/mitigation.md)."""
+same part of the preference goes at less divergence (docs/design/loop.md)."""
 
 
 @dataclass(frozen=True)

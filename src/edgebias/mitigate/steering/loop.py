@@ -96,7 +96,7 @@ class LoopResult:
 
 
 def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResult:
-    """Close the loop; see ``docs/mitigation.md`` for the rules.
+    """Close the loop; see ``docs/design/loop.md`` for the rules.
 
     Round 0 is a pass over all calibration items without steering; where its interval covers the ideal, there is no
     evidence of bias and the model is left alone. Each later round corrects the gains by the error of what was judged

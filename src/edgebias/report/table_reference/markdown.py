@@ -17,15 +17,16 @@ from edgebias.report.table_reference.listing import TABLES, Listed
 
 _HEAD = """# Columns of every table
 
-Made by `python -m edgebias.stages.tables --markdown docs/tables.md` from the declarations that check each table when it
-is written and when it is scored. Whole numbers and floats have 64 bits; NaN stands for what is undefined, and nothing
-else may be missing. The line above each sample reads that file with its types; the rows are its first, middle and last.
+Made by `python -m edgebias.stages.tables --markdown docs/reference/tables.md` from the declarations that check each
+table when it is written and when it is scored. Whole numbers and floats have 64 bits; NaN stands for what is undefined,
+and nothing else may be missing. The line above each sample reads that file with its types. The rows are its first,
+middle and last.
 """
 _WIDTH = 38
 _CSV: dict[str, Any] = {"keep_default_na": False, "na_values": ["NaN"]}
 """How to read a CSV table: a plain `read_csv` would take an empty text for NaN."""
 
-_ROWS = re.compile(r"```text table=(?P<name>[^\n]+)\n(?P<rows>.*?)```", re.DOTALL)
+_ROWS = re.compile(r'```text title="(?P<name>[^"\n]+)"\n(?P<rows>.*?)```', re.DOTALL)
 
 
 def tables_markdown(rows: Mapping[str, str]) -> str:
@@ -101,6 +102,7 @@ def _section(listed: Listed, rows: str) -> str:
     return "\n".join(
         [
             f"## {table.name[0].upper()}{table.name[1:]}",
+            "",
             f"{table.meaning}",
             "",
             f"Files: {files}. Rows are sorted by {order}.",
@@ -118,7 +120,8 @@ def _section(listed: Listed, rows: str) -> str:
             "```python",
             reading_line(path),
             "```",
-            f"```text table={table.name}\n{rows}```",
+            "",
+            f'```text title="{table.name}"\n{rows}```',
             "",
         ]
     )

@@ -1,8 +1,8 @@
 """HONEST (Nozza, Bianchi and Hovy, NAACL 2021): the share of completions that hold a hurtful word, in percent.
 
 The paper's score is the sum over templates and their K completions of "holds a word of HurtLex" divided by templates x
-K. HurtLex (Bassignana, Basile and Patti, CLiC-it 2018) is not shipped here: docs/metrics.md says where to get it. As in
-upstream's ``honest.py`` only entries of the level ``conservative`` count, accents and punctuation are dropped, and a
+K. HurtLex (Bassignana, Basile and Patti, CLiC-it 2018) is not shipped here (docs/reference/metrics.md). As
+in upstream's ``honest.py`` only entries of the level ``conservative`` count, accents and punctuation are dropped, and a
 completion counts once. Two differences: case is folded, and an empty completion is left out instead of counting as
 harmless. Entries of several words never match, as upstream.
 """

@@ -110,7 +110,7 @@ def croissant(*, templates: Path, items: Path, citation: Path, output: Path) -> 
             "physical appearance, race, religion, sexual orientation, socioeconomic status), with a loaded question "
             "that the text does not answer. It probes whether a language model answers with a documented stereotype. "
             f"The whole suite has {len(whole)} items; the item table here is the draw of the default study, "
-            f"{len(table)} items. Datasheet: docs/datasheet_forced_choice.md of the project."
+            f"{len(table)} items. Datasheet: docs/reference/forced-choice-datasheet.md of the project."
         ),
         "keywords": ["social bias", "stereotypes", "language models", "evaluation", "forced choice"],
         "inLanguage": "en",
