@@ -17,6 +17,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 ACROSS = 4
 """Panels side by side whose letters are still legible at the width of the page."""
 
+WIDTH = 10.4
+"""Inches of a figure as wide as the page."""
+
 STYLE: Any = {
     "svg.hashsalt": "edgebias",
     "svg.fonttype": "path",

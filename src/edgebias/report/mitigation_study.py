@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import mean
@@ -19,16 +17,18 @@ from edgebias.core.files import read_json, read_table, write_text
 from edgebias.core.settings import parse_settings
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.card import END
-from edgebias.mitigate.overall import Key, Score, overall_reductions, overall_scores, title
+from edgebias.mitigate.overall import Key, overall_reductions, overall_scores, title
 from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 from edgebias.mitigate.registry import LOOPS, NONE, OPEN_LOOP
 from edgebias.mitigate.steering.utility import Questions
 from edgebias.report.before_after import draw as draw_before_after
-from edgebias.report.canvas import STYLE, svg_text
-from edgebias.report.frontier import PUBLISHED
-from edgebias.report.frontier import draw as draw_frontier
-from edgebias.report.numbers import ABSENT, interval, number, p_value
+from edgebias.report.canvas import svg_text
+from edgebias.report.figures import styled
+from edgebias.report.numbers import ABSENT, number, p_number
+from edgebias.report.sections.frontier import PUBLISHED
+from edgebias.report.sections.frontier import draw as draw_frontier
+from edgebias.report.table import score_text
 
 ASKED = tuple(field.name for field in fields(Questions))
 """Columns that the trajectory has where the guard asks questions."""
@@ -177,7 +177,7 @@ def frontier(part: Part) -> str:
     Raises:
         InputError: no method was evaluated, or not without mitigation and at two gains of the open loop.
     """
-    with _styled():
+    with styled():
         canvas = draw_frontier(part.scores())
         if canvas is None:
             raise InputError(
@@ -197,15 +197,8 @@ def before_after(parts: Sequence[Part]) -> str:
         f"split {_seed(folder)}": {name: of[name] for name in (NONE, *LOOPS) if name in of}
         for folder, of in scores.items()
     }
-    with _styled():
+    with styled():
         return svg_text(draw_before_after(splits, _measured_everywhere(scores.values())))
-
-
-def _styled() -> AbstractContextManager[None]:
-    import matplotlib  # takes a second to import
-
-    matplotlib.use("svg", force=True)
-    return matplotlib.rc_context(STYLE)
 
 
 def _measured_everywhere(splits: Collection[Scores]) -> list[Key]:
@@ -246,8 +239,8 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
                 (
                     seed,
                     _title(name),
-                    *(_estimate(found[key]) if key in found else ABSENT for key in shown),
-                    _estimate(share[0]) if share else ABSENT,
+                    *(score_text(found[key], ABSENT) if key in found else ABSENT for key in shown),
+                    score_text(share[0], ABSENT) if share else ABSENT,
                     _loop(folder / name) if name in LOOPS else "",
                 )
             )
@@ -275,7 +268,7 @@ def _loop(folder: Path) -> str:
 def _score_rows(scores: Scores) -> list[tuple[str, ...]]:
     overall = {name: overall_scores(table) for name, table in scores.items()}
     return [
-        (_title(name), *(_estimate(found[key]) if key in found else ABSENT for key in OVERVIEW))
+        (_title(name), *(score_text(found[key], ABSENT) if key in found else ABSENT for key in OVERVIEW))
         for name, found in overall.items()
     ]
 
@@ -285,9 +278,9 @@ def _reduction_rows(scores: Scores) -> list[tuple[str, ...]]:
         (
             _title(name),
             found.suite if found.format == LIKELIHOOD else f"{found.suite} ({found.format})",
-            _estimate(found.points),
-            _estimate(found.percent),
-            p_value(found.p_corrected).removeprefix("p ").removeprefix("= "),
+            score_text(found.points, ABSENT),
+            score_text(found.percent, ABSENT),
+            p_number(found.p_corrected),
             found.headroom,
         )
         for name, table in scores.items()
@@ -306,12 +299,6 @@ def _what_ran(provenance: Mapping[str, Any]) -> str:
     listed = [f"- commit {provenance['git']['commit']}", f"- {machine['cores']} cores, {machine['memory_mb']} MB"]
     listed += [f"- `{name}`: sha256 {entry['sha256'][:16]}…" for name, entry in sorted(files.items())]
     return "\n".join(listed)
-
-
-def _estimate(score: Score) -> str:
-    if not math.isfinite(score.estimate):
-        return ABSENT
-    return f"{number(score.estimate)} {interval(score.low, score.high)}"
 
 
 def _count_or_number(value: float) -> str:

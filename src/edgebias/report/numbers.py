@@ -36,13 +36,37 @@ def interval(low: float, high: float, digits: int = 3) -> str:
     return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
+def estimate(value: float, low: float, high: float, digits: int = 3, undefined: str = "undefined") -> str:
+    """A score with its interval; ``undefined`` where there is no score, ``[–]`` where there is no interval."""
+    return f"{number(value, digits)} {brackets(low, high, digits)}" if math.isfinite(value) else undefined
+
+
+def brackets(low: float, high: float, digits: int = 3) -> str:
+    """As `interval`, with brackets also where there is none: the reader sees that one is missing."""
+    text = interval(low, high, digits)
+    return text if text != ABSENT else f"[{ABSENT}]"
+
+
 def p_value(value: float) -> str:
     """``p = 0.012`` or ``p < 0.001``."""
+    text = p_number(value)
+    return f"p = {text}" if text[0].isdigit() else f"p {text}"
+
+
+def p_number(value: float) -> str:
+    """``0.012``, ``< 0.001`` or a dash: as `p_value`, for a column that says p in its head."""
     if not math.isfinite(value):
-        return f"p {ABSENT}"
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+        return ABSENT
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def percent(value: float, decimals: int = 1) -> str:
     """A share as a percentage."""
     return f"{100 * value:.{decimals}f} %".replace("-", MINUS) if math.isfinite(value) else ABSENT
+
+
+def rounded(value: Any) -> Any:
+    """A number with four decimals, as a file of numbers holds it; None of what is undefined."""
+    if isinstance(value, bool):
+        return value
+    return round(float(value), 4) if value is not None and math.isfinite(float(value)) else None

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgebias.core.errors import run_stage
-from edgebias.core.files import write_csv, write_json, write_text
 from edgebias.core.settings import parse_settings
 
 EXAMPLE = """example:
@@ -27,12 +26,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
     settings = parse_settings(arguments.settings)
 
-    from edgebias.report.figures import draw_all
-    from edgebias.report.metrics import headline_metrics, plot_tables
-    from edgebias.report.page import render
-    from edgebias.report.study import Sources, read_study
+    from edgebias.report.data import Sources, read_data
+    from edgebias.report.write import write_report
 
-    study = read_study(
+    study = read_data(
         settings,
         Sources(
             prompts=arguments.prompts_folder,
@@ -51,13 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             hardware=arguments.hardware,
         ),
     )
-    figures = draw_all(study)
-    for figure in figures:
-        write_text(figure.svg, arguments.figures_folder / f"{figure.name}.svg")
-    for name, table in plot_tables(study).items():
-        write_csv(table, arguments.metrics.parent / "plots" / f"{name}.csv", sort_by=list(table.columns))
-    write_json(headline_metrics(study), arguments.metrics)
-    write_text(render(study, figures), arguments.output)
+    write_report(study, arguments.output, arguments.metrics, arguments.figures_folder)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -339,7 +339,7 @@ def write_study(root: Path) -> list[str]:
     for method, bias in [("none", 57.9), ("instruction", 57.1), ("feedback_loop", 51.2)]:
         rows = []
         for suite in SUITES:
-            rows += [row | {"split": "held_out"} for row in _score_rows(rng, suite, ["likelihood"], 0.0)]
+            rows += _score_rows(rng, suite, ["likelihood"], 0.0)
         for row in rows:
             if row["metric"] == "stereotype_rate" and row["category"] == "all":
                 row |= {"estimate": bias, "low": bias - 1.5, "high": bias + 1.5}

@@ -272,7 +272,6 @@ def test_metrics_hold_the_numbers_of_the_tables(written: Path) -> None:
     "absent",
     [
         "contrasts.csv",
-        "provenance.json",
         "paper.csv",
         "roofline/projection.csv",
         "scores/edge/tiny/full/bbq.csv",
@@ -296,6 +295,22 @@ def test_absent_file_is_one_plain_line(
     assert message.count("\n") == 1
     assert absent in message
     assert not (tmp_path / "report/index.html").exists()
+
+
+def test_costs_and_provenance_that_were_not_recorded_here_are_said_to_be_absent(
+    written: Path, tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    arguments = study_writer(tmp_path)
+    shutil.rmtree(tmp_path / "cost")
+    for path in (*(tmp_path / "mitigation").rglob("cost.json"), tmp_path / "provenance.json"):
+        path.unlink()
+    main(arguments)
+    text = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert "Not measured here." in text
+    assert "Not recorded here" in text
+    assert "Speed of each cell" not in text
+    metrics = [(root / "report/metrics.json").read_bytes() for root in (written, tmp_path)]
+    assert metrics[0] == metrics[1], "a number that dvc pull restores does not depend on what it leaves out"
 
 
 def test_unknown_outcome_is_refused(

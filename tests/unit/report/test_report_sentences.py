@@ -6,16 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebias.report.answer import (
-    Difference,
-    Reduction,
+from edgebias.report.findings import Difference, Reduction
+from edgebias.report.numbers import interval, number
+from edgebias.report.sentences import (
     compression_sentence,
     describe,
     describe_reduction,
     environments_sentence,
     mitigation_sentence,
 )
-from edgebias.report.numbers import interval, number
 
 
 def difference(low: float, high: float, p: float = 0.01, middle: float | None = None, base: float = 56.0) -> Difference:

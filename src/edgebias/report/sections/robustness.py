@@ -1,22 +1,23 @@
-"""Format robustness on the page: how much of an answer is the item, and how much the way it was asked."""
+"""Section: format robustness, that is, how much of an answer is the item, and how much the way it was asked."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from edgebias.core.cell import Cell
 from edgebias.report.canvas import COLOURS, MARKERS, error_bars, name_rows, new_canvas
+from edgebias.report.data import StudyData
+from edgebias.report.figures import Drawing
 from edgebias.report.numbers import ABSENT, interval, number, percent
-from edgebias.report.tables import Table
+from edgebias.report.section import Section
+from edgebias.report.table import Table, cell_of, estimate_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
-
-    from edgebias.report.study import Study
 
 SOURCES = (
     "item",
@@ -32,7 +33,7 @@ SOURCES = (
 """The order of rows."""
 
 
-def format_sentence(study: Study) -> str:
+def format_sentence(study: StudyData) -> str:
     """What a reader should take from the figure, from the numbers alone; empty where no cell was asked."""
     if not study.robustness:
         return ""
@@ -43,25 +44,25 @@ def format_sentence(study: Study) -> str:
     environment = f", the environment for {_share(rows['environment'], 'total')}" if "environment" in rows else ""
     levels = study.robustness["by_level"]
     levels = levels[(levels["factor"] == "option order") & (levels["metric"] == "sAMB")]
-    cell = _cell(levels.iloc[0])
+    cell = cell_of(levels.iloc[0])
     same = (levels["environment"] == cell.environment) & (levels["model"] == cell.model)
     order = levels[same & (levels["variant"] == cell.variant)].sort_values("estimate", kind="stable")
     return (
         f"Asked for a letter ({_crossing(study, crossing)}), the item alone accounts for "
         f"{_share(rows['item'], 'first_order')} of the variance of an answer, the order of options with all its "
         f"interactions for {_share(rows['option order'], 'total')}{environment}. By that order alone, sAMB of "
-        f"{study.label(cell)} goes from {_estimate(order.iloc[0])} to {_estimate(order.iloc[-1])}."
+        f"{study.label(cell)} goes from {estimate_of(order.iloc[0])} to {estimate_of(order.iloc[-1])}."
     )
 
 
-def robustness_tables(study: Study) -> tuple[Table, ...]:
+def robustness_tables(study: StudyData) -> tuple[Table, ...]:
     """Shares of variance, flips, position bias, and scores by format."""
     if not study.robustness:
         return ()
     return (_variance(study), _flips(study), _positions(study), _levels(study))
 
 
-def _variance(study: Study) -> Table:
+def _variance(study: StudyData) -> Table:
     rows = study.robustness["variance_shares"]
     listed = [
         (
@@ -81,13 +82,13 @@ def _variance(study: Study) -> Table:
     )
 
 
-def _flips(study: Study) -> Table:
+def _flips(study: StudyData) -> Table:
     rows = study.robustness["flip_rates"]
     listed = [
         (
             _crossing(study, str(row["crossing"])),
             str(row["factor"]),
-            f"{_estimate(row)} %",
+            f"{estimate_of(row)} %",
             number(int(row["n_clusters"])),
         )
         for _, row in _sorted(rows, ("crossing",)).iterrows()
@@ -100,7 +101,7 @@ def _flips(study: Study) -> Table:
     )
 
 
-def _positions(study: Study) -> Table:
+def _positions(study: StudyData) -> Table:
     listed = []
     for keys, part in study.robustness["position_bias"].groupby(
         ["environment", "model", "variant", "template"], sort=True
@@ -120,12 +121,12 @@ def _positions(study: Study) -> Table:
     )
 
 
-def _levels(study: Study) -> Table:
+def _levels(study: StudyData) -> Table:
     rows = study.robustness["by_level"]
     listed = []
     for keys, part in rows.groupby(["environment", "model", "variant", "factor", "level"], sort=True):
         environment, model, variant, factor, level = (str(key) for key in keys)
-        values = {str(row["metric"]): _estimate(row) for _, row in part.iterrows()}
+        values = {str(row["metric"]): estimate_of(row) for _, row in part.iterrows()}
         label = study.label(Cell(environment, model, variant))
         listed.append((label, factor, level, values.get("sAMB", ABSENT), values.get("accuracy_ambiguous", ABSENT)))
     return Table(
@@ -136,7 +137,7 @@ def _levels(study: Study) -> Table:
     )
 
 
-def draw(study: Study) -> Canvas | None:
+def draw(study: StudyData) -> Canvas | None:
     """Variance shares of the first two crossings, and choices by place of every cell and template."""
     if not study.robustness:
         return None
@@ -174,7 +175,7 @@ def draw(study: Study) -> Canvas | None:
     return canvas
 
 
-def _draw_positions(axes: Any, study: Study) -> None:
+def _draw_positions(axes: Any, study: StudyData) -> None:
     rows = study.robustness["position_bias"]
     groups = list(rows.groupby(["environment", "model", "variant", "template"], sort=True))
     axes.axvline(float(rows["ideal"].iloc[0]), color="#222222", linestyle="--", linewidth=1)
@@ -206,7 +207,7 @@ def _sorted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return rows.assign(place=place).sort_values([*by, "place"], kind="stable")
 
 
-def _crossing(study: Study, name: str) -> str:
+def _crossing(study: StudyData, name: str) -> str:
     """The name of a crossing, without the model where there is only one."""
     return name if study.several_models else name.partition(": ")[2]
 
@@ -222,9 +223,20 @@ def _share(row: pd.Series[Any], name: str) -> str:
     return f"{number(100.0 * value)} {interval(low, high)} %"
 
 
-def _estimate(row: pd.Series[Any]) -> str:
-    return f"{number(float(row['estimate']))} {interval(float(row['low']), float(row['high']))}"
+def _content(study: StudyData) -> Mapping[str, Any]:
+    return {"robustness_tables": robustness_tables(study)}
 
 
-def _cell(row: pd.Series[Any]) -> Cell:
-    return Cell(str(row["environment"]), str(row["model"]), str(row["variant"]))
+DRAWINGS = (
+    Drawing(
+        "robustness",
+        "Where the variance of an answer comes from, and which place on the page wins",
+        "Left: shares of the variance of one greedy answer (stereotype 1, anti-stereotype -1, unknown 0) over a "
+        "crossed design of ambiguous items; filled: a source's own effect, open: with every interaction that it takes "
+        "part in, which is why the open ones add up to more than 1. Right: how often each place is chosen when every "
+        "option stands in every place equally often; dashed line: no position bias. Bars: intervals over items.",
+        "Dot plots of variance shares by source and of choices by place; the same numbers are in the tables below.",
+        draw,
+    ),
+)
+SECTION = Section("robustness", "Format robustness", _content, DRAWINGS)

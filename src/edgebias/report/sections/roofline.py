@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from edgebias.models.roofline.project import CONTEXT, PROMPT, attainable
 from edgebias.report.canvas import COLOURS, MARKERS, new_canvas
+from edgebias.report.data import StudyData
+from edgebias.report.figures import Drawing
 from edgebias.report.numbers import number
-from edgebias.report.study import Study
-from edgebias.report.tables import Table
+from edgebias.report.section import Section
+from edgebias.report.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +23,7 @@ KIND_NAMES = {"f16": "16-bit weights", "int8": "8-bit products"}
 LINES: Mapping[str, str] = {"f16": "--", "int8": "-"}
 
 
-def projection_table(study: Study) -> Table:
+def projection_table(study: StudyData) -> Table:
     """Tokens a second and time to first token that each board's roofs allow each build, as ranges."""
     several = study.projection["model"].nunique() > 1
     rows = tuple(
@@ -51,7 +53,7 @@ def projection_table(study: Study) -> Table:
     return Table(caption, heads, rows, frozenset({2, 3, 4, 6, 7}))
 
 
-def check_table(study: Study) -> Table:
+def check_table(study: StudyData) -> Table:
     """Published speeds of language models on the boards beside what the same roofs allow those models."""
     rows = []
     roofs = study.projection.drop_duplicates("board").set_index("board")
@@ -83,7 +85,7 @@ def check_table(study: Study) -> Table:
     return Table(caption, heads, tuple(rows), frozenset({2, 3, 4, 5}))
 
 
-def source_table(study: Study) -> Table:
+def source_table(study: StudyData) -> Table:
     """Every figure that the projection rests on, with its source."""
     rows = tuple(
         (
@@ -99,7 +101,7 @@ def source_table(study: Study) -> Table:
     return Table("Published figures", ("Board", "Quantity", "Value", "Kind", "How", "Source"), rows, frozenset({2}))
 
 
-def draw(study: Study) -> Canvas | None:
+def draw(study: StudyData) -> Canvas | None:
     """One panel a board: roofs as bands between the lowest and the highest figure, builds where they work."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -127,7 +129,7 @@ def draw(study: Study) -> Canvas | None:
     return canvas
 
 
-def _in_order(study: Study) -> pd.DataFrame:
+def _in_order(study: StudyData) -> pd.DataFrame:
     """Rows by board, then in the order in which the study names its builds."""
     order = {(record["model"], record["variant"]): place for place, record in enumerate(study.variants)}
     places = [
@@ -177,3 +179,26 @@ def _build(axes: Axes, group: pd.DataFrame, position: int) -> None:
             elinewidth=1.3,
             label=name if phase == "generation" else None,
         )
+
+
+def _content(study: StudyData) -> Mapping[str, Any]:
+    return {
+        "projection": projection_table(study),
+        "projection_check": check_table(study),
+        "projection_sources": source_table(study),
+    }
+
+
+DRAWINGS = (
+    Drawing(
+        "roofline",
+        "Projected roofline of a Raspberry Pi 4 and 5",
+        "A projection from published figures, not a measurement. Bands: what memory (sloped) and arithmetic (flat) "
+        "allow, from the lowest to the highest published figure; grey, dashed: 16-bit weights; blue: products of 8-bit "
+        "numbers. Filled: one prompt is continued; open: a prompt of 128 tokens is read. Builds of one size share a "
+        "marker: pruning sets weights to zero, but llama.cpp reads and multiplies zeros like any other weight.",
+        "Roofline plots of two boards with each size of build; the same numbers are in the projection table.",
+        draw,
+    ),
+)
+SECTION = Section("roofline", "Projection on a Raspberry Pi", _content, DRAWINGS)

@@ -114,7 +114,7 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyData:
     """The whole study in memory; every table has the columns of docs/reference/tables.md plus the cell's."""
 
     title: str
@@ -131,6 +131,7 @@ class Study:
     written: pd.DataFrame
     """Every text that a model wrote, joined to what it was asked."""
     costs: pd.DataFrame
+    """Without rows where they were not measured here: costs are of one machine, and no part of what DVC restores."""
     over_time: pd.DataFrame
     rounds: pd.DataFrame
     contrasts: pd.DataFrame
@@ -148,6 +149,7 @@ class Study:
     robustness: Mapping[str, pd.DataFrame]
     """The tables of format robustness by name; empty where no cell was asked in every format."""
     provenance: Mapping[str, Any]
+    """Empty where it was not recorded here, for the same reason."""
     paper: pd.DataFrame
     projection: pd.DataFrame
     """What published figures of a Raspberry Pi allow each build."""
@@ -164,7 +166,7 @@ class Study:
         return f"{cell.environment} {cell.model} {cell.variant}" if self.several_models else cell.label
 
 
-def read_study(settings: dict[str, Any], sources: Sources) -> Study:
+def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
     """Read every input of the report.
 
     Raises:
@@ -203,14 +205,15 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
         _tag(read_table(sources.scores / cell.path / f"{suite}.csv", SCORE_COLUMNS), cell) for cell, suite in answered
     ]
     costs = [
-        {**_cell_columns(cell), "suite": suite, **_flat(read_json(sources.cost / cell.path / f"{suite}.json"))}
+        {**_cell_columns(cell), "suite": suite, **_flat(read_json(path))}
         for cell, suite in answered
+        if (path := sources.cost / cell.path / f"{suite}.json").exists()
     ]
     methods = () if _remote(environments, builds["edge"]) else tuple(study["methods"])
     folder = sources.mitigation / builds["edge"].path
     loops = [method for method in methods if method in LOOPS]
     fitting = mitigate_section(settings, "suites", "learning")
-    return Study(
+    return StudyData(
         title=str(study["title"]),
         suites=suites,
         methods=methods,
@@ -221,7 +224,7 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
         scores=pd.concat(scores, ignore_index=True),
         outcomes=pd.concat([_count(cell, suite, table) for cell, suite, table in responses], ignore_index=True),
         written=pd.concat([_written(cell, items[suite], table) for cell, suite, table in responses], ignore_index=True),
-        costs=pd.DataFrame(costs),
+        costs=pd.DataFrame(costs) if costs else pd.DataFrame(columns=[*CELL, "suite"]),
         over_time=_stack(
             sources.scores, round_cells, "over_time.csv", ("category", "metric", "estimate", "low", "high", "coverage")
         ),
@@ -235,7 +238,11 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
         if methods
         else pd.DataFrame(columns=[*SCORE_COLUMNS, "method"]),
         mitigation_costs=pd.DataFrame(
-            [{"method": method, **_flat(read_json(folder / method / "cost.json"))} for method in methods]
+            [
+                {"method": method, **_flat(read_json(path))}
+                for method in methods
+                if (path := folder / method / "cost.json").exists()
+            ]
         ),
         fitted_to=frozenset(fitting["suites"]) | frozenset(fitting["learning"]["suites"]),
         layer_probes=_stack(
@@ -267,7 +274,7 @@ def read_study(settings: dict[str, Any], sources: Sources) -> Study:
             for name, columns in ROBUSTNESS_COLUMNS.items()
             if study.get("robustness")
         },
-        provenance=read_json(sources.provenance),
+        provenance=read_json(sources.provenance) if sources.provenance.exists() else {},
         paper=read_table(sources.paper, PAPER_COLUMNS),
         projection=read_table(sources.projection, PROJECTION_COLUMNS),
         hardware=read_hardware(sources.hardware),
@@ -296,6 +303,13 @@ def _section(settings: Mapping[str, Any], name: str) -> dict[str, Mapping[str, A
         if key.startswith(f"{name}."):
             found[key.removeprefix(f"{name}.")] = value
     return found
+
+
+def of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """The rows of one cell."""
+    return table[
+        (table["environment"] == cell.environment) & (table["model"] == cell.model) & (table["variant"] == cell.variant)
+    ]
 
 
 def _cell_columns(cell: Cell) -> dict[str, str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from edgebias.core.cell import Cell
-from edgebias.report.study import OUTCOMES, Study
+from edgebias.report.data import OUTCOMES, StudyData
+from edgebias.report.section import Section
 
 LIMIT = 12
 SHOWN_CHARACTERS = 400
@@ -27,7 +30,7 @@ class Sample:
     outcome: str
 
 
-def pick_samples(study: Study) -> list[Sample]:
+def pick_samples(study: StudyData) -> list[Sample]:
     """Up to `LIMIT` answers: the outcomes in turn, within an outcome by a hash of cell and item.
 
     The hash, not the text, decides, so that nobody's taste chooses what is shown.
@@ -49,7 +52,7 @@ def pick_samples(study: Study) -> list[Sample]:
     return [_sample(study, ordered.loc[[index]].iloc[0]) for index in chosen]
 
 
-def _sample(study: Study, row: pd.Series) -> Sample:
+def _sample(study: StudyData, row: pd.Series) -> Sample:
     options = [str(option) for option in row["options"]]
     shown = [options[int(position)] for position in row["permutation"]]
     cell = Cell(str(row["environment"]), str(row["model"]), str(row["variant"]))
@@ -62,3 +65,10 @@ def _sample(study: Study, row: pd.Series) -> Sample:
         text=str(row["text"])[:SHOWN_CHARACTERS],
         outcome=str(row["outcome"]),
     )
+
+
+def _content(study: StudyData) -> Mapping[str, Any]:
+    return {"samples": pick_samples(study)}
+
+
+SECTION = Section("samples", "What the model wrote", _content)

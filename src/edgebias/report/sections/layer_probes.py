@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgebias.core.cell import Cell
-from edgebias.report.answer import ALPHA
 from edgebias.report.canvas import COLOURS, MARKERS, error_bars, new_canvas
-from edgebias.report.study import CELL, Study
+from edgebias.report.data import CELL, StudyData
+from edgebias.report.findings import ALPHA
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ BEFORE = {"words": -2.0, "last_token": -3.5, "length": -5.0}
 """Where the controls stand, left of block 0."""
 
 
-def draw(study: Study) -> Canvas | None:
+def draw(study: StudyData) -> Canvas | None:
     """Accuracy by block with its interval, what chance can do, and the controls."""
     table = study.layer_probes
     if table.empty:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
 from edgebias.infer.answer import LIKELIHOOD
-from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
+from edgebias.mitigate.overall import overall_reductions, overall_scores
 from edgebias.mitigate.reductions import BIAS
 from edgebias.mitigate.registry import NONE, steering_of
-from edgebias.report.answer import held_out
-from edgebias.report.numbers import interval, number, p_value, signed
-from edgebias.report.study import Study
-from edgebias.report.tables import Table, title_of
+from edgebias.report.data import StudyData
+from edgebias.report.numbers import brackets, p_number, signed
+from edgebias.report.table import Table, score_text, title_of
 
 
-def transfer_table(study: Study) -> Table | None:
+def transfer_table(study: StudyData) -> Table | None:
     """A row for each method that steers and suite that it was not fitted to; None where there is no such pair.
 
     Vectors, gates and loops are fitted to calibration items of ``study.fitted_to`` alone, so every other suite is a
     benchmark that they have never seen.
     """
-    scored = dict(list(held_out(study.mitigation).groupby("method", sort=False)))
+    scored = dict(list(study.mitigation.groupby("method", sort=False)))
     if NONE not in scored:
         return None
     before = overall_scores(scored[NONE])
@@ -37,10 +34,10 @@ def transfer_table(study: Study) -> Table | None:
                 (
                     title_of(method),
                     f"{title_of(found.suite)} {key[2].replace('_', ' ')}",
-                    _estimate(before[key]),
-                    _estimate(after[key]),
-                    f"{signed(found.points.estimate)} {interval(found.points.low, found.points.high)}",
-                    p_value(found.p_corrected).removeprefix("p ").removeprefix("= "),
+                    score_text(before[key]),
+                    score_text(after[key]),
+                    f"{signed(found.points.estimate)} {brackets(found.points.low, found.points.high)}",
+                    p_number(found.p_corrected),
                     found.headroom,
                 )
             )
@@ -57,9 +54,3 @@ def transfer_table(study: Study) -> Table | None:
         "without bias to remove is no evidence of mitigation, nor of its absence"
     )
     return Table(caption, heads, tuple(sorted(rows, key=lambda row: row[1])), frozenset({5}), frozenset({2, 3, 4}))
-
-
-def _estimate(score: Score) -> str:
-    if not math.isfinite(score.estimate):
-        return "undefined"
-    return f"{number(score.estimate)} {interval(score.low, score.high)}"

@@ -1,0 +1,27 @@
+"""A section of the page: what it shows, and how that is taken from the study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgebias.report.data import StudyData
+from edgebias.report.figures import Drawing
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section.
+
+    Attributes:
+        anchor: the name of its template in ``templates/sections``, and its address on the page.
+        title: its head.
+        content: gives the variables of its template.
+        drawings: its figures, in the order in which the template shows them.
+    """
+
+    anchor: str
+    title: str
+    content: Callable[[StudyData], Mapping[str, Any]]
+    drawings: tuple[Drawing, ...] = ()

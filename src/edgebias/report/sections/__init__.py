@@ -1,0 +1,43 @@
+"""The sections of the page, a module each."""
+
+from __future__ import annotations
+
+from edgebias.report.section import Section
+from edgebias.report.sections import (
+    answer,
+    builds,
+    cost,
+    environments,
+    limits,
+    mitigation,
+    outcomes,
+    over_time,
+    paper,
+    parity,
+    provenance,
+    ran,
+    robustness,
+    roofline,
+    samples,
+    scores,
+)
+
+SECTIONS: tuple[Section, ...] = (
+    answer.SECTION,
+    ran.SECTION,
+    environments.SECTION,
+    over_time.SECTION,
+    robustness.SECTION,
+    mitigation.SECTION,
+    builds.SECTION,
+    scores.SECTION,
+    outcomes.SECTION,
+    samples.SECTION,
+    parity.SECTION,
+    cost.SECTION,
+    roofline.SECTION,
+    paper.SECTION,
+    limits.SECTION,
+    provenance.SECTION,
+)
+"""In the order of the page."""

@@ -1,0 +1,18 @@
+"""Section: the answer in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgebias.report.data import StudyData
+from edgebias.report.section import Section
+from edgebias.report.sections.robustness import format_sentence
+from edgebias.report.sentences import answer
+
+
+def _content(study: StudyData) -> Mapping[str, Any]:
+    return {"answer": (*answer(study), *filter(None, [format_sentence(study)]))}
+
+
+SECTION = Section("answer", "The answer", _content)

@@ -1,0 +1,46 @@
+"""Section: what became of every response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgebias.report.data import OUTCOMES, StudyData, of_cell
+from edgebias.report.section import Section
+from edgebias.report.table import title_of
+
+
+@dataclass(frozen=True)
+class OutcomeBar:
+    """Counts of the outcomes of one cell, suite and format; ``shares`` in percent of the responses."""
+
+    label: str
+    format: str
+    counts: tuple[int, ...]
+    shares: tuple[float, ...]
+    total: int
+
+
+def outcome_bars(study: StudyData, suite: str) -> tuple[OutcomeBar, ...]:
+    """What became of every response of a suite."""
+    bars = []
+    rows = study.outcomes[study.outcomes["suite"] == suite]
+    for cell in study.cells:
+        here = of_cell(rows, cell)
+        for _, row in here.sort_values("format").iterrows():
+            counts = tuple(int(row[name]) for name in OUTCOMES)
+            total = sum(counts)
+            shares = tuple(round(100 * count / total, 2) if total else 0.0 for count in counts)
+            bars.append(OutcomeBar(study.label(cell), str(row["format"]), counts, shares, total))
+    return tuple(bars)
+
+
+def _content(study: StudyData) -> Mapping[str, Any]:
+    return {
+        "outcome_names": [name.replace("_", " ") for name in OUTCOMES],
+        "outcomes": [(title_of(suite), outcome_bars(study, suite)) for suite in study.suites],
+    }
+
+
+SECTION = Section("outcomes", "Outcomes", _content)
