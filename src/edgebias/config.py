@@ -1,15 +1,32 @@
-"""Read, complete and check the parameters: one schema, defaults in one place."""
+"""The parameters: one model of ``params.yaml``, which is its only validator and holds defaults, bounds and prose.
+
+Sections are records beside the code that uses them. This module puts them together, checks what no section can check
+alone (names of cells, builds, methods), and says what went wrong in one line.
+"""
 
 from __future__ import annotations
 
 import copy
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import jsonschema
 import yaml
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
+from edgebias.backends.settings import EnvironmentSettings
+from edgebias.checks.settings import Tolerances
 from edgebias.core.errors import InputError
+from edgebias.core.record import Record, SetOf, checked, near
+from edgebias.core.registry import load_plugins
+from edgebias.infer.settings import InferSettings, RobustnessSettings, RoundSettings
+from edgebias.infer.study_settings import CellName, StudySettings
+from edgebias.mitigate.settings import LayerProbeSettings, MitigateSettings
+from edgebias.models.settings import BenchmarkSource, ModelSettings, VariantRecordSettings, VariantSettings
+from edgebias.score.settings import CompareSettings, IntervalSettings
+from edgebias.suites.settings import PromptSettings, SubsampleSettings, suite_names
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: the package is installed from it, editable, because the workflow lives beside it."""
@@ -20,50 +37,110 @@ LOCAL_BACKENDS = ("llama", "torch")
 OTHER_BUILD = "open_loop_from_"
 """Beginning of a mitigation method whose directions were found on the variant that its name ends in."""
 
-SCHEMA_FILE = PROJECT / "workflow" / "schemas" / "params.schema.yaml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-def load_schema(path: Path = SCHEMA_FILE) -> dict[str, Any]:
-    """Read the JSON schema of the parameters."""
-    schema: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return schema
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise PydanticCustomError("custom", "a name of letters, digits, - and _ is needed: it becomes part of paths")
+    return text
 
 
-def with_defaults(config: dict[str, Any], schema: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A copy of ``config`` in which every absent key that has a default in the schema is filled in."""
-    root = load_schema() if schema is None else schema
-    complete = copy.deepcopy(config)
-    _fill(complete, root, root)
-    return complete
+Name = Annotated[str, AfterValidator(_name)]
+"""A name of the user's own, which is part of paths."""
 
 
-def check(config: dict[str, Any], origin: str) -> dict[str, Any]:
-    """Complete ``config`` with defaults and check it.
+class Params(Record):
+    """All parameters of a study."""
+
+    seed: int = Field(ge=0)
+    """Every random choice of the study is derived from it."""
+    plugins: SetOf[str] = ()
+    """Modules of your own that add suites, backends or mitigation methods; they are searched from this folder."""
+    study: StudySettings
+    """What is studied."""
+    models: dict[Name, ModelSettings] = Field(min_length=1)
+    """The models, by a name of your own."""
+    benchmarks: BenchmarkSource
+    """Where the published benchmarks come from."""
+    variants: dict[Name, VariantSettings]
+    """The builds, by a name of your own; full is the model as it was published."""
+    variant_record: VariantRecordSettings = VariantRecordSettings()
+    """Sizes of the two neutral texts that a build is made and described with."""
+    environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
+    """What runs the models, by a name of your own."""
+    prompts: PromptSettings
+    """The items: how much of each suite, and which share calibrates."""
+    infer: InferSettings
+    """How items are asked."""
+    rounds: RoundSettings = RoundSettings()
+    """Repeated rounds: the over-time question."""
+    robustness: RobustnessSettings = RobustnessSettings()
+    """Format robustness: the levels of each factor, and how many items cross them."""
+    parity: Tolerances = Tolerances()
+    """How far two backends that run the same weights may differ."""
+    score: IntervalSettings = IntervalSettings()
+    """Intervals of the scores."""
+    compare: CompareSettings = CompareSettings()
+    """Contrasts of cells."""
+    mitigate: MitigateSettings = MitigateSettings()
+    """Mitigation: the loop, its directions, and the methods that it is compared with."""
+    layer_probes: LayerProbeSettings = LayerProbeSettings()
+    """Probes of what can be read of a stereotype in each block."""
+
+
+def read(config: Mapping[str, Any], origin: str) -> Params:
+    """The parameters in ``config``, checked.
 
     Args:
         config: the parameters as read.
         origin: the file they came from, for the message.
 
     Raises:
-        InputError: an unknown key, a bad value, or a name that is not defined; the line names the key,
-            the allowed values and ``origin``.
+        InputError: an unknown key, a bad value, or a name that is not defined; the line names ``origin``, the key, what
+            was given, and what is allowed.
     """
-    schema = load_schema()
-    complete = with_defaults(config, schema)
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(complete))
-    if error is not None:
-        raise InputError(f"{origin}: {_explain(error)}")
-    _check_names(complete, origin)
+    plugins = config.get("plugins", [])
+    if isinstance(plugins, list) and all(isinstance(name, str) for name in plugins):
+        try:
+            load_plugins(plugins)
+        except InputError as error:
+            raise InputError(f"{origin}: {error}") from error
+    params = checked(Params, dict(config), origin)
+    _check_suites(params, origin)
+    _check_cells(params, origin)
+    _check_variants(params, origin)
+    _check_robustness(params, origin)
+    _check_layer_probes(params, origin)
+    _check_methods(params, origin)
+    return params
+
+
+def check(config: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """A copy of ``config`` in which every absent key that has a default is filled in; values stay as they were written.
+
+    Raises:
+        InputError: as `read` does.
+    """
+    params = read(config, origin)
+    complete = copy.deepcopy(dict(config))
+    _fill(complete, params)
+    for suite in params.study.suites:
+        _fill(complete["prompts"].setdefault(suite, {}), SubsampleSettings())
     return complete
 
 
 def load(*paths: Path) -> dict[str, Any]:
-    """Read ``paths`` one over another (mappings merge, other values replace), complete and check."""
+    """Read ``paths`` one over another (mappings merge, other values replace), complete and check.
+
+    Raises:
+        InputError: a file cannot be read, or as `read` does.
+    """
     merged: dict[str, Any] = {}
     for path in paths:
         try:
             layer = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise InputError(f"{path}: cannot be read as YAML ({error})") from error
         if not isinstance(layer, dict):
             raise InputError(f"{path}: a mapping of parameters is needed")
@@ -71,9 +148,9 @@ def load(*paths: Path) -> dict[str, Any]:
     return check(merged, " + ".join(str(path) for path in paths))
 
 
-def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """``above`` laid over ``below``, as Snakemake lays one configuration file over another."""
-    result = copy.deepcopy(below)
+    result = copy.deepcopy(dict(below))
     for key, value in above.items():
         if isinstance(value, dict) and isinstance(result.get(key), dict):
             result[key] = merge(result[key], value)
@@ -82,132 +159,148 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    reference = schema.get("$ref")
-    if reference is None:
-        return schema
-    node: Any = root
-    for part in reference.removeprefix("#/").split("/"):
-        node = node[part]
-    resolved: dict[str, Any] = node
-    return resolved
+def _fill(given: dict[str, Any], record: Record) -> None:
+    """Fill what ``given`` leaves out with the defaults of ``record``, which was made from it."""
+    for name, field in type(record).model_fields.items():
+        key, value = record.key_of(name), getattr(record, name)
+        if key not in given:
+            null = isinstance(field.json_schema_extra, dict) and "default" in field.json_schema_extra
+            if (value is not None or null) and not field.is_required():
+                given[key] = _plain(value)
+        else:
+            _fill_below(given[key], value)
+    for key, value in (record.__pydantic_extra__ or {}).items():
+        _fill_below(given[key], value)
 
 
-def _fill(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> None:
-    schema = _resolve(schema, root)
-    if isinstance(value, dict):
-        for key, rule in schema.get("properties", {}).items():
-            target = _resolve(rule, root)
-            if key not in value and "default" in target:
-                value[key] = copy.deepcopy(target["default"])
-            if key in value:
-                _fill(value[key], target, root)
-        extra = schema.get("additionalProperties")
-        if isinstance(extra, dict):
-            for key in value.keys() - schema.get("properties", {}).keys():
-                _fill(value[key], extra, root)
-    elif isinstance(value, list) and isinstance(schema.get("items"), dict):
-        for item in value:
-            _fill(item, schema["items"], root)
+def _fill_below(given: Any, value: Any) -> None:
+    if isinstance(value, Record):
+        _fill(given, value)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            _fill_below(given[key], entry)
+    elif isinstance(value, tuple):
+        for one, entry in zip(given, value, strict=True):
+            _fill_below(one, entry)
 
 
-def _explain(error: jsonschema.ValidationError) -> str:
-    if error.validator in {"oneOf", "anyOf"} and error.context:
-        error = max(error.context, key=lambda inner: len(inner.absolute_path))
-    where = ".".join(str(part) for part in error.absolute_path) or "the top level"
-    schema: Any = error.schema
-    values: Any = error.validator_value
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        allowed = sorted(schema.get("properties", {}))
-        unknown = sorted(error.instance.keys() - set(allowed))
-        return f"unknown key {unknown[0]!r} at {where}; allowed keys: {', '.join(allowed)}"
-    if error.validator == "enum":
-        allowed = [str(value) for value in values]
-        return f"{where} is {error.instance!r}; allowed values: {', '.join(allowed)}"
-    return f"{where}: {error.message}"
+def _plain(value: Any) -> Any:
+    """A default as YAML has it."""
+    if isinstance(value, Record):
+        filled: dict[str, Any] = {}
+        _fill(filled, value)
+        return filled
+    return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value
 
 
-def _check_names(config: dict[str, Any], origin: str) -> None:
-    study = config["study"]
-    uses = [
-        (f"study.cells[{index}]", cell["environment"], cell["model"], variant)
-        for index, cell in enumerate(study["cells"])
-        for variant in cell["variants"]
-    ]
-    defined = {(environment, model, variant) for _, environment, model, variant in uses}
-    references = [(f"study.{key}", study[key]) for key in ("edge_build", "desktop_build", "cloud_build")]
-    references += [(f"study.rounds[{index}]", cell) for index, cell in enumerate(study["rounds"])]
-    references += [(f"study.robustness[{index}]", cell) for index, cell in enumerate(study["robustness"])]
-    references += [(f"study.layer_probes[{index}]", cell) for index, cell in enumerate(study["layer_probes"])]
-    for where, environment, model, variant in uses:
-        for section, name in (("environments", environment), ("models", model), ("variants", variant)):
-            if name not in config[section]:
-                allowed = ", ".join(sorted(config[section]))
-                raise InputError(f"{origin}: {where}: {name!r} is not in {section}; allowed values: {allowed}")
-    for where, cell in references:
-        if (cell["environment"], cell["model"], cell["variant"]) not in defined:
-            raise InputError(f"{origin}: {where} names a cell that study.cells does not list: {cell}")
-    _check_variants(config, origin)
-    _check_robustness(config, origin)
-    _check_layer_probes(config, origin)
-    _check_methods(config, origin)
-    for suite in study["suites"]:
-        if suite not in config["infer"]["formats"]:
+def _check_suites(params: Params, origin: str) -> None:
+    known = [*PromptSettings.model_fields, *suite_names()]
+    for key in params.prompts.__pydantic_extra__ or {}:
+        if key not in known:
+            allowed = ", ".join(sorted(known))
+            raise InputError(f"{origin}: unknown key {key!r} at prompts; {near(key, known)}allowed keys: {allowed}")
+    for suite in params.study.suites:
+        if suite not in params.infer.formats:
             raise InputError(f"{origin}: infer.formats has no entry for suite {suite!r}; name its formats")
 
 
-def _check_robustness(config: dict[str, Any], origin: str) -> None:
-    for index, cell in enumerate(config["study"]["robustness"]):
-        if config["environments"][cell["environment"]]["backend"] not in LOCAL_BACKENDS:
+def _check_cells(params: Params, origin: str) -> None:
+    study = params.study
+    defined: set[tuple[str, str, str]] = set()
+    for place, group in enumerate(study.cells):
+        names = [("environments", group.environment), ("models", group.model)]
+        names += [("variants", variant) for variant in group.variants]
+        for section, name in names:
+            _check_defined(params, f"{origin}: study.cells[{place}]: {name!r}", section, name)
+        defined |= {(group.environment, group.model, variant) for variant in group.variants}
+    references = {f"study.{name}": getattr(study, name) for name in ("edge_build", "desktop_build", "cloud_build")}
+    for name in ("rounds", "robustness", "layer_probes"):
+        references |= {f"study.{name}[{place}]": cell for place, cell in enumerate(getattr(study, name))}
+    for where, cell in references.items():
+        if _triple(cell) not in defined:
+            given = "/".join(_triple(cell))
+            cells = ", ".join("/".join(names) for names in sorted(defined))
             raise InputError(
-                f"{origin}: study.robustness[{index}]: environment {cell['environment']!r} gives no log-probabilities; "
+                f"{origin}: {where} names a cell that study.cells does not list: {given}; add it there, or name one of "
+                f"{cells}"
+            )
+
+
+def _triple(cell: CellName) -> tuple[str, str, str]:
+    return cell.environment, cell.model, cell.variant
+
+
+def _check_defined(params: Params, what: str, section: str, name: str) -> None:
+    names = sorted(getattr(params, section))
+    if name not in names:
+        raise InputError(f"{what} is not in {section}; {near(name, names)}allowed values: {', '.join(names)}")
+
+
+def _check_robustness(params: Params, origin: str) -> None:
+    for place, cell in enumerate(params.study.robustness):
+        if params.environments[cell.environment].backend not in LOCAL_BACKENDS:
+            raise InputError(
+                f"{origin}: study.robustness[{place}]: environment {cell.environment!r} gives no log-probabilities; "
                 f"name cells whose backend is one of {', '.join(LOCAL_BACKENDS)}"
             )
-    suite = config["robustness"]["suite"]
-    if config["study"]["robustness"] and suite not in config["study"]["suites"]:
+    suite, suites = params.robustness.suite, params.study.suites
+    if params.study.robustness and suite not in suites:
         raise InputError(
-            f"{origin}: robustness.suite: {suite!r} is not in study.suites; allowed values: "
-            f"{', '.join(config['study']['suites'])}"
+            f"{origin}: robustness.suite: {suite!r} is not in study.suites; allowed values: {', '.join(suites)}"
         )
 
 
-def _check_layer_probes(config: dict[str, Any], origin: str) -> None:
-    for index, cell in enumerate(config["study"]["layer_probes"]):
-        if config["environments"][cell["environment"]]["backend"] != "llama":
+def _check_layer_probes(params: Params, origin: str) -> None:
+    for place, cell in enumerate(params.study.layer_probes):
+        if params.environments[cell.environment].backend != "llama":
             raise InputError(
-                f"{origin}: study.layer_probes[{index}]: environment {cell['environment']!r} does not show what is "
-                "inside its model; name cells whose backend is llama"
+                f"{origin}: study.layer_probes[{place}]: environment {cell.environment!r} does not show what is inside "
+                "its model; name cells whose backend is llama"
             )
-    suites = config["layer_probes"]["suites"]
-    if config["study"]["layer_probes"] and not set(suites) & set(config["study"]["suites"]):
+    suites = params.layer_probes.suites
+    if params.study.layer_probes and not set(suites) & set(params.study.suites):
         raise InputError(
-            f"{origin}: layer_probes.suites: none of {suites} is in study.suites; allowed values: "
-            f"{', '.join(config['study']['suites'])}"
+            f"{origin}: layer_probes.suites: none of {list(suites)} is in study.suites; allowed values: "
+            f"{', '.join(params.study.suites)}"
         )
 
 
-def _check_methods(config: dict[str, Any], origin: str) -> None:
-    for method in config["study"]["methods"]:
+def _check_methods(params: Params, origin: str) -> None:
+    from edgebias.mitigate.registry import METHODS, steering_of
+
+    for place, method in enumerate(params.study.methods):
+        where = f"{origin}: study.methods.{place}"
         variant = method.removeprefix(OTHER_BUILD)
-        if variant != method and variant not in config["variants"]:
-            allowed = ", ".join(sorted(config["variants"]))
-            raise InputError(f"{origin}: study.methods: {method}: no variant {variant!r}; allowed values: {allowed}")
+        if variant != method:
+            _check_defined(params, f"{where}: {method}: {variant!r}", "variants", variant)
+        try:
+            steering_of(method)
+        except InputError:
+            names = ", ".join(METHODS)
+            raise InputError(
+                f"{where} is {method!r}; {near(method, METHODS)}allowed values: {names}, and open_loop_at_GAIN, "
+                "open_loop_from_VARIANT, gated_open_loop_at_GAIN, equal_layers_open_loop_at_GAIN"
+            ) from None
 
 
-def _check_variants(config: dict[str, Any], origin: str) -> None:
-    for name, variant in config["variants"].items():
+def _check_variants(params: Params, origin: str) -> None:
+    if "full" not in params.variants:
+        raise InputError(f"{origin}: variants.full is missing; give an empty mapping: it is the model as published")
+    for name, variant in params.variants.items():
         if name == "full":
             continue
-        where = f"variants.{name}"
-        if variant.get("from") not in config["variants"]:
-            allowed = ", ".join(sorted(config["variants"]))
-            raise InputError(f"{origin}: {where}.from is {variant.get('from')!r}; allowed values: {allowed}")
-        if not variant.keys() & {"quantise", "prune"}:
-            raise InputError(f"{origin}: {where} changes nothing; give quantise or prune")
-        seen = {name}
-        parent = variant["from"]
-        while parent != "full":
-            if parent in seen:
-                raise InputError(f"{origin}: {where}.from leads back to itself")
+        where = f"{origin}: variants.{name}"
+        names = sorted(params.variants)
+        if variant.parent not in names:
+            raise InputError(
+                f"{where}.from is {variant.parent!r}; {near(variant.parent, names)}allowed values: {', '.join(names)}"
+            )
+        if variant.quantise is None and variant.prune is None:
+            raise InputError(f"{where} changes nothing; give quantise or prune")
+    for name in params.variants:
+        seen, parent = set[str](), params.variants[name].parent
+        while name != "full" and parent is not None and parent != "full":
+            if parent in {name, *seen}:
+                raise InputError(f"{origin}: variants.{name}.from leads back to itself")
             seen.add(parent)
-            parent = config["variants"][parent].get("from", "full")
+            parent = params.variants[parent].parent

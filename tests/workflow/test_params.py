@@ -17,7 +17,7 @@ def default() -> dict:
 
 def test_params_yaml_names_every_key_so_that_dvc_can_track_it() -> None:
     config = default()
-    complete = params.with_defaults(config)
+    complete = params.check(config, "params.yaml")
     for section, values in config.items():
         if section not in {"environments", "models", "study"}:
             assert complete[section] == values, f"params.yaml lacks a default of section {section}"

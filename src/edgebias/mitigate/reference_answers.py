@@ -89,7 +89,7 @@ def sampling(settings: dict[str, Any]) -> Sampling:
     try:
         return Sampling(int(values["topics"]), int(values["tokens"]), float(values["temperature"]))
     except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate.reference_answers: {error}; see workflow/schemas/params.schema.yaml") from error
+        raise InputError(f"mitigate.reference_answers: {error}; see docs/reference/params.md") from error
 
 
 def write_answers(settings: dict[str, Any], *, weights: Path, answers: Path) -> None:

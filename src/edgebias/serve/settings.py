@@ -70,5 +70,5 @@ def loop_settings(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> tupl
         if not budget >= 0:
             raise ValueError("perplexity_budget must be at least 0")
     except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate: {error}; see workflow/schemas/params.schema.yaml") from error
+        raise InputError(f"mitigate: {error}; see docs/reference/params.md") from error
     return online, budget

@@ -56,7 +56,7 @@ def self_debiasing_settings(settings: Mapping[str, Any]) -> SelfDebiasingSetting
     try:
         return SelfDebiasingSettings(str(values["prefix"]), float(values["decay"]), float(values["floor"]))
     except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate.self_debiasing: {error}; see workflow/schemas/params.schema.yaml") from error
+        raise InputError(f"mitigate.self_debiasing: {error}; see docs/reference/params.md") from error
 
 
 def self_debiased(plain: FloatArray, announced: FloatArray, how: SelfDebiasingSettings) -> FloatArray:

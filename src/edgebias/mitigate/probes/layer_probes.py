@@ -181,7 +181,7 @@ def probe_settings(settings: dict[str, Any]) -> ProbeSettings:
         how = Resampling(int(settings["seed"]), int(values["resamples"]), float(values["confidence"]))
         return ProbeSettings(tuple(map(str, values["suites"])), int(values["folds"]), int(values["flips"]), how)
     except (TypeError, ValueError) as error:
-        raise InputError(f"layer_probes: {error}; see workflow/schemas/params.schema.yaml") from error
+        raise InputError(f"layer_probes: {error}; see docs/reference/params.md") from error
 
 
 def read_pairs(items_folder: Path, suites: Sequence[str]) -> list[Pair]:

@@ -148,7 +148,7 @@ def learning_settings(settings: dict[str, Any]) -> LearningSettings:
             likelihood=float(values["likelihood"]),
         )
     except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate.learning: {error}; see workflow/schemas/params.schema.yaml") from error
+        raise InputError(f"mitigate.learning: {error}; see docs/reference/params.md") from error
 
 
 def first_block(n_layers: int) -> int:

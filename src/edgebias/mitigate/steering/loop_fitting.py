@@ -127,7 +127,7 @@ def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
         budget = Budget(float(values["perplexity_budget"]), float(values["question_budget"]))
         loop = LoopSettings(controller, window, rounds, budget, float(values["first_gain"]))
     except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate: {error}; see workflow/schemas/params.schema.yaml") from error
+        raise InputError(f"mitigate: {error}; see docs/reference/params.md") from error
     return loop, str(values["directions"])
 
 

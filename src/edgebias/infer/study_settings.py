@@ -1,0 +1,68 @@
+"""The section ``study``: which cells are asked what, and which of them is deployed where."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from edgebias.core.record import ListOf, Record, SetOf, SomeOf
+from edgebias.suites.settings import SuiteName
+
+Variants = SomeOf[str]
+Suites = SomeOf[SuiteName]
+
+
+class CellName(Record):
+    """One build of one model in one environment."""
+
+    environment: str
+    """A key of environments."""
+    model: str
+    """A key of models."""
+    variant: str
+    """A key of variants."""
+
+
+class CellGroup(Record):
+    """Builds of one model in one environment."""
+
+    environment: str
+    """A key of environments."""
+    model: str
+    """A key of models."""
+    variants: Variants
+    """Keys of variants; each is a cell."""
+    suites: Suites | None = None
+    """What these cells are asked; left out, all suites of the study."""
+
+
+class StudySettings(Record):
+    """What is studied."""
+
+    title: str
+    """Title of the report."""
+    suites: Suites
+    """The suites of the study."""
+    cells: ListOf[CellGroup] = Field(min_length=1)
+    """The cells that answer."""
+    rounds: ListOf[CellName] = ()
+    """Cells that also answer in repeated rounds (the over-time question)."""
+    robustness: ListOf[CellName] = ()
+    """Cells that answer the same items in every format; their backends give log-probabilities."""
+    layer_probes: ListOf[CellName] = ()
+    """Cells of llama.cpp in process whose blocks are probed for what can be read of a stereotype."""
+    edge_build: CellName
+    """The build that is shipped to the edge, and that is mitigated."""
+    desktop_build: CellName
+    """The build on the desktop that it is compared with."""
+    cloud_build: CellName
+    """The build in the cloud that it is compared with."""
+    methods: SetOf[str] = (
+        "none",
+        "instruction",
+        "always_unknown",
+        "always_refuse",
+        "single_layer",
+        "open_loop",
+        "feedback_loop",
+    )
+    """Mitigation methods that the edge build is evaluated with; an empty list is a study without mitigation."""

@@ -1,0 +1,160 @@
+"""Settings of models and builds: the sections ``models``, ``variants``, ``variant_record`` and ``benchmarks``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+from edgebias.core.record import Record, text_like
+
+Sha256 = Annotated[str, text_like(r"^[0-9a-f]{64}$", "64 hexadecimal digits (0-9, a-f)")]
+"""A SHA-256 in hexadecimal digits."""
+
+FileType = Literal[
+    "F16", "Q8_0", "Q6_K", "Q5_0", "Q5_1", "Q5_K_M", "Q4_0", "Q4_1", "Q4_K_S", "Q4_K_M", "Q3_K_S", "Q3_K_M", "Q2_K"
+]
+"""A file type that llama.cpp writes without an importance matrix."""
+
+
+def _inside(text: str) -> str:
+    path = PurePosixPath(text)
+    if not text or path.is_absolute() or ".." in path.parts or "\\" in text or ":" in text:
+        raise PydanticCustomError("custom", "it leaves the archive; give a relative path without '..'")
+    return path.as_posix()
+
+
+InsidePath = Annotated[str, AfterValidator(_inside)]
+"""A relative path that stays inside its archive."""
+
+
+class Wheel(Record):
+    """A wheel of the package index, used as a data carrier."""
+
+    package: str = text_like(r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$", "a name of the package index")
+    """Name of the package."""
+    version: str = text_like(r"^[0-9][A-Za-z0-9.!+_-]*$", "one exact version number")
+    """One exact version."""
+    sha256: Sha256
+    """Of the wheel."""
+
+
+class WheelMember(Wheel):
+    """One file of a wheel."""
+
+    member: InsidePath
+    """Path of the file in the wheel."""
+
+
+class WheelFolder(Wheel):
+    """A folder of a wheel."""
+
+    prefix: InsidePath
+    """Path of the folder in the wheel."""
+
+
+class LocalFile(Record):
+    """A file on this machine."""
+
+    file: str = Field(min_length=1)
+    """Its path."""
+    sha256: Sha256 | None = None
+    """Of the file; left out, it is not checked."""
+
+
+class LocalFolder(Record):
+    """A folder on this machine, laid out as upstream."""
+
+    folder: str = Field(min_length=1)
+    """Its path."""
+
+
+class HubFile(Record):
+    """One file of a model repository on the Hugging Face Hub."""
+
+    hub: str = Field(min_length=1)
+    """The repository, as OWNER/NAME."""
+    file: InsidePath
+    """Path of the file in the repository."""
+    revision: str = Field(min_length=1)
+    """A commit, because a branch moves."""
+    sha256: Sha256 | None = None
+    """Of the file; left out, it is not checked."""
+
+
+def _kind(value: Any) -> str:
+    """Which kind of source a mapping describes, by the key that only this kind has."""
+    if isinstance(value, Record):
+        return f"<{type(value).__name__}>"
+    keys = set(value) if isinstance(value, Mapping) else set()
+    if "package" in keys or "version" in keys:
+        return "<WheelMember>"
+    return "<HubFile>" if keys & {"hub", "revision"} else "<LocalFile>"
+
+
+def _benchmark_kind(value: Any) -> str:
+    if isinstance(value, Record):
+        return f"<{type(value).__name__}>"
+    return "<LocalFolder>" if isinstance(value, Mapping) and "folder" in value else "<WheelFolder>"
+
+
+ModelSource = Annotated[
+    Annotated[WheelMember, Tag("<WheelMember>")]
+    | Annotated[LocalFile, Tag("<LocalFile>")]
+    | Annotated[HubFile, Tag("<HubFile>")],
+    Discriminator(_kind),
+]
+"""Where the weights of a model come from."""
+
+BenchmarkSource = Annotated[
+    Annotated[WheelFolder, Tag("<WheelFolder>")] | Annotated[LocalFolder, Tag("<LocalFolder>")],
+    Discriminator(_benchmark_kind),
+]
+"""Where the published benchmarks come from."""
+
+
+class ModelSettings(Record):
+    """A model."""
+
+    source: ModelSource | None = None
+    """Where the weights come from; left out for a model that only a remote endpoint holds."""
+    endpoint_model: str | None = None
+    """The name by which a remote endpoint knows the model."""
+    licence: str = "unknown"
+    """Licence of the weights."""
+    start_token: str | None = Field(default=None, json_schema_extra={"default": None})
+    """What a sentence without context follows; null takes the model's own BOS token."""
+    note: str = ""
+    """A remark for the report."""
+
+
+class Pruning(Record):
+    """How to prune."""
+
+    method: Literal["magnitude", "wanda"]
+    """By which score weights go."""
+    sparsity: float = Field(gt=0, lt=1)
+    """Share of the prunable weights that goes."""
+
+
+class VariantSettings(Record):
+    """A build, made from another: pruned first, then quantised; either may be left out, but not both."""
+
+    parent: str | None = Field(default=None, alias="from")
+    """The build that it is made from; left out for full alone."""
+    quantise: FileType | None = None
+    """File type of llama.cpp."""
+    prune: Pruning | None = None
+    """How to prune."""
+
+
+class VariantRecordSettings(Record):
+    """Sizes of the two neutral texts that a build is made and described with."""
+
+    calibration_tokens: int = Field(default=4096, ge=256, le=65536)
+    """Tokens from which Wanda takes the norms of activations."""
+    perplexity_tokens: int = Field(default=1536, ge=256)
+    """Tokens whose perplexity is recorded."""
