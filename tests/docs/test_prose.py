@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edgebias import config
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
 README = CHECKOUT / "README.md"
@@ -130,3 +132,11 @@ def test_every_file_of_the_checkout_named_exists(page: Path) -> None:
     mine = {"config/mine.yaml", "config/NAME.yaml", "profiles/slurm"}  # what the reader writes
     named = set(PLACE.findall(code_of(page))) - mine
     assert {place for place in named if not (CHECKOUT / place).exists()} == set()
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
+def test_every_study_shown_is_accepted(page: Path, tmp_path: Path) -> None:
+    for number, shown in enumerate(re.findall(r"^```yaml\n(study:.*?)^```", text_of(page), re.DOTALL | re.MULTILINE)):
+        overlay = tmp_path / f"{number}.yaml"
+        overlay.write_text(shown, encoding="utf-8")
+        config.load(CHECKOUT / "params.yaml", overlay)
