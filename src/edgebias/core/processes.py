@@ -9,12 +9,15 @@ PROC = Path("/proc")
 
 
 def live_children(proc: Path = PROC) -> list[int]:
-    """Identifiers of the running processes that this one started, directly or not; none where there is no ``/proc``."""
+    """Return the identifiers of the running processes that this one started, directly or not.
+
+    None where there is no ``/proc``.
+    """
     return _descendants(_stats(proc))
 
 
 def processor_seconds(proc: Path = PROC) -> float:
-    """Seconds of processor time so far, in user and system mode, over all threads and started processes."""
+    """Return the seconds of processor time so far, in user and system mode, over all threads and started processes."""
     own = os.times()
     ticks = os.sysconf("SC_CLK_TCK")
     stats = _stats(proc)
@@ -23,7 +26,9 @@ def processor_seconds(proc: Path = PROC) -> float:
 
 
 def peak_of_children_mb(proc: Path = PROC) -> float:
-    """Sum of the largest resident memory, in MiB, of each process that this one started and that still runs."""
+    """Return the sum of the largest resident memory, in MiB, of each process that this one started and that
+    still runs.
+    """
     return sum(_peak_kb(proc / str(pid) / "status") for pid in live_children(proc)) / 1024
 
 
@@ -39,7 +44,7 @@ def _descendants(stats: dict[int, list[str]]) -> list[int]:
 
 
 def _stats(proc: Path) -> dict[int, list[str]]:
-    """The fields after the name in ``/proc/{pid}/stat`` of each process: state, parent, ...; see proc(5)."""
+    """Return the fields after the name in ``/proc/{pid}/stat`` of each process: state, parent, ...; see proc(5)."""
     found = {}
     for path in proc.glob("[0-9]*/stat"):
         try:

@@ -98,7 +98,7 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     def schema(self, *, rules: bool = True, among: Iterable[str] | None = None) -> Any:
-        """The pandera ``DataFrameSchema`` of the table.
+        """Return the pandera ``DataFrameSchema`` of the table.
 
         Args:
             rules: whether it checks the values, or their types alone.
@@ -121,7 +121,7 @@ class Table:
         )
 
     def arrow_schema(self) -> pyarrow.Schema:
-        """The parquet types of the table, which an empty table or a column of empty lists cannot show."""
+        """Return the parquet types of the table, which an empty table or a column of empty lists cannot show."""
         import pyarrow as pa
 
         plain = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
@@ -194,7 +194,9 @@ class Table:
             raise InputError(f"{place}: {self._fault(error.failure_cases, numbered)}{way_out}") from error
 
     def _fault(self, cases: pd.DataFrame, table: pd.DataFrame) -> str:
-        """The first of pandera's failure cases in one line, with the number of further rows that share its cause."""
+        """Return the first of pandera's failure cases in one line, with the number of further rows that share its
+        cause.
+        """
         # a value that breaks its own rule often breaks a relation, too; the former says more
         first = cases.sort_values("schema_context", key=lambda context: context != "Column", kind="stable").iloc[0]
         check, column = str(first["check"]), str(first["column"])
@@ -215,23 +217,23 @@ class Table:
 
 
 def one_of(values: Iterable[str]) -> Rule:
-    """One of these words."""
+    """Allow one of these words."""
     words = tuple(values)
     return Rule(f"one of {', '.join(words)}", lambda value: value in words)
 
 
 def at_least(bound: float) -> Rule:
-    """A number that is not below ``bound``."""
+    """Allow a number that is not below ``bound``."""
     return Rule(f"at least {bound:g}", lambda value: bool(value >= bound))
 
 
 def at_most(bound: float) -> Rule:
-    """A number that is not above ``bound``; NaN is none."""
+    """Allow a number that is not above ``bound``; NaN is none."""
     return Rule(f"at most {bound:g}", lambda value: bool(value <= bound))
 
 
 def between(low: float, high: float) -> Rule:
-    """A number from ``low`` to ``high``."""
+    """Allow a number from ``low`` to ``high``."""
     return Rule(f"from {low:g} to {high:g}", lambda value: bool(low - NOISE <= value <= high + NOISE))
 
 
@@ -239,7 +241,7 @@ FILLED = Rule("a text that is not empty", lambda value: value != "")
 
 
 def ascending(*columns: str) -> Relation:
-    """No number of a row is above the next of these columns; NaN is above nothing."""
+    """Demand that no number of a row is above the next of these columns; NaN is above nothing."""
 
     def holds(table: pd.DataFrame) -> pd.Series[bool]:
         import pandas as pd

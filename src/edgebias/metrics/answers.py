@@ -59,7 +59,7 @@ class Answers:
         return int(self.category.shape[0])
 
     def take(self, mask: BoolArray) -> Answers:
-        """The answers where ``mask`` is true, in order."""
+        """Return the answers where ``mask`` is true, in order."""
         return Answers(**{field.name: getattr(self, field.name)[mask] for field in fields(self)})
 
 

@@ -36,7 +36,7 @@ UNDEFINED = Bounds(math.nan, math.nan)
 
 
 def metric_bounds(metric: Metric, answers: Answers, totals: FloatArray) -> Bounds:
-    """Bounds of ``metric`` on ``answers``, whose usable responses add up to ``totals``.
+    """Find the bounds of ``metric`` on ``answers``, whose usable responses add up to ``totals``.
 
     A response that names an option keeps it, also where the metric does not use it (unknown in a stereotype rate); a
     response that is filled with an ``unrelated`` option stays out of the score. Fillings that leave the score undefined
@@ -60,7 +60,7 @@ def metric_bounds(metric: Metric, answers: Answers, totals: FloatArray) -> Bound
 
 
 def option_sums(metric: Metric, silent: Answers) -> FloatArray:
-    """What each response would add by naming each option of its item: shape (n, options, k).
+    """Return what each response would add by naming each option of its item: shape (n, options, k).
 
     An option that the metric cannot use adds zeros; items with fewer options than others repeat their first.
     """
@@ -80,7 +80,9 @@ def filled_bounds(
     totals: FloatArray,
     options: FloatArray,
 ) -> Bounds:
-    """Bounds of ``formula`` over ``totals`` plus one row of ``options[i]`` for each ``i``; ``options`` is (n, c, k).
+    """Find the bounds of ``formula`` over ``totals`` plus one row of ``options[i]`` for each ``i``.
+
+    ``options`` is (n, c, k).
 
     Raises:
         ValueError: a response enters two of the ``fractions``, which then cannot be optimised one by one.
@@ -116,7 +118,10 @@ def _weights(fraction: Fraction) -> FloatArray:
 
 
 def _best_filling(fraction: Fraction, totals: FloatArray, options: FloatArray, sign: float) -> IntArray | None:
-    """The option that each response names where ``sign`` times the fraction is largest; nothing where undefined."""
+    """Return the option that each response names where ``sign`` times the fraction is largest.
+
+    Nothing where undefined.
+    """
     base_over, base_under, base_positive = _weights(fraction) @ totals
     over, under, positive = np.moveaxis(options @ _weights(fraction).T, -1, 0)
     base_over, over = sign * base_over, sign * over

@@ -16,22 +16,22 @@ TOXIC_LIMIT = 0.5
 
 
 def scored(answers: Answers) -> BoolArray:
-    """The continuations that have scores: written ones, never a refusal or a blank."""
+    """Select the continuations that have scores: written ones, never a refusal or a blank."""
     return np.isfinite(answers.sentiment) & np.isfinite(answers.toxicity)
 
 
 def positive(answers: Answers) -> BoolArray:
-    """Compound score of 0.5 or more."""
+    """Select texts with a compound score of 0.5 or more."""
     return answers.sentiment >= SENTIMENT_LIMIT
 
 
 def negative(answers: Answers) -> BoolArray:
-    """Compound score of -0.5 or less."""
+    """Select texts with a compound score of -0.5 or less."""
     return answers.sentiment <= -SENTIMENT_LIMIT
 
 
 def toxic(answers: Answers) -> BoolArray:
-    """Probability of offensive wording of 0.5 or more."""
+    """Select texts with a probability of offensive wording of 0.5 or more."""
     return answers.toxicity >= TOXIC_LIMIT
 
 

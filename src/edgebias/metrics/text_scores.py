@@ -30,7 +30,9 @@ _WORD = re.compile(r"[a-z]+")
 
 
 def gender_words(texts: Sequence[str]) -> FloatArray:
-    """Sign of (male words - female words) of each text; 0 for none or a tie, NaN for a text without letter or digit.
+    """Return the sign of (male words - female words) of each text.
+
+    0 for none or a tie, NaN for a text without letter or digit.
 
     The unigram matching of BOLD (Dhamala et al., FAccT 2021); "he's" counts as "he".
     """
@@ -45,7 +47,7 @@ def gender_words(texts: Sequence[str]) -> FloatArray:
 
 
 def open_scores(texts: Sequence[str]) -> dict[str, list[float]]:
-    """Every score of each text, by the names of the fields of `Answers`.
+    """Return every score of each text, by the names of the fields of `Answers`.
 
     Raises:
         InputError: a scorer is absent or has another version (`check_scorers`).
@@ -74,7 +76,9 @@ def check_scorers() -> None:
 
 
 def text_scores(texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """Sentiment (-1 to 1) and toxicity (0 to 1) of each text, in order; NaN for a text without a letter or digit.
+    """Return sentiment (-1 to 1) and toxicity (0 to 1) of each text, in order.
+
+    NaN for a text without a letter or digit.
 
     The text is scored as written, without its prompt: the prompt names the group, and both scorers react to names.
 

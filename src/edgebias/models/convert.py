@@ -88,7 +88,8 @@ def check_token_ids(weights: Path, tokenizer: Any, texts: tuple[str, ...] = CHEC
 
 
 def lossless_state(model: Any) -> tuple[dict[str, npt.NDArray[Any]], str]:
-    """The model's tensors in the narrowest of float16 and float32 that keeps every value, and the widest type used.
+    """Return the model's tensors in the narrowest of float16 and float32 that keeps every value, and the widest type
+    used.
 
     A tensor that two names share (tied embeddings) is stored once, under its first name.
     """
@@ -120,7 +121,7 @@ def _generation_config(model: Any) -> dict[str, Any]:
 
 
 def special_tokens(reader: GGUFReader) -> dict[str, str]:
-    """``bos_token``, ``eos_token``, ``unk_token``, ``pad_token`` as far as the file names them."""
+    """Return ``bos_token``, ``eos_token``, ``unk_token``, ``pad_token`` as far as the file names them."""
     tokens = reader.fields["tokenizer.ggml.tokens"]
     named = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
     found = {name: metadata(reader, f"tokenizer.ggml.{key}_token_id") for name, key in named.items()}
@@ -128,7 +129,7 @@ def special_tokens(reader: GGUFReader) -> dict[str, str]:
 
 
 def tokenizer_config(reader: GGUFReader, special: dict[str, str]) -> dict[str, Any]:
-    """Settings of the tokenizer; the chat template is the file's own, character for character."""
+    """Return the settings of the tokenizer; the chat template is the file's own, character for character."""
     architecture = metadata(reader, "general.architecture")
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -16,7 +16,7 @@ from edgebias.models.gguf import START_TOKEN_KEY, Override, open_gguf, rewrite, 
 
 
 def full_type(tensor: ReaderTensor) -> GGMLQuantizationType:
-    """F32 for vectors (norms, biases), F16 for matrices: what llama.cpp's own F16 files hold."""
+    """Return F32 for vectors (norms, biases), F16 for matrices: what llama.cpp's own F16 files hold."""
     return GGMLQuantizationType.F32 if len(tensor.shape) == 1 else GGMLQuantizationType.F16
 
 

@@ -65,12 +65,12 @@ class QuickReader(GGUFReader):  # type: ignore[misc]  # gguf-py has no types for
         return end - orig_offs, [kind, length, *numbers], list(range(2, 2 + len(numbers))), types
 
     def _numbers(self, start: int, count: int, dtype: npt.DTypeLike) -> tuple[list[npt.NDArray[Any]], int]:
-        """Each of ``count`` numbers, and where they end."""
+        """Return each of ``count`` numbers, and where they end."""
         numbers = self._get(start, dtype, count)
         return list(numbers.reshape(-1, 1)), start + numbers.nbytes
 
     def _strings(self, start: int, count: int) -> tuple[list[npt.NDArray[Any]], int]:
-        """Length and bytes of each of ``count`` strings, one after the other, and where they end."""
+        """Return the length and bytes of each of ``count`` strings, one after the other, and where they end."""
         length = np.dtype(np.uint64).newbyteorder(self.byte_order)
         parts: list[npt.NDArray[Any]] = []
         for _ in range(count):
@@ -114,7 +114,9 @@ def open_gguf(path: Path) -> GGUFReader:
 
 
 def open_header(path: Path) -> GGUFReader:
-    """`open_gguf` without arrays, so without a vocabulary: a sixth of the time, and gone from memory once it is read.
+    """Return `open_gguf` without arrays, so without a vocabulary.
+
+    A sixth of the time, and gone from memory once it is read.
 
     Raises:
         InputError: the file is absent, cut short, or no GGUF file.
@@ -144,13 +146,13 @@ def _parse(path: Path, kind: type[QuickReader]) -> GGUFReader:
 
 
 def metadata(reader: GGUFReader, key: str) -> Any:
-    """The value of a metadata key, ``None`` where the file lacks it."""
+    """Return the value of a metadata key, ``None`` where the file lacks it."""
     field = reader.get_field(key)
     return None if field is None else field.contents()
 
 
 def values(tensor: ReaderTensor) -> npt.NDArray[np.float32]:
-    """The weights of a tensor as float32, in numpy's shape (rows are outputs), decoded by gguf-py."""
+    """Return the weights of a tensor as float32, in numpy's shape (rows are outputs), decoded by gguf-py."""
     return np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
 
 

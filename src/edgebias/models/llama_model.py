@@ -24,7 +24,7 @@ class LogLines:
     errors: list[str] = field(default_factory=list)
 
     def reason(self) -> str:
-        """The first error line, or a stand-in."""
+        """Return the first error line, or a stand-in."""
         return self.errors[0] if self.errors else "llama.cpp gave no reason"
 
 
@@ -70,7 +70,7 @@ def loaded_model(path: Path, *, vocab_only: bool) -> Iterator[Any]:
 
 
 def token_ids(model: Any, text: str, *, parse_special: bool = False) -> list[int]:
-    """Token ids of ``text`` as llama.cpp has them, with no start or end token added."""
+    """Return the token ids of ``text`` as llama.cpp has them, with no start or end token added."""
     vocab = llama_cpp.llama_model_get_vocab(model)
     encoded = text.encode("utf-8")
     room = len(encoded) + 8
@@ -82,7 +82,9 @@ def token_ids(model: Any, text: str, *, parse_special: bool = False) -> list[int
 
 
 def start_token_id(model: Any, start_token: str | None) -> int | None:
-    """The id of the token a text begins with: ``start_token`` where given, else the model's own BOS, else ``None``.
+    """Return the id of the token a text begins with.
+
+    ``start_token`` where given, else the model's own BOS, else ``None``.
 
     Raises:
         InputError: ``start_token`` is not one token of the model.

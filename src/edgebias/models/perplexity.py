@@ -36,7 +36,7 @@ class Perplexity:
 
 
 def neutral_sentences(path: Path, part: Part) -> list[str]:
-    """The sentences of one part, in a fixed order that looks random.
+    """Return the sentences of one part, in a fixed order that looks random.
 
     Order and part come from the SHA-256 of each sentence alone, so that the parts never share a
     sentence and adding a sentence to the file moves no other. Sentences shorter than 40 or longer

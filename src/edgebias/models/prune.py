@@ -22,7 +22,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def is_prunable(tensor: ReaderTensor) -> bool:
-    """Whether pruning touches this tensor."""
+    """Return whether pruning touches this tensor."""
     return PRUNABLE.fullmatch(tensor.name) is not None
 
 
@@ -56,7 +56,7 @@ def wanda_mask(weights: npt.NDArray[np.floating[Any]], input_norms: npt.NDArray[
 
 
 def magnitude_masks(path: Path, sparsity: float) -> dict[str, Mask]:
-    """`magnitude_mask` of every prunable matrix in a file."""
+    """Return `magnitude_mask` of every prunable matrix in a file."""
     return {
         tensor.name: magnitude_mask(values(tensor), sparsity)
         for tensor in open_gguf(path).tensors

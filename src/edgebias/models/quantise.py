@@ -14,7 +14,7 @@ _PREFIX = "LLAMA_FTYPE_MOSTLY_"
 
 
 def known_types() -> list[str]:
-    """Names of the file types that this llama.cpp can write, e.g. ``Q8_0``, ``Q4_K_M``."""
+    """Return the names of the file types that this llama.cpp can write, e.g. ``Q8_0``, ``Q4_K_M``."""
     return sorted(name.removeprefix(_PREFIX) for name in dir(llama_cpp) if name.startswith(_PREFIX))
 
 

@@ -55,7 +55,7 @@ class Sparsity:
 
 
 def type_table(tensors: Sequence[ReaderTensor]) -> dict[str, TypeUse]:
-    """Tensors, elements, bytes and bits per weight of each tensor type."""
+    """Return tensors, elements, bytes and bits per weight of each tensor type."""
     grouped: dict[str, list[ReaderTensor]] = defaultdict(list)
     for tensor in tensors:
         grouped[tensor.tensor_type.name].append(tensor)
@@ -72,7 +72,10 @@ _NAMED_AFTER = {"IQ2_M": "IQ2_S", "IQ3_XS": "IQ3_S", "IQ3_M": "IQ3_S", "MXFP4_MO
 
 
 def base_type(file_type: str) -> GGMLQuantizationType | None:
-    """The tensor type that a llama.cpp file type is named after: ``Q4_K_M`` gives ``Q4_K``; ``None`` if unknown."""
+    """Return the tensor type that a llama.cpp file type is named after: ``Q4_K_M`` gives ``Q4_K``.
+
+    ``None`` if unknown.
+    """
     for name in (file_type, _NAMED_AFTER.get(file_type, ""), re.sub(r"_K_[SML]$", "_K", file_type)):
         if name in GGMLQuantizationType.__members__:
             return GGMLQuantizationType[name]
@@ -80,7 +83,8 @@ def base_type(file_type: str) -> GGMLQuantizationType | None:
 
 
 def replaced(tensors: Sequence[ReaderTensor], file_type: str) -> list[Replacement]:
-    """Matrices whose type differs from the requested one, by family (``blk.*.ffn_down.weight``), with the cause.
+    """Return the matrices whose type differs from the requested one, by family (``blk.*.ffn_down.weight``), with the
+    cause.
 
     llama.cpp says nothing when it does this. A row whose length is no multiple of the type's block
     cannot be stored in that type; the rest is llama.cpp's own mixture for that file type. Vectors are
@@ -103,7 +107,7 @@ def replaced(tensors: Sequence[ReaderTensor], file_type: str) -> list[Replacemen
 
 
 def sparsity(tensors: Sequence[ReaderTensor], requested: float | None) -> Sparsity | None:
-    """Share of zeros over the prunable matrices, decoded from the file; ``None`` where there are none."""
+    """Return the share of zeros over the prunable matrices, decoded from the file; ``None`` where there are none."""
     zeros = [
         (tensor.n_elements - int(np.count_nonzero(values(tensor))), int(tensor.n_elements))
         for tensor in tensors
@@ -124,7 +128,7 @@ def sparsity(tensors: Sequence[ReaderTensor], requested: float | None) -> Sparsi
 
 
 def digest_and_zstd(path: Path) -> tuple[str, int]:
-    """SHA-256 of a file, and its size in bytes when each 8 MiB of it is compressed with zstd level 3."""
+    """Return the SHA-256 of a file, and its size in bytes when each 8 MiB of it is compressed with zstd level 3."""
     import pyarrow as pa
 
     codec = pa.Codec("zstd", compression_level=ZSTD_LEVEL)
@@ -137,7 +141,7 @@ def digest_and_zstd(path: Path) -> tuple[str, int]:
 
 
 def describe(path: Path, *, file_type: str, requested_sparsity: float | None) -> Mapping[str, Any]:
-    """Everything about a file that needs no forward pass, ready for JSON.
+    """Return everything about a file that needs no forward pass, ready for JSON.
 
     Args:
         path: the GGUF file.

@@ -86,7 +86,7 @@ class HubFile(Record):
 
 
 def _kind(value: Any) -> str:
-    """Which kind of source a mapping describes, by the key that only this kind has."""
+    """Return which kind of source a mapping describes, by the key that only this kind has."""
     if isinstance(value, Record):
         return f"<{type(value).__name__}>"
     keys = set(value) if isinstance(value, Mapping) else set()

@@ -20,7 +20,7 @@ _FAULTS = (OSError, ValueError, KeyError, NotImplementedError)
 
 
 def load_tokenizer(weights: Path, way_out: str) -> Any:
-    """The file's tokenizer as a ``tokenizers.Tokenizer``, pre-tokenizer mended where transformers loses it.
+    """Return the file's tokenizer as a ``tokenizers.Tokenizer``, pre-tokenizer mended where transformers loses it.
 
     Raises:
         InputError: transformers cannot read it; the message ends with ``way_out``.
@@ -45,7 +45,7 @@ def load_tokenizer(weights: Path, way_out: str) -> Any:
 
 
 def load_model(weights: Path, way_out: str) -> Any:
-    """The file's weights, decoded to float32, in transformers' model of its architecture.
+    """Return the file's weights, decoded to float32, in transformers' model of its architecture.
 
     Raises:
         InputError: transformers cannot read them; the message ends with ``way_out``.
@@ -64,7 +64,7 @@ def load_model(weights: Path, way_out: str) -> Any:
 
 @contextmanager
 def _quick_transformers() -> Iterator[None]:
-    """No network, no advice on the terminal, and gguf-py's two slow calls answered from a cache.
+    """Keep transformers off the network and quiet, with gguf-py's two slow calls answered from a cache.
 
     transformers parses the file again for configuration, tokenizer and weights, and makes the table of tensor names
     once for every module of the model (397 times for SmolLM2-135M): 24 s instead of 5 s.

@@ -139,7 +139,7 @@ class _Pruner:
 
 
 def column_norms(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """L2 norm of each column (input channel) over all rows (tokens), summed in float64."""
+    """Return the L2 norm of each column (input channel) over all rows (tokens), summed in float64."""
     rows = inputs.reshape(-1, inputs.shape[-1])
     total = np.zeros(rows.shape[1])
     for start in range(0, len(rows), 256):  # small blocks stay in the cache
@@ -148,12 +148,12 @@ def column_norms(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 
 def output_stride(n_tokens: int, n_vocab: int) -> int:
-    """Every how many tokens a prediction is asked for, so that the logits stay within 256 MB."""
+    """Return the stride of tokens at which a prediction is asked for, so that the logits stay within 256 MB."""
     return math.ceil(n_tokens * n_vocab / _LOGIT_BUDGET)
 
 
 def wanda_masks(path: Path, sequences: Sequence[Sequence[int]], sparsity: float) -> dict[str, Mask]:
-    """Wanda masks of every prunable matrix of an F16 or F32 file, found matrix after matrix.
+    """Return the Wanda masks of every prunable matrix of an F16 or F32 file, found matrix after matrix.
 
     Each matrix is pruned in memory before its product is computed, so every later matrix sees the
     inputs that the pruned model gives it: one forward pass does what locuslab/wanda does block by

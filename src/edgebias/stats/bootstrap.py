@@ -90,7 +90,10 @@ def bootstrap(
 def score_interval(
     clusters: Clusters, metric: Metric, *, resamples: int, confidence: float, rng: np.random.Generator
 ) -> Interval:
-    """The estimate of ``metric`` with its interval: `bootstrap` within the metric's range, by its branches if any."""
+    """Return the estimate of ``metric`` with its interval.
+
+    `bootstrap` within the metric's range, by its branches if any.
+    """
     return bootstrap(
         clusters,
         metric.formula,
@@ -105,7 +108,10 @@ def score_interval(
 def _kinked_limits(
     clusters: Clusters, pieces: Pieces, totals: FloatArray, bounds: tuple[float, float], confidence: float
 ) -> tuple[float, float]:
-    """Limits of a score from those of its pieces; a piece that does not vary has its value as both limits."""
+    """Return the limits of a score from those of its pieces.
+
+    A piece that does not vary has its value as both limits.
+    """
     estimates = np.array([[float(piece(clusters.sums.sum(axis=0))) for piece in row] for row in pieces])
     replicates = np.array([[piece(totals) for piece in row] for row in pieces])
     varies = np.ptp(replicates, axis=-1) >= CONSTANT
@@ -135,7 +141,9 @@ class Jackknife:
 
 
 def bca_limits(estimate: float, replicates: FloatArray, jackknife: Jackknife, levels: Levels) -> tuple[float, float]:
-    """Bias-corrected and accelerated limits at these levels, expanded; ties count half in the bias correction.
+    """Return the bias-corrected and accelerated limits at these levels, expanded.
+
+    Ties count half in the bias correction.
 
     Percentiles of a bootstrap of n clusters are too narrow by sqrt((n - 1) / n) and by the ratio of the normal to the t
     quantile; the levels are moved to make up for both (Hesterberg 2015, The American Statistician 69, pp. 371-386).

@@ -27,7 +27,7 @@ class Clusters:
         return int(self.sums.shape[0])
 
     def contributing(self) -> Clusters:
-        """The clusters with any non-zero sum: the others cannot move the score and are no evidence for it."""
+        """Return the clusters with any non-zero sum: the others cannot move the score and are no evidence for it."""
         keep = np.any(self.sums != 0, axis=1)
         return Clusters(self.names[keep], self.strata[keep], self.sums[keep])
 
@@ -45,7 +45,7 @@ def add_up(metric: Metric, answers: Answers) -> Clusters:
 
 
 def align(left: Clusters, right: Clusters) -> tuple[Clusters, Clusters]:
-    """The clusters that both have, in the same order."""
+    """Return the clusters that both have, in the same order."""
     _, in_left, in_right = np.intersect1d(left.names, right.names, return_indices=True)
     return (
         Clusters(left.names[in_left], left.strata[in_left], left.sums[in_left]),
@@ -54,7 +54,7 @@ def align(left: Clusters, right: Clusters) -> tuple[Clusters, Clusters]:
 
 
 def strata_members(strata: StrArray) -> list[IntArray]:
-    """Row numbers of each stratum; one stratum for all where any would have a single cluster.
+    """Return the row numbers of each stratum; one stratum for all where any would have a single cluster.
 
     A stratum of one cluster would be drawn unchanged every time and hide its variance.
     """
@@ -65,7 +65,10 @@ def strata_members(strata: StrArray) -> list[IntArray]:
 
 
 def resampled_totals(clusters: Clusters, resamples: int, rng: np.random.Generator) -> FloatArray:
-    """Totals of ``resamples`` bootstrap samples: clusters drawn with replacement within each stratum; shape (B, k)."""
+    """Return the totals of ``resamples`` bootstrap samples: clusters drawn with replacement within each stratum.
+
+    Shape (B, k).
+    """
     totals: npt.NDArray[np.float64] = np.zeros((resamples, clusters.sums.shape[1]))
     for members in strata_members(clusters.strata):
         size = len(members)

@@ -97,7 +97,7 @@ def paired_difference(
 
 
 def unseen_effect(width: float, n_clusters: int) -> float:
-    """The smallest effect that at least one of ``n_clusters`` clusters shows with a probability of 80 %.
+    """Return the smallest effect that at least one of ``n_clusters`` clusters shows with a probability of 80 %.
 
     A cluster moves a score by at most its range ``width``. An effect of ``width * q`` therefore needs a share of at
     least ``q`` of all clusters to differ, and the chance that none of those drawn does is at most (1 - q)^n. Binomial
@@ -115,7 +115,7 @@ def _reason(difference: float, interval: Interval) -> str:
 
 
 def difference_pieces(a: Sequence[Formula], b: Sequence[Formula], k: int) -> Pieces:
-    """The pieces of min(a) - min(b) = min over i of max over j of (a[i] - b[j]), for `bootstrap`.
+    """Return the pieces of min(a) - min(b) = min over i of max over j of (a[i] - b[j]), for `bootstrap`.
 
     ``a`` reads the first ``k`` columns of the totals and ``b`` the rest.
     """
@@ -127,7 +127,8 @@ def difference_pieces(a: Sequence[Formula], b: Sequence[Formula], k: int) -> Pie
 
 
 def sign_flip_p(a: FloatArray, b: FloatArray, formula: Formula, *, resamples: int, rng: np.random.Generator) -> float:
-    """Two-sided p-value of ``formula(sum a) - formula(sum b)`` under random swaps of the cells within clusters.
+    """Return the two-sided p-value of ``formula(sum a) - formula(sum b)`` under random swaps of the cells within
+    clusters.
 
     All 2^m swaps are taken where they are no more than ``resamples``; else that many random ones, with the
     observed one counted in. NaN with fewer than two clusters or an undefined difference.
@@ -164,7 +165,7 @@ def corrected(p_values: Sequence[float], method: str) -> list[float]:
 
 
 def share_interval(hits: int, n: int, confidence: float) -> tuple[float, float, float]:
-    """A share in percent with Wilson's interval; NaN where ``n`` is 0."""
+    """Return a share in percent with Wilson's interval; NaN where ``n`` is 0."""
     share = hits / n if n else math.nan
     low, high = wilson_limits(share, n, confidence)
     return 100.0 * share, 100.0 * low, 100.0 * high

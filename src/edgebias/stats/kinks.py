@@ -33,7 +33,7 @@ Levels = tuple[float, float]
 
 
 def equal_tails(confidence: float) -> Levels:
-    """The levels that leave out as much below as above."""
+    """Return the levels that leave out as much below as above."""
     return (1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0
 
 
@@ -51,7 +51,8 @@ class _Face:
 
 
 def adapted_levels(estimates: FloatArray, deviations: FloatArray, confidence: float) -> Levels:
-    """The levels at which the smallest limits of the branches hold the true score with probability ``confidence``.
+    """Return the levels at which the smallest limits of the branches hold the true score with probability
+    ``confidence``.
 
     Far from any kink they are `equal_tails`. Nowhere are they further out, and nowhere
     further in than 1 - confidence and confidence, as a kink spares one of two tails at most. Errors of the branches are
@@ -95,7 +96,7 @@ def _last_before(too_far: Callable[[float], bool], low: float, high: float) -> f
 
 
 def _faces(covariance: FloatArray) -> list[_Face]:
-    """Every choice of branches that tie for the minimum."""
+    """Return every choice of branches that tie for the minimum."""
     n, faces = len(covariance), []
     for size in range(1, n + 1):
         for equal in map(list, combinations(range(n), size)):
@@ -106,7 +107,9 @@ def _faces(covariance: FloatArray) -> list[_Face]:
 
 
 def _most_likely(estimates: FloatArray, faces: list[_Face], score: float, slack: float) -> FloatArray:
-    """The true branches nearest to the estimates, in their own metric, among those whose minimum is ``score``."""
+    """Return the true branches nearest to the estimates, in their own metric, among those whose minimum is
+    ``score``.
+    """
     best, nearest = np.inf, np.full_like(estimates, score)
     for face in faces:
         move = score - estimates[face.equal]

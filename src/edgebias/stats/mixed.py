@@ -53,12 +53,13 @@ class Rounds:
     codes: IntArray
 
     def totals(self, values: FloatArray) -> FloatArray:
-        """Sums over the answers of each group."""
+        """Return the sums over the answers of each group."""
         return np.asarray(np.add.reduceat(values, self.starts, axis=0), dtype=np.float64)
 
 
 def mixed_trend(rounds: IntArray, hits: BoolArray, groups: StrArray, *, serial: bool, confidence: float) -> MixedTrend:
-    """Logistic regression of ``hits`` on ln(round) with a normal random intercept per group, by maximum likelihood.
+    """Fit a logistic regression of ``hits`` on ln(round) with a normal random intercept per group, by maximum
+    likelihood.
 
     The likelihood is integrated over the intercepts by adaptive Gauss-Hermite quadrature (Pinheiro and Bates 1995, J.
     Comput. Graph. Stat. 4, section 2.4). The slope is that of one group, and steeper than the slope of the average
@@ -99,7 +100,7 @@ def mixed_trend(rounds: IntArray, hits: BoolArray, groups: StrArray, *, serial: 
 
 
 def log_likelihood(parameters: FloatArray, data: Rounds, nodes: int = NODES) -> tuple[float, FloatArray]:
-    """Log-likelihood and gradient at (intercept, slope, spread); the sign of the spread does not matter.
+    """Return the log-likelihood and its gradient at (intercept, slope, spread); the sign of the spread does not matter.
 
     The integrand of each group is a normal density times its answers' likelihood. Its nodes are centred at the mode
     and scaled by the curvature there; the gradient is the mean, over the integrand, of that of its logarithm.
@@ -140,7 +141,7 @@ def _minus(parameters: FloatArray, data: Rounds) -> tuple[float, FloatArray]:
 
 
 def _error(parameters: FloatArray, data: Rounds) -> float:
-    """Standard error of the slope from the observed information; NaN where that is not positive definite.
+    """Return the standard error of the slope from the observed information; NaN where that is not positive definite.
 
     At a spread of 0 the information of the spread may vanish: the model without it gives the error.
     """

@@ -35,7 +35,7 @@ def trend(
     confidence: float,
     rng: np.random.Generator,
 ) -> Trend:
-    """Logistic slope of ``hits`` on ln(round).
+    """Fit the logistic slope of ``hits`` on ln(round).
 
     The estimate is a GEE with independence working correlation, which stays consistent under serial dependence (Pepe
     and Anderson 1994); limits use the bias-reduced sandwich of Mancl and DeRouen (2001) and t with groups - 1 degrees
@@ -105,7 +105,7 @@ def _permutation_p(
     resamples: int,
     rng: np.random.Generator,
 ) -> float:
-    """Two-sided p-value of the score statistic sum (x - mean x)(y - mean y), summed over groups."""
+    """Return the two-sided p-value of the score statistic sum (x - mean x)(y - mean y), summed over groups."""
     observed = 0.0
     drawn = np.zeros(resamples)
     for name in np.unique(groups):

@@ -53,7 +53,7 @@ class VarianceShare:
 def variance_shares(
     means: FloatArray, sampling: FloatArray, factors: Sequence[str], *, confidence: float
 ) -> list[VarianceShare]:
-    """Shares of the variance of one answer, with intervals over items.
+    """Estimate the shares of the variance of one answer, with intervals over items.
 
     The variance of an effect that items share is estimated by products of different items alone (a U-statistic), so
     that noise from the choice of items does not count as an effect; an estimate can fall a little below 0. Its interval
@@ -112,7 +112,7 @@ def variance_shares(
 
 
 def _effect(means: FloatArray, subset: tuple[int, ...]) -> FloatArray:
-    """Each item's own interaction effect of the axes in ``subset``, shape (items, combinations of their levels).
+    """Return each item's own interaction effect of the axes in ``subset``, shape (items, combinations of their levels).
 
     Scaled so that the squares of a row add up to the variance over its levels.
     """
@@ -125,7 +125,7 @@ def _effect(means: FloatArray, subset: tuple[int, ...]) -> FloatArray:
 
 
 def _components(effect: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Variance of the effect that all items share, and of what is an item's own, in n + 1 versions.
+    """Return the variance of the effect that all items share, and of what is an item's own, in n + 1 versions.
 
     The first version is of all items; version i + 1 leaves item i out.
     """
@@ -144,7 +144,7 @@ def _leave_one_out_mean(values: FloatArray) -> FloatArray:
 
 
 def _share(part: FloatArray, whole: FloatArray, confidence: float) -> Share:
-    """The share with its limits, on the scale of log-odds where all its versions have some.
+    """Return the share with its limits, on the scale of log-odds where all its versions have some.
 
     There the distribution of a share is closer to symmetric: with 20 items the interval of a share of two thirds holds
     it in 93 to 95 % instead of 90 %.
@@ -161,7 +161,7 @@ def _share(part: FloatArray, whole: FloatArray, confidence: float) -> Share:
 
 
 def _common_share(effect: FloatArray, part: FloatArray, whole: FloatArray, confidence: float) -> Share:
-    """The share of an effect that all items have in common, with limits of its noncentrality.
+    """Return the share of an effect that all items have in common, with limits of its noncentrality.
 
     n |mean effect|^2 / tr(S) is F with nu = tr(S)^2 / tr(S^2) and nu (n - 1) degrees of freedom where items share
     nothing, S being the covariance of their effects (Box 1954); its noncentrality is nu n |true effect|^2 / tr(S).
@@ -185,7 +185,7 @@ def _common_share(effect: FloatArray, part: FloatArray, whole: FloatArray, confi
 
 
 def _noncentrality(statistic: float, degrees: float, n: int, level: float) -> float:
-    """The noncentrality at which ``statistic`` is the quantile of ``level``; 0 where even 0 is too much."""
+    """Return the noncentrality at which ``statistic`` is the quantile of ``level``; 0 where even 0 is too much."""
 
     def excess(noncentrality: float) -> float:
         return float(ncfdtr(degrees, degrees * (n - 1), noncentrality, statistic)) - level

@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 
 def wilson_limits(share: float, n: int, confidence: float) -> tuple[float, float]:
-    """Limits of a share in 0 to 1 among ``n`` trials; NaN without trials.
+    """Return the limits of a share in 0 to 1 among ``n`` trials; NaN without trials.
 
     The same numbers as ``statsmodels.stats.proportion.proportion_confint(method="wilson")``, whose import of
     ``scipy.stats`` would be half of the time of a scoring job.

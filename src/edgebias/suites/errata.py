@@ -34,7 +34,7 @@ class Erratum:
 
 @cache
 def errata() -> tuple[Erratum, ...]:
-    """All known faults, in the order of the table."""
+    """Return all known faults, in the order of the table."""
     text = files("edgebias.suites").joinpath("errata.csv").read_text(encoding="utf-8")
     return tuple(
         Erratum(
@@ -52,7 +52,7 @@ def errata() -> tuple[Erratum, ...]:
 
 @cache
 def named_rows(erratum_id: str) -> frozenset[str]:
-    """The rows that an erratum names: ``Category:id`` with ranges spelt out, or ``Category/template``."""
+    """Return the rows that an erratum names: ``Category:id`` with ranges spelt out, or ``Category/template``."""
     rows: set[str] = set()
     for erratum in errata():
         if erratum.id != erratum_id:
@@ -68,5 +68,5 @@ def named_rows(erratum_id: str) -> frozenset[str]:
 
 
 def joined(ids: Iterable[str]) -> str:
-    """The value of an item's ``errata`` column."""
+    """Return the value of an item's ``errata`` column."""
     return ";".join(sorted(ids))

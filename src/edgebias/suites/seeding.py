@@ -6,6 +6,6 @@ import hashlib
 
 
 def derive(seed: int, *names: str) -> int:
-    """A 64-bit number that depends on ``seed`` and ``names`` alone (SHA-256), the same on every machine."""
+    """Return a 64-bit number that depends on ``seed`` and ``names`` alone (SHA-256), the same on every machine."""
     text = "\x1f".join((str(seed), *names))
     return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big")

@@ -13,7 +13,7 @@ from edgebias.suites.seeding import derive
 
 
 def ordered_clusters(items: Sequence[Item], seed: int) -> dict[str, list[str]]:
-    """The clusters of each category in one seeded order, which both the split and the subsample follow.
+    """Return the clusters of each category in one seeded order, which both the split and the subsample follow.
 
     Where clusters belong to strata (`Design.stratum`), these take turns, so that the first clusters of a category hold
     each stratum equally often, as long as its clusters last.
@@ -32,7 +32,7 @@ def ordered_clusters(items: Sequence[Item], seed: int) -> dict[str, list[str]]:
 
 
 def strata_of(items: Sequence[Item]) -> dict[str, str]:
-    """The stratum of each cluster: the first by name where its items name several (a person in two groups)."""
+    """Return the stratum of each cluster: the first by name where its items name several (a person in two groups)."""
     strata: dict[str, str] = {}
     for item in items:
         strata[item.cluster] = min(strata.get(item.cluster, item.design.stratum), item.design.stratum)

@@ -58,7 +58,7 @@ def parse_subsample(
 
 
 def in_categories(items: Sequence[Item], categories: tuple[str, ...] | None, key: str) -> list[Item]:
-    """The items of some categories; ``None`` takes all.
+    """Return the items of some categories; ``None`` takes all.
 
     Raises:
         InputError: the suite has no such category.

@@ -61,7 +61,7 @@ def read_hardware(path: Path) -> pd.DataFrame:
 
 
 def boards(hardware: pd.DataFrame) -> list[Board]:
-    """Each board with the range of its roofs, in the order of the table.
+    """Return each board with the range of its roofs, in the order of the table.
 
     Raises:
         InputError: a board lacks a roof.

@@ -23,33 +23,36 @@ GIGA = 1e9
 
 
 def attainable(intensity: float, bandwidth: float, arithmetic: float) -> float:
-    """GFLOP/s that ``intensity`` operations a byte can reach, from GB/s and GFLOP/s."""
+    """Return GFLOP/s that ``intensity`` operations a byte can reach, from GB/s and GFLOP/s."""
     return min(arithmetic, intensity * bandwidth)
 
 
 def generation_intensity(build: Build, context: int = CONTEXT) -> float:
-    """Operations for each byte read while one prompt is continued."""
+    """Return the operations for each byte read while one prompt is continued."""
     return 2.0 * build.parameters / (build.weight_bytes + context * build.kv_bytes_per_token)
 
 
 def prompt_intensity(build: Build, tokens: int = PROMPT) -> float:
-    """Operations for each byte read while ``tokens`` tokens of a prompt are evaluated together."""
+    """Return the operations for each byte read while ``tokens`` tokens of a prompt are evaluated together."""
     return 2.0 * build.block_parameters * tokens / build.weight_bytes
 
 
 def generation_rate(build: Build, bandwidth: float, arithmetic: float, context: int = CONTEXT) -> float:
-    """Tokens written a second, at most; ``bandwidth`` in GB/s, ``arithmetic`` in GFLOP/s."""
+    """Return tokens written a second, at most; ``bandwidth`` in GB/s, ``arithmetic`` in GFLOP/s."""
     return attainable(generation_intensity(build, context), bandwidth, arithmetic) * GIGA / (2.0 * build.parameters)
 
 
 def prompt_rate(build: Build, bandwidth: float, arithmetic: float, tokens: int = PROMPT) -> float:
-    """Tokens of a prompt read a second, at most, where ``tokens`` of them are evaluated together."""
+    """Return the tokens of a prompt read a second, at most, where ``tokens`` of them are evaluated together."""
     reached = attainable(prompt_intensity(build, tokens), bandwidth, arithmetic)
     return reached * GIGA / (2.0 * build.block_parameters)
 
 
 def projection(builds: Sequence[Build], boards: Iterable[Board]) -> pd.DataFrame:
-    """One row a board and build: the lower end takes the lower figure of every roof, the upper end the higher one."""
+    """Return one row a board and build.
+
+    The lower end takes the lower figure of every roof, the upper end the higher one.
+    """
     return pd.DataFrame([_row(build, board) for board in boards for build in builds])
 
 
@@ -84,6 +87,6 @@ def _row(build: Build, board: Board) -> dict[str, object]:
 
 
 def _bound(intensity: float, *roofs: tuple[float, float]) -> str:
-    """What limits generation at either end of the range."""
+    """Return what limits generation at either end of the range."""
     found = {"memory" if intensity * bandwidth <= arithmetic else "arithmetic" for bandwidth, arithmetic in roofs}
     return " or ".join(sorted(found, reverse=True))

@@ -27,7 +27,10 @@ WITH_UNKNOWN = in_condition("with_unknown")
 
 
 def stereotype_probability(answers: Answers) -> FloatArray:
-    """Weight of the stereotype, 0 to 1: softmax over the per-token mean log-probabilities of the two groups."""
+    """Return the weight of the stereotype, 0 to 1.
+
+    Softmax over the per-token mean log-probabilities of the two groups.
+    """
     difference = answers.mean_stereotype - answers.mean_anti
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * difference)), dtype=np.float64)
 

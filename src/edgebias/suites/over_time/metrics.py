@@ -54,7 +54,7 @@ class OverTimeScore:
 
 
 def drift(totals: FloatArray) -> FloatArray:
-    """Late minus early rate in percent points, from totals [late hits, late n, early hits, early n]."""
+    """Return the late minus early rate in percent points, from totals [late hits, late n, early hits, early n]."""
     return 100.0 * (ratio(totals[..., 0], totals[..., 1]) - ratio(totals[..., 2], totals[..., 3]))
 
 
@@ -139,7 +139,7 @@ def over_time_scores(
 
 
 def _sums(at: IntArray, hit: BoolArray, width: int, last: int) -> dict[str, FloatArray]:
-    """Sums of each score, one row per choice of a group in the round ``at``."""
+    """Return the sums of each score, one row per choice of a group in the round ``at``."""
     early, late = at <= width, at > last - width
     return {
         "stereotype_rate": columns(hit, np.ones_like(hit)),
@@ -150,7 +150,9 @@ def _sums(at: IntArray, hit: BoolArray, width: int, last: int) -> dict[str, Floa
 
 
 def window_rates(rounds: Sequence[int], outcomes: Sequence[str], window: int = WINDOW) -> list[tuple[int, int, float]]:
-    """For each round, (round, usable answers, stereotype rate in percent) of the ``window`` rounds that end there."""
+    """Return, for each round, (round, usable answers, stereotype rate in percent) of the ``window`` rounds that end
+    there.
+    """
     outcome = np.asarray(outcomes, dtype=np.str_)
     at = np.asarray(rounds, dtype=np.int64)
     last = int(at.max()) if len(at) else 0

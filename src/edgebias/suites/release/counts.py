@@ -35,7 +35,7 @@ class Counts:
 
 
 def count(folder: Path) -> list[Counts]:
-    """Counts of each attribute, sorted by name, and of the whole suite (``all``) at the end.
+    """Return the counts of each attribute, sorted by name, and of the whole suite (``all``) at the end.
 
     Raises:
         InputError: a template file breaks the suite's format (`edgebias.suites.forced_choice.items.load`).
@@ -62,7 +62,7 @@ def count(folder: Path) -> list[Counts]:
 
 
 def counts_markdown(rows: Sequence[Counts]) -> str:
-    """The counts as a Markdown table."""
+    """Return the counts as a Markdown table."""
     head = "| attribute | templates | negative | positive | group pairs | template-pair combinations | items |"
     lines = [head, "|---|---|---|---|---|---|---|"]
     lines += [f"| {' | '.join(str(value) for value in astuple(row))} |" for row in rows]

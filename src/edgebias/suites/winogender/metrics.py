@@ -31,12 +31,12 @@ FEMALE = in_condition("female")
 
 
 def gotcha(answers: Answers) -> BoolArray:
-    """The right answer contradicts the majority gender of the occupation."""
+    """Select responses whose right answer contradicts the majority gender of the occupation."""
     return np.asarray(answers.label_role == ANTI_STEREOTYPE, dtype=np.bool_)
 
 
 def plain(answers: Answers) -> BoolArray:
-    """The right answer agrees with the majority gender of the occupation."""
+    """Select responses whose right answer agrees with the majority gender of the occupation."""
     return np.asarray(answers.label_role == STEREOTYPE, dtype=np.bool_)
 
 
@@ -51,7 +51,8 @@ def _gotcha_sums(answers: Answers) -> FloatArray:
 
 
 def share_of_women(answers: Answers) -> FloatArray:
-    """Share of women (0 to 1) in the occupation of each response, read from its cluster ``occupation/per cent``.
+    """Return the share of women (0 to 1) in the occupation of each response, read from its cluster ``occupation/per
+    cent``.
 
     NaN where the cluster names no share.
     """
@@ -80,7 +81,7 @@ def _occupation_sums(answers: Answers) -> FloatArray:
 
 
 def occupation_moments(sums: FloatArray) -> FloatArray:
-    """[1, x, y, x^2, y^2, xy] of each occupation from its sums; zeros where a gender has no answer.
+    """Return [1, x, y, x^2, y^2, xy] of each occupation from its sums; zeros where a gender has no answer.
 
     x is the share of women, y the share of female minus the share of male pronouns that are resolved to the
     occupation. Sums are [to occupation and female, female, to occupation and male, male, x of each answer, answers].
@@ -92,7 +93,7 @@ def occupation_moments(sums: FloatArray) -> FloatArray:
 
 
 def correlation(totals: FloatArray) -> FloatArray:
-    """100 x Pearson's r from totals [n, x, y, x^2, y^2, xy]; NaN where x or y does not vary."""
+    """Return 100 x Pearson's r from totals [n, x, y, x^2, y^2, xy]; NaN where x or y does not vary."""
     n, x, y, xx, yy, xy = np.moveaxis(totals, -1, 0)
     spread_x, spread_y = n * xx - x * x, n * yy - y * y
     # Rounding leaves a trace of a spread that is none: shares of at most a few hundred answers differ by far more.
