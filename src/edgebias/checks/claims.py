@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import glob
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ import pandas as pd
 import yaml
 
 from edgebias.core.errors import InputError
-from edgebias.core.files import read_json
+from edgebias.core.files import read_json, read_table, write_csv
 
 Status = Literal["PASS", "FAIL", "SKIPPED"]
 TIERS = ("exact", "statistical")
@@ -158,6 +158,21 @@ def judge(claim: Claim, root: Path) -> Verdict:
     except InputError as error:
         return Verdict(claim.id, "FAIL", str(error), claim.claim)
     return Verdict(claim.id, "PASS" if holds else "FAIL", reason, claim.claim)
+
+
+def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
+    """Write verdicts as a table (CSV), by claim."""
+    write_csv(pd.DataFrame(verdicts), path, sort_by=["id"])
+
+
+def read_verdicts(path: Path) -> list[Verdict]:
+    """Read what `write_verdicts` wrote.
+
+    Raises:
+        InputError: the file is absent or has other columns.
+    """
+    names = [column.name for column in fields(Verdict)]
+    return [Verdict(*(row[name] for name in names)) for row in read_table(path, names).to_dict("records")]
 
 
 def _holds(claim: Claim, root: Path) -> tuple[bool, str]:

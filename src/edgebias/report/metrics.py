@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from edgebias.report.data import OUTCOMES, StudyData
-from edgebias.report.findings import reductions
+from edgebias.mitigate.reductions import OVERVIEW
+from edgebias.report.data import CELL, OUTCOMES, StudyData
+from edgebias.report.findings import Reduction, broken_builds, cell_name, reductions
 from edgebias.report.numbers import rounded
 from edgebias.report.primary import primary_contrasts, primary_metric
+from edgebias.report.sections.environments import panels_of
 from edgebias.report.sections.paper import paper_readings
+from edgebias.report.sections.ran import MACHINE, what_ran
+
+KEY = ("suite", "format", "metric")
+SCORE = ("estimate", "low", "high", "ideal")
+CONTRAST = (
+    *("kind", "cell_a", "cell_b", *KEY, "difference", "low", "high"),
+    *("p_corrected", "minimum_detectable_effect"),
+)
 
 
 def headline_metrics(study: StudyData) -> dict[str, Any]:
@@ -49,7 +60,49 @@ def headline_metrics(study: StudyData) -> dict[str, Any]:
             ),
         }
     metrics["paper_readings"] = paper_readings(study)
+    metrics["findings"] = _findings(study)
     return metrics
+
+
+def _findings(study: StudyData) -> dict[str, Any]:
+    """What the pages of the results are written from: scores, differences and reductions, each with its interval.
+
+    It has nothing of one machine: the same study gives the same findings wherever it ran.
+    """
+    panels = panels_of(study)
+    overall = study.scores[study.scores["category"] == "all"]
+    shown = [pair in panels for pair in zip(overall["suite"], overall["metric"], strict=True)]
+    methods = study.mitigation[study.mitigation["category"] == "all"]
+    told = [key in OVERVIEW for key in zip(*(methods[name] for name in KEY), strict=True)]
+    contrasts = pd.concat([primary_contrasts(suite, study.contrasts, study.scores) for suite in study.suites])
+    return {
+        "title": study.title,
+        "several_models": study.several_models,
+        "ran": [list(line) for line in what_ran(study) if line[0] != MACHINE],
+        "cells": [{**vars(cell), "label": study.label(cell)} for cell in study.cells],
+        "panels": [list(panel) for panel in panels],
+        "scores": _records(overall[shown], (*CELL, *KEY, *SCORE, "n", "coverage")),
+        "contrasts": [
+            record | {name: cell_name(record[name], study.several_models) for name in ("cell_a", "cell_b")}
+            for record in _records(contrasts, CONTRAST)
+        ],
+        "reductions": [_reduction_record(reduction) for reduction in reductions(study)],
+        "methods": _records(methods[told], ("method", *KEY, *SCORE)),
+        "broken_builds": broken_builds(study),
+    }
+
+
+def _reduction_record(reduction: Reduction) -> dict[str, Any]:
+    record = {name: value if isinstance(value, str) else rounded(value) for name, value in vars(reduction).items()}
+    return {**record, "relative": rounded(reduction.relative_bias), "verdict": reduction.verdict}
+
+
+def _records(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows as JSON takes them: numbers rounded, None of what is undefined."""
+    return [
+        {str(name): value if isinstance(value, str) else rounded(value) for name, value in record.items()}
+        for record in table[list(columns)].to_dict("records")
+    ]
 
 
 def plot_tables(study: StudyData) -> dict[str, pd.DataFrame]:

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, help="also write the verdicts as CSV")
     arguments = parser.parse_args(argv)
 
-    from edgebias.checks.claims import judge, read_claims
+    from edgebias.checks.claims import judge, read_claims, write_verdicts
 
     verdicts = [judge(claim, arguments.root) for claim in read_claims(arguments.claims)]
     for verdict in verdicts:
@@ -34,11 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     counts = {status: sum(v.status == status for v in verdicts) for status in ("PASS", "FAIL", "SKIPPED")}
     print(", ".join(f"{count} {status}" for status, count in counts.items()))
     if arguments.output:
-        import pandas as pd
-
-        from edgebias.core.files import write_csv
-
-        write_csv(pd.DataFrame(verdicts), arguments.output, sort_by=["id"])
+        write_verdicts(verdicts, arguments.output)
     if counts["FAIL"]:
         raise SystemExit(1)
 

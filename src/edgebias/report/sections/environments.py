@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from edgebias.core.cell import Cell
 from edgebias.report.canvas import COLOURS, WIDTH, error_bars, name_rows, new_grid
 from edgebias.report.data import StudyData, of_cell
 from edgebias.report.figures import Drawing
@@ -65,53 +66,70 @@ def contrast_table(study: StudyData) -> Table:
     )
 
 
-def _scores(study: StudyData) -> Canvas | None:
-    """Primary metric of each suite by cell, with interval and ideal value."""
+def panels_of(study: StudyData) -> list[tuple[str, str]]:
+    """(suite, metric) of each panel of the score figure: one a suite at least, where it has a score."""
     present = set(zip(study.scores["suite"], study.scores["metric"], strict=True))
-    drawn = [panel for panel in PANELS if panel in present]
+    panels = [panel for panel in PANELS if panel in present]
     for suite in study.suites:
-        if (chosen := primary_metric(suite, study.scores)) and suite not in {name for name, _ in drawn}:
-            drawn.append((suite, chosen[1]))
-    if not drawn:
-        return None
-    environments = list(dict.fromkeys(cell.environment for cell in study.cells))
-    canvas, grid = new_grid(WIDTH, 1.0 + 0.28 * len(study.cells), len(drawn), sharey=True)
-    for axes, (suite, metric) in zip(chain(*grid), drawn, strict=True):
-        rows = study.scores[
-            (study.scores["suite"] == suite) & (study.scores["metric"] == metric) & (study.scores["category"] == "all")
-        ]
+        if (chosen := primary_metric(suite, study.scores)) and suite not in {name for name, _ in panels}:
+            panels.append((suite, chosen[1]))
+    return panels
+
+
+def _scores(study: StudyData) -> Canvas | None:
+    panels = panels_of(study)
+    overall = study.scores[study.scores["category"] == "all"]
+    return draw_scores(overall, panels, {cell: study.label(cell) for cell in study.cells}) if panels else None
+
+
+def draw_scores(scores: pd.DataFrame, panels: Sequence[tuple[str, str]], cells: Mapping[Cell, str]) -> Canvas:
+    """Draw the metric of each panel by cell, with interval and ideal value.
+
+    Args:
+        scores: overall scores of every cell.
+        panels: suite and metric of each.
+        cells: the label of each cell, in the order of the rows.
+    """
+    environments = list(dict.fromkeys(cell.environment for cell in cells))
+    canvas, grid = new_grid(WIDTH, 1.0 + 0.28 * len(cells), len(panels), sharey=True)
+    for axes, (suite, metric) in zip(chain(*grid), panels, strict=True):
+        rows = scores[(scores["suite"] == suite) & (scores["metric"] == metric)]
         formats = sorted(rows["format"].unique(), key=lambda name: name != "likelihood")
-        ideal = ideal_of(study.scores, suite, metric)
+        ideal = ideal_of(scores, suite, metric)
         if math.isfinite(ideal):
             axes.axvline(ideal, color="#222222", linestyle="--", linewidth=1)
-        for position, cell in enumerate(study.cells):
+        for position, cell in enumerate(cells):
+            colour = COLOURS[environments.index(cell.environment) % len(COLOURS)]
             here = of_cell(rows, cell)
             for step, form in enumerate(formats):
+                place = position + (step - (len(formats) - 1) / 2) * 0.34
                 for _, row in here[here["format"] == form].iterrows():
-                    if not math.isfinite(row["estimate"]):
-                        continue
-                    offset = (step - (len(formats) - 1) / 2) * 0.34
-                    if _too_few(row):
-                        axes.plot(row["estimate"], position + offset, **TOO_FEW)
-                        continue
-                    colour = COLOURS[environments.index(cell.environment) % len(COLOURS)]
-                    axes.errorbar(
-                        row["estimate"],
-                        position + offset,
-                        xerr=error_bars(row["low"], row["estimate"], row["high"]),
-                        fmt="o" if form == "likelihood" else "s",
-                        markerfacecolor=colour if form == "likelihood" else "white",
-                        color=colour,
-                        markersize=4.5,
-                        elinewidth=1.2,
-                    )
+                    _draw_score(axes, row, place, colour)
         axes.set_title(suite.replace("_", " "))
         axes.set_xlabel(_wrapped(metric))
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-    for panels in grid:
-        name_rows(panels[0], [study.label(cell) for cell in study.cells])
+    for row_of_axes in grid:
+        name_rows(row_of_axes[0], list(cells.values()))
     return canvas
+
+
+def _draw_score(axes: Axes, row: pd.Series, place: float, colour: str) -> None:
+    if not math.isfinite(row["estimate"]):
+        return
+    if _too_few(row):
+        axes.plot(row["estimate"], place, **TOO_FEW)
+        return
+    axes.errorbar(
+        row["estimate"],
+        place,
+        xerr=error_bars(row["low"], row["estimate"], row["high"]),
+        fmt="o" if row["format"] == "likelihood" else "s",
+        markerfacecolor=colour if row["format"] == "likelihood" else "white",
+        color=colour,
+        markersize=4.5,
+        elinewidth=1.2,
+    )
 
 
 TOO_FEW: Any = {"marker": "x", "color": "#999999", "markersize": 5, "linestyle": "none"}

@@ -9,6 +9,9 @@ from edgebias.report.data import OUTCOMES, StudyData
 from edgebias.report.section import Section
 from edgebias.report.table import title_of
 
+MACHINE = "Machine"
+"""The line about what the study ran on; the others are the same wherever it ran."""
+
 
 def what_ran(study: StudyData) -> list[tuple[str, str]]:
     """What stands behind each name, from the settings and the tables alone."""
@@ -35,7 +38,7 @@ def what_ran(study: StudyData) -> list[tuple[str, str]]:
     machine: Any = study.provenance.get("machine", {})
     if machine.get("processor"):
         listed.append(
-            ("Machine", f"{machine['processor']}, {machine.get('cores', '?')} cores, {machine.get('system', '?')}.")
+            (MACHINE, f"{machine['processor']}, {machine.get('cores', '?')} cores, {machine.get('system', '?')}.")
         )
     return listed
 

@@ -1,0 +1,268 @@
+"""The pages of a study's results, written from its ``metrics.json`` alone: Markdown, one figure, the README's block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgebias.checks.claims import Verdict
+from edgebias.core.cell import Cell
+from edgebias.core.errors import InputError
+from edgebias.mitigate.registry import FEEDBACK_LOOP
+from edgebias.report.canvas import svg_text
+from edgebias.report.figures import styled
+from edgebias.report.findings import ALPHA, KINDS
+from edgebias.report.numbers import brackets, estimate, number, p_number, percent, signed
+from edgebias.report.sections.environments import draw_scores
+from edgebias.report.table import title_of
+
+BEGIN, END = "<!-- findings:begin -->", "<!-- findings:end -->"
+"""Between them stands what `with_findings` writes into the README."""
+
+Findings = Mapping[str, Any]
+"""What `edgebias.report.metrics` writes under ``findings``; None stands for what is undefined."""
+
+
+def findings_of(metrics: Mapping[str, Any], path: Path) -> Findings:
+    """The findings in a file of headline numbers.
+
+    Raises:
+        InputError: it has none.
+    """
+    if "findings" not in metrics:
+        raise InputError(f"{path}: has no findings; write it anew with `edgebias report`")
+    found: Findings = metrics["findings"]
+    return found
+
+
+def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> str:
+    """The page of one study.
+
+    Args:
+        findings: of the study.
+        verdicts: of the claims about it; none where there are no claims.
+        study: its name, that of the folder of its results.
+    """
+    return _rendered(
+        "study.md",
+        findings=findings,
+        study=study,
+        headlines=headlines(findings),
+        scores=_score_rows(findings),
+        contrasts=_contrast_rows(sorted(findings["contrasts"], key=lambda row: KINDS.index(row["kind"]))),
+        reductions=_reduction_rows(findings["reductions"]),
+        methods=_method_table(findings["methods"]),
+        verdicts=[(" ".join(one.claim.split()), one.status, one.reason) for one in verdicts],
+    )
+
+
+def scores_figure(findings: Findings) -> str:
+    """The score of each suite by cell, with intervals, as SVG; the same findings give the same bytes."""
+    cells = {Cell(cell["environment"], cell["model"], cell["variant"]): cell["label"] for cell in findings["cells"]}
+    with styled():
+        return svg_text(draw_scores(_frame(findings["scores"]), findings["panels"], cells))
+
+
+def with_findings(readme: str, findings: Findings, study: str, folder: str) -> str:
+    """The README with its block of findings written anew.
+
+    Args:
+        readme: its text.
+        findings: of the study.
+        study: its name.
+        folder: where the README finds the pages.
+
+    Raises:
+        InputError: the two marks are not there, once each and in order.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in rest or END in after:
+        raise InputError(f"README: needs {BEGIN} and {END}, each once, around the block that is written")
+    block = _rendered("readme.md", headlines=headlines(findings), study=study, folder=folder)
+    return f"{before}{BEGIN}\n{block}\n{END}{after}"
+
+
+def headlines(findings: Findings) -> tuple[str, str, str]:
+    """What a reader takes home, with one number each: environments, builds, mitigation."""
+    contrasts = findings["contrasts"]
+    elsewhere = [row for row in contrasts if row["kind"] == "environment"]
+    builds = [row for row in contrasts if row["kind"] == "variant"]
+    return (
+        _environments(elsewhere, findings["several_models"]),
+        _compression(builds),
+        _mitigation(findings["reductions"]),
+    )
+
+
+def _environments(rows: Sequence[Mapping[str, Any]], several_models: bool) -> str:
+    if not rows:
+        reason = ", so environment and model cannot be told apart" if several_models else ""
+        return f"No build ran in two environments{reason}."
+    detectable = _detectable(rows)
+    if not detectable and all(row["difference"] == 0 for row in rows):
+        return "The same weights score exactly the same in every environment."
+    return (
+        f"With the same weights, {_count(detectable, rows)} between environments {_is(detectable)} detectable after "
+        f"correction. {_largest(detectable or rows, of_them=bool(detectable))}"
+    )
+
+
+def _compression(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return "No compressed build was compared with the uncompressed one."
+    detectable = _detectable(rows)
+    return (
+        f"Of compressed builds against the uncompressed one, {_count(detectable, rows)} {_is(detectable)} detectable "
+        f"after correction. {_largest(detectable or rows, of_them=bool(detectable))}"
+    )
+
+
+def _detectable(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those whose corrected p-value says so, and whose interval agrees."""
+    return [
+        row
+        for row in rows
+        if row["p_corrected"] is not None
+        and row["p_corrected"] < ALPHA
+        and row["low"] is not None
+        and not row["low"] <= 0 <= row["high"]
+    ]
+
+
+def _count(some: Sequence[Any], rows: Sequence[Any]) -> str:
+    return f"{len(some) or 'none'} of {len(rows)} differences"
+
+
+def _is(some: Sequence[Any]) -> str:
+    return "are" if len(some) > 1 else "is"
+
+
+def _largest(rows: Sequence[Mapping[str, Any]], of_them: bool) -> str:
+    row = max(rows, key=lambda row: abs(row["difference"]))
+    size = f"{signed(row['difference'])} points {_brackets(row)}"
+    what = f"{title_of(row['suite'])}, {_words(row['metric'])}: {row['cell_a']} against {row['cell_b']}"
+    return f"The largest{' of them' if of_them else ''} is {size} ({what})."
+
+
+def _mitigation(rows: Sequence[Mapping[str, Any]]) -> str:
+    row = next((row for row in rows if row["method"] == _words(FEEDBACK_LOOP)), None)
+    if row is None:
+        return "No feedback loop was evaluated."
+    if row["verdict"] == "undefined" or row["relative"] is None:
+        return "On held-out items the loop had no measurable bias to remove, so nothing is claimed of it."
+    limits = brackets(100 * _nan(row["relative_low"]), 100 * _nan(row["relative_high"]))
+    values = f"{row['metric']} {number(row['before'])} to {number(row['after'])}, ideal {number(row['ideal'])}"
+    return (
+        f"On held-out items, the feedback loop removes {percent(row['relative'], 0)} {limits} of the distance from the "
+        f"ideal ({values}). {VERDICTS[row['verdict']]}"
+    )
+
+
+VERDICTS = {
+    "reduced": "The reduction survives the correction for the number of comparisons.",
+    "raised": "That is an increase, and it survives the correction for the number of comparisons.",
+    "uncorrected": "That does not survive the correction for the number of comparisons.",
+    "unclear": "No effect is detectable.",
+}
+"""What each verdict on a reduction means, as a sentence."""
+
+
+def _score_rows(findings: Findings) -> list[tuple[str, ...]]:
+    labels = {(cell["environment"], cell["model"], cell["variant"]): cell["label"] for cell in findings["cells"]}
+    return [
+        (
+            title_of(row["suite"]),
+            f"{_words(row['metric'])} ({row['format']})",
+            labels[row["environment"], row["model"], row["variant"]],
+            _estimate(row),
+            number(row["ideal"]),
+            number(int(row["n"])),
+            percent(_nan(row["coverage"])),
+        )
+        for row in findings["scores"]
+    ]
+
+
+def _contrast_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    return [
+        (
+            row["kind"],
+            f"{row['cell_a']} minus {row['cell_b']}",
+            title_of(row["suite"]),
+            f"{_words(row['metric'])} ({row['format']})",
+            f"{signed(row['difference'])} {_brackets(row)}",
+            p_number(_nan(row["p_corrected"])),
+            number(row["minimum_detectable_effect"]),
+        )
+        for row in rows
+    ]
+
+
+def _reduction_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    return [
+        (
+            row["method"],
+            row["metric"],
+            _named(row, "before"),
+            _named(row, "after"),
+            _named(row, "relative", factor=100.0),
+            p_number(_nan(row["p_corrected"])),
+            row["verdict"],
+        )
+        for row in rows
+    ]
+
+
+def _method_table(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """A row for each method and a column for each score, with its head first."""
+    keys = list(dict.fromkeys((row["suite"], row["metric"]) for row in rows))
+    by_method: dict[str, dict[tuple[str, str], str]] = {}
+    for row in rows:
+        by_method.setdefault(row["method"], {})[row["suite"], row["metric"]] = _estimate(row)
+    heads = ("method", *(f"{title_of(suite)} {_words(metric)}" for suite, metric in keys))
+    return [
+        heads,
+        *((_words(name), *(found.get(key, "undefined") for key in keys)) for name, found in by_method.items()),
+    ]
+
+
+def _estimate(row: Mapping[str, Any]) -> str:
+    return estimate(_nan(row["estimate"]), _nan(row["low"]), _nan(row["high"]))
+
+
+def _named(row: Mapping[str, Any], name: str, factor: float = 1.0) -> str:
+    """The estimate ``name`` of a row that has several, with its interval, times ``factor``."""
+    value, low, high = (factor * _nan(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
+    return estimate(value, low, high)
+
+
+def _brackets(row: Mapping[str, Any]) -> str:
+    return brackets(_nan(row["low"]), _nan(row["high"]))
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(list(records))
+    return table.assign(**{name: table[name].astype(float) for name in ("estimate", "low", "high", "ideal")})
+
+
+def _rendered(template: str, **content: Any) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("edgebias.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    return environment.get_template(template).render(content)
