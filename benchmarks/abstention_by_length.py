@@ -2,7 +2,7 @@
 
     python benchmarks/abstention_by_length.py FOLDER ITEMS
 
-FOLDER is results/mitigation/E/M/V of a study, ITEMS its data/prompts/bbq.parquet.
+FOLDER is results/edge/mitigation/E/M/V of a study, ITEMS its data/items/edge/bbq.parquet.
 
 BBQ's disambiguated contexts are its ambiguous ones with more sentences, so whoever says "unknown" to short ones scores
 well without reading them. For each method of FOLDER that has answered BBQ: how often it said "unknown" by kind and by

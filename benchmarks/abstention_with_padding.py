@@ -2,7 +2,7 @@
 
     python benchmarks/abstention_with_padding.py FOLDER ITEMS
 
-FOLDER is results/mitigation/E/M/V of a study, ITEMS its data/prompts/bbq.parquet.
+FOLDER is results/edge/mitigation/E/M/V of a study, ITEMS its data/items/edge/bbq.parquet.
 
 BBQ's disambiguated contexts are its ambiguous ones with more sentences. Here each held-out ambiguous context gets
 sentences that do not tell either, until it has about as many words as its disambiguated twin: neutral ones (of the text

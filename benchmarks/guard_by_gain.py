@@ -33,7 +33,7 @@ from edgebias.mitigate.steering.vector_file import read_control_vector
 from edgebias.stats.clusters import add_up
 from edgebias.stats.contrasts import paired_difference
 
-MITIGATION = Path("results/mitigation/edge/smollm2-135m-instruct")
+MITIGATION = Path("results/edge/mitigation/edge/smollm2-135m-instruct")
 RESAMPLES = 2000
 FOLDS = 3
 """`mitigate.folds` of params.yaml."""
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--gain", type=float, nargs="+", default=[0.25, 0.5, 1.0, 1.5, 2.0, 3.0])
     options = parser.parse_args(arguments)
     learned = options.study / MITIGATION / options.build / "directions" / LEARNED
-    tables = read_calibration(options.study / "data/prompts", [QUESTIONS])
+    tables = read_calibration(options.study / "data/items/edge", [QUESTIONS])
     weights = MODEL / f"{options.build}.gguf"
     with LlamaBackend(weights, threads=1, context=2560, start_token=START_TOKEN) as backend:
         shipped, *without = (

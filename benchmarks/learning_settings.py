@@ -5,7 +5,7 @@
     python benchmarks/learning_settings.py --set answers=0 --set conversations=0   conversations not held
     python benchmarks/learning_settings.py --first-block 1 --gains 1 1.5 2    with every block steered
     python benchmarks/learning_settings.py --average 3                        a mean of three vectors, and each alone
-    python benchmarks/learning_settings.py --questions data/prompts/bbq.parquet --set items=32 --set steps=200 \\
+    python benchmarks/learning_settings.py --questions data/items/edge/bbq.parquet --set items=32 --set steps=200 \\
         --set rate=0.03 --folds 1                                             from BBQ's questions, too
 
 The calibration clusters of StereoSet fall into four folds. Vectors are learned without each, and its items are judged
@@ -179,11 +179,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--first-block", type=int, help="the first block that is steered; default: a quarter of them")
     parser.add_argument("--gains", nargs="+", type=float, default=[1.0, 1.5, 2.0])
     parser.add_argument("--build", default="wanda50_q8_0.gguf")
-    parser.add_argument("--items", type=Path, default=Path("data/prompts/stereoset.parquet"))
+    parser.add_argument("--items", type=Path, default=Path("data/items/edge/stereoset.parquet"))
     parser.add_argument(
         "--answers",
         type=Path,
-        default=Path("results/mitigation/edge/smollm2-135m-instruct/reference_answers.parquet"),
+        default=Path("results/edge/mitigation/edge/smollm2-135m-instruct/reference_answers.parquet"),
     )
     parser.add_argument(
         "--folds", nargs="+", type=int, default=list(range(1, FOLDS + 1)), help="of 1 to 4, to leave out"

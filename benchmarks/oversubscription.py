@@ -6,7 +6,7 @@ a table. Processor seconds of a job rise where threads spin or fight. On a machi
 a job fall until every core has one and must not rise after that.
 
     python benchmarks/oversubscription.py --weights data/models/smollm2-135m-instruct/q8_0.gguf \\
-        --items data/prompts/bbq.parquet --count 12 --at-once 1 2 4 --rounds 2
+        --items data/items/edge/bbq.parquet --count 12 --at-once 1 2 4 --rounds 2
 """
 
 from __future__ import annotations

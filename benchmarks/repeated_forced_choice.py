@@ -1,7 +1,7 @@
 """The seed paper's measurement with and without mitigation: forced choices, 1,500 repeats, windows of 32.
 
-    python benchmarks/repeated_forced_choice.py FOLDER                      FOLDER of results/mitigation/E/M/V
-    python benchmarks/repeated_forced_choice.py FOLDER --items data/prompts/forced_choice.parquet --repeats 1500
+    python benchmarks/repeated_forced_choice.py FOLDER                      FOLDER of results/edge/mitigation/E/M/V
+    python benchmarks/repeated_forced_choice.py FOLDER --items data/items/edge/forced_choice.parquet --repeats 1500
 
 Held-out forced choices are put to the pruned INT8 build as it is, and under the vectors that the feedback loops left in
 FOLDER, as the stage `rounds` puts them: the probabilities of the letters shown, from which the repeats are drawn with
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line for each method."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--items", type=Path, default=Path("data/prompts/forced_choice.parquet"))
+    parser.add_argument("--items", type=Path, default=Path("data/items/edge/forced_choice.parquet"))
     parser.add_argument("--build", default="wanda50_q8_0.gguf")
     parser.add_argument("--repeats", type=int, default=1500)
     options = parser.parse_args(arguments)

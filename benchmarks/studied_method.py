@@ -10,7 +10,7 @@ from edgebias.mitigate.registry import steering_of
 
 
 def studied(build: Backend, method: str, folder: Path, weights: Path) -> Mitigated:
-    """``build``, loaded from ``weights``, under a method of the study in ``folder`` (results/mitigation/E/M/V)."""
+    """``build``, loaded from ``weights``, under a method of the study in ``folder`` (results/edge/mitigation/E/M/V)."""
     steering = steering_of(method)
     return mitigate(
         build,

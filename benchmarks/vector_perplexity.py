@@ -37,7 +37,7 @@ from edgebias.suites.stereoset import items as stereoset
 RAW = Path("data/raw/benchmarks")
 TEXTS = RAW / "BOLD/data/wikipedia/profession_wiki.json"
 RESAMPLES = 2000
-ANSWERS = Path("results/mitigation/edge") / MODEL.name / "reference_answers.parquet"
+ANSWERS = Path("results/edge/mitigation/edge") / MODEL.name / "reference_answers.parquet"
 
 
 def neutral(count: int) -> Sequence[OptionRequest]:

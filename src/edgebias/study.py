@@ -1,82 +1,127 @@
-"""What a study consists of: its cells, the files of each, and the settings of each rule.
+"""What a study consists of: its name and files, its cells, and the settings and code of each job.
 
-The rules, the generator of ``dvc.yaml`` and the report ask here, so that no path or list is written twice.
+A study is ``params.yaml``, with ``config/NAME.yaml`` laid over it where it is not the default one. Studies stand side
+by side: each has its own items, results and logs, and all share raw data and the builds of models. The rules and the
+generator of ``dvc.yaml`` ask here, so that no path or list is derived twice.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from edgebias import config as parameters
 from edgebias.core.cell import Cell
+from edgebias.core.code_hash import code_hash
+from edgebias.core.errors import InputError
 from edgebias.mitigate.registry import LOOPS, NONE, WITH_SETTINGS
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.suites.published_files import PATHS
+
+EDGE = "edge"
+"""The default study: ``params.yaml`` and nothing else."""
+
+PARAMS = Path("params.yaml")
+OVERLAYS = Path("config")
 
 RAW = "data/raw/benchmarks"
 
 ROBUSTNESS_TABLES = ("variance_shares", "position_bias", "flip_rates", "by_level")
 
+MITIGATED = ("forced_choice", "stereoset", "bbq")
+"""Suites whose held-out items every mitigation method answers, where the study has them."""
+
+MODULES: Mapping[str, str] = {
+    "fetch_model": "fetch",
+    "fetch_benchmarks": "fetch",
+    "items": "prompts",
+    "full_precision": "variants",
+    "compress": "variants",
+    "transformers_weights": "variants",
+    "directions": "mitigate",
+    "shipped_directions": "mitigate",
+    "reference_answers": "mitigate",
+    "gate": "mitigate",
+    "conditional_steering": "mitigate",
+    "layer_probes": "mitigate",
+    "control_vector_card": "mitigate",
+    "fit_feedback_loop": "mitigate",
+}
+"""The stage of each rule that is not called as the rule is."""
+
 NOT_FOR_CHAT = frozenset({"likelihood", "continuation"})
 """Formats that a chat endpoint cannot answer."""
+
+ASKING = (
+    "infer.max_new_tokens",
+    "infer.max_new_tokens_text",
+    "infer.max_new_tokens_continuation",
+    "infer.continuation_temperature",
+    "infer.continuations",
+    "models.{model}",
+    "environments.{environment}",
+)
+"""What every job that asks a model depends on; the formats of a suite come on top."""
 
 RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "fetch_model": ("models.{model}",),
     "fetch_benchmarks": ("benchmarks",),
-    "prompts": ("seed", "prompts.calibration_share", "prompts.{suite}"),
+    "items": ("seed", "prompts.calibration_share", "prompts.{suite}"),
     "full_precision": ("variant_record", "models.{model}"),
     "compress": ("variant_record", "variants.{variant}"),
     "transformers_weights": (),
-    "infer": ("seed", "infer", "models.{model}", "environments.{environment}"),
-    "rounds": ("seed", "infer", "rounds", "models.{model}", "environments.{environment}"),
-    "robustness": ("seed", "infer", "robustness", "models.{model}", "environments.{environment}"),
-    "score_robustness": ("seed", "score", "study"),
+    "infer": ("seed", *ASKING, "infer.formats.{suite}"),
+    "rounds": ("seed", *ASKING, "rounds"),
+    "robustness": ("seed", *ASKING, "robustness"),
+    "score_robustness": ("seed", "score", "study.robustness"),
     "parity": ("parity",),
     "score": ("seed", "score"),
     "score_rounds": ("seed", "score", "rounds"),
-    "compare": ("seed", "study", "compare"),
+    "compare": (
+        "seed",
+        "compare",
+        "study.suites",
+        "study.cells",
+        "study.rounds",
+        "study.edge_build",
+        "study.desktop_build",
+        "study.cloud_build",
+    ),
     "directions": (
         "seed",
-        "infer",
+        *ASKING,
         "mitigate.suites",
         "mitigate.folds",
         "mitigate.learning",
-        "models.{model}",
-        "environments.{environment}",
     ),
     "shipped_directions": ("mitigate.folds",),
     "reference_answers": (
         "seed",
-        "infer",
+        *ASKING,
         "mitigate.reference_answers",
-        "models.{model}",
-        "environments.{environment}",
     ),
     "gate": (
         "seed",
-        "infer",
+        *ASKING,
         "mitigate.suites",
         "mitigate.directions",
         "mitigate.learning",
-        "models.{model}",
-        "environments.{environment}",
     ),
     "conditional_steering": (
         "seed",
-        "infer",
+        *ASKING,
         "mitigate.suites",
         "mitigate.perplexity_budget",
         "mitigate.conditional_steering",
-        "models.{model}",
-        "environments.{environment}",
     ),
-    "layer_probes": ("seed", "infer", "layer_probes", "models.{model}", "environments.{environment}"),
+    "layer_probes": ("seed", *ASKING, "layer_probes"),
     "control_vector_card": (),
     "fit_feedback_loop": (
         "seed",
-        "infer",
+        *ASKING,
         "mitigate.suites",
         "mitigate.window",
         "mitigate.rounds",
@@ -89,29 +134,38 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
         "mitigate.question_budget",
         "mitigate.directions",
         "mitigate.learning",
-        "models.{model}",
-        "environments.{environment}",
     ),
     "mitigate": (
         "seed",
-        "infer",
+        *ASKING,
         "mitigate.perplexity_sentences",
         "mitigate.resamples",
         "mitigate.confidence",
-        "models.{model}",
-        "environments.{environment}",
     ),
-    "provenance": (),
     "roofline": (),
     "report": ("study", "models", "environments", "mitigate.suites", "mitigate.learning"),
 }
 """Dotted keys of ``params.yaml`` that each rule depends on; nothing else reaches the rule's command (`keys_of`)."""
 
 
-def keys_of(rule: str, wildcards: Mapping[str, str]) -> list[str]:
-    """Dotted keys of ``params.yaml`` that one job of ``rule`` depends on: a method's own settings are its alone."""
-    own = [f"mitigate.{method}"] if (method := wildcards.get("method")) in WITH_SETTINGS else []
-    return [key.format_map(dict(wildcards)) for key in RULE_KEYS[rule]] + own
+ENTRIES: Mapping[str, tuple[str, ...]] = {
+    "items": ("suite",),
+    "infer": ("suite", "backend"),
+    "rounds": ("backend",),
+    "robustness": ("backend",),
+    "score": ("suite",),
+    "directions": ("backend",),
+    "gate": ("backend",),
+    "conditional_steering": ("backend",),
+    "layer_probes": ("backend",),
+    "reference_answers": ("backend",),
+    "fit_feedback_loop": ("backend",),
+    "mitigate": ("backend", "method"),
+}
+"""Kinds of registry entries that a job of a rule opens by name: their code is part of the job's."""
+
+PARTS = ("infer", "study")
+"""Sections of which a job's settings hold the keys that it depends on; of others they hold ``section.name`` whole."""
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -124,9 +178,39 @@ def one_of(names: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Study:
-    """A checked configuration and what follows from it."""
+    """A checked configuration and what follows from it.
+
+    Attributes:
+        config: every parameter, defaults included.
+        name: of the study, and of its folders.
+        own_builds: whether it makes builds otherwise than the default study, and so has a folder of its own for them.
+        layers: the files that were laid one over another.
+    """
 
     config: dict[str, Any]
+    name: str = EDGE
+    own_builds: bool = False
+    layers: tuple[Path, ...] = (PARAMS,)
+
+    @property
+    def results(self) -> str:
+        """Folder of all that the study finds out."""
+        return f"results/{self.name}"
+
+    @property
+    def items(self) -> str:
+        """Folder of the items that the study asks."""
+        return f"data/items/{self.name}"
+
+    @property
+    def logs(self) -> str:
+        """Folder of what its jobs wrote on standard error, and of their run times."""
+        return f"logs/{self.name}"
+
+    @property
+    def models(self) -> str:
+        """Folder of the builds of its models."""
+        return f"data/models/{self.name}" if self.own_builds else "data/models"
 
     @property
     def cells(self) -> list[Cell]:
@@ -189,7 +273,7 @@ class Study:
 
     def weights(self, cell: Cell) -> list[str]:
         """Files that must exist before ``cell`` can answer; none for a remote endpoint."""
-        base = f"data/models/{cell.model}/{cell.variant}"
+        base = f"{self.models}/{cell.model}/{cell.variant}"
         entry = self.config["environments"][cell.environment]
         match entry["backend"]:
             case "torch":
@@ -206,7 +290,7 @@ class Study:
         files = self.weights(cell)
         if not files:
             return ""
-        folder = f"data/models/{cell.model}/{cell.variant}.transformers"
+        folder = f"{self.models}/{cell.model}/{cell.variant}.transformers"
         return f"--weights {folder if self.backend(cell.environment) == 'torch' else files[0]}"
 
     def parent(self, variant: str) -> str:
@@ -253,31 +337,24 @@ class Study:
 
     def responses(self, cell: Cell) -> list[str]:
         """Response tables of ``cell``."""
-        return [f"results/responses/{cell.path}/{suite}.parquet" for suite in self.suites_of(cell)]
+        return [f"{self.results}/responses/{cell.path}/{suite}.parquet" for suite in self.suites_of(cell)]
 
     def scores(self) -> list[str]:
         """Score tables of all cells, the over-time scores included."""
-        tables = [f"results/scores/{cell.path}/{suite}.csv" for cell in self.cells for suite in self.suites_of(cell)]
-        return tables + [f"results/scores/{cell.path}/over_time.csv" for cell in self.rounds_cells]
-
-    def costs(self) -> list[str]:
-        """Cost tables of all cells, the rounds included."""
-        tables = [f"results/cost/{cell.path}/{suite}.json" for cell in self.cells for suite in self.suites_of(cell)]
-        return [
-            *tables,
-            *(f"results/cost/{cell.path}/rounds.json" for cell in self.rounds_cells),
-            *(f"results/cost/{cell.path}/robustness.json" for cell in self.robustness_cells),
+        tables = [
+            f"{self.results}/scores/{cell.path}/{suite}.csv" for cell in self.cells for suite in self.suites_of(cell)
         ]
+        return tables + [f"{self.results}/scores/{cell.path}/over_time.csv" for cell in self.rounds_cells]
 
     def robustness(self) -> list[str]:
         """The tables of format robustness, where a cell is asked for them."""
-        return [f"results/robustness/{name}.csv" for name in ROBUSTNESS_TABLES] if self.robustness_cells else []
+        return [f"{self.results}/robustness/{name}.csv" for name in ROBUSTNESS_TABLES] if self.robustness_cells else []
 
     def mitigation(self, name: str, among: Container[str] | None = None) -> list[str]:
         """The file ``name`` of every mitigation method, or of those ``among`` some."""
         methods = self.methods if self.weights(self.edge_build) else []
         return [
-            f"results/mitigation/{self.edge_build.path}/{method}/{name}"
+            f"{self.results}/mitigation/{self.edge_build.path}/{method}/{name}"
             for method in methods
             if among is None or method in among
         ]
@@ -292,7 +369,22 @@ class Study:
 
     def layer_probes(self) -> list[str]:
         """The table of each cell whose blocks are probed."""
-        return [f"results/mitigation/{cell.path}/layer_probes.csv" for cell in self.layer_probe_cells]
+        return [f"{self.results}/mitigation/{cell.path}/layer_probes.csv" for cell in self.layer_probe_cells]
+
+    def steered_suites(self) -> list[str]:
+        """The suites whose calibration items vectors, gates and loops are fitted to."""
+        mitigate = self.config["mitigate"]
+        fitted = {*mitigate["suites"], *mitigate["learning"]["suites"]}
+        return [suite for suite in self.suites if suite in fitted]
+
+    def mitigated_suites(self) -> list[str]:
+        """The suites whose held-out items every method answers."""
+        return [suite for suite in self.suites if suite in MITIGATED]
+
+    def files(self) -> list[str]:
+        """What everything else is made from, for the record: parameters and weights."""
+        weights = [f"{self.models}/{model}/{variant}.gguf" for model, variant in self.local_variants()]
+        return [*map(str, self.layers), *weights]
 
     def layer_probe_suites(self) -> list[str]:
         """The suites of the study whose calibration items are probed."""
@@ -314,13 +406,97 @@ class Study:
         }
         return [path for path in self.raw_files() if path.startswith(f"{RAW}/{folder.get(suite, 'none/')}")]
 
+    def keys_of(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
+        """Dotted keys of ``params.yaml`` that one job depends on: a method's own settings are its alone."""
+        own: list[str] = []
+        if rule == "mitigate":
+            method = wildcards["method"]
+            own += [f"infer.formats.{suite}" for suite in self.mitigated_suites()]
+            own += [f"mitigate.{method}"] if method in WITH_SETTINGS else []
+        return [key.format_map(dict(wildcards)) for key in RULE_KEYS[rule]] + own
+
     def settings(self, rule: str, wildcards: Mapping[str, str]) -> str:
-        """The ``--settings`` value of one job: JSON with sorted keys, one entry for each dotted key."""
-        values = {key: self._lookup(key) for key in keys_of(rule, wildcards)}
+        """The ``--settings`` value of one job: JSON with sorted keys, what `keys_of` names and nothing else."""
+        values: dict[str, Any] = {"infer": {"formats": {}}} if ASKING[0] in RULE_KEYS[rule] else {}
+        for key in self.keys_of(rule, wildcards):
+            section, *rest = key.split(".")
+            if section == "models" and rule in ("fetch_model", "full_precision"):
+                values[key] = {name: value for name, value in self._lookup(key).items() if name != "endpoint_model"}
+            elif section in PARTS and rest:
+                place = values.setdefault(section, {})
+                for part in rest[:-1]:
+                    place = place.setdefault(part, {})
+                place[rest[-1]] = self._lookup(key)
+            else:
+                values[key] = self._lookup(key)
         return json.dumps(values, sort_keys=True)
+
+    def code_name(self, rule: str, wildcards: Mapping[str, str]) -> str:
+        """A name for the code of one job, which it shares with all jobs that run the same code."""
+        return "-".join([rule, *self._entries(rule, wildcards)])
+
+    def code(self, rule: str, wildcards: Mapping[str, str]) -> str:
+        """The hash of the code that one job can run."""
+        return self.code_named(self.code_name(rule, wildcards))
+
+    def code_named(self, name: str) -> str:
+        """The hash of the code that `code_name` names.
+
+        Raises:
+            KeyError: there is no such rule.
+        """
+        rule, *_ = name.split("-")
+        return code_hash(f"edgebias.stages.{MODULES.get(rule, rule)}")
+
+    def _entries(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
+        names = dict(wildcards)
+        if "environment" in names:
+            names["backend"] = self.backend(names["environment"])
+        return [names[kind] for kind in ENTRIES.get(rule, ())]
 
     def _lookup(self, key: str) -> Any:
         value: Any = self.config
         for part in key.split("."):
             value = value[part]
         return value
+
+
+def read_study(
+    name: str | None = None, *, overlays: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None
+) -> Study:
+    """The study that a command line asks for.
+
+    Args:
+        name: what ``config/NAME.yaml`` is called; None or `EDGE` for the default study.
+        overlays: more files to be laid over it; without a ``name`` the study is called as the last of them.
+        overrides: single keys that come last. A seed becomes part of the study's name: repeats stand side by side.
+
+    Raises:
+        InputError: there is no such study, or its parameters are at fault.
+    """
+    named = [] if name in (None, EDGE) else [OVERLAYS / f"{name}.yaml"]
+    for path in named:
+        if not path.exists():
+            known = [EDGE, *sorted(other.stem for other in OVERLAYS.glob("*.yaml"))]
+            raise InputError(f"study={name}: there is no {path}; choose one of {', '.join(known)}")
+    layers = [*named, *overlays]
+    config = parameters.load(PARAMS, *layers)
+    if overrides:
+        config = parameters.check(parameters.merge(config, dict(overrides)), "--config")
+    called = name or (layers[-1].stem if layers else EDGE)
+    if overrides and "seed" in overrides:
+        called += f"-{overrides['seed']}"
+    own_builds = bool(layers) and _builds_otherwise(config, parameters.load(PARAMS))
+    return Study(config, called, own_builds, (PARAMS, *layers))
+
+
+def _builds_otherwise(config: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
+    """Whether a build of the same name would not be the same file."""
+    if config["variant_record"] != default["variant_record"]:
+        return True
+    variants, models = ((config[section], default[section]) for section in ("variants", "models"))
+    return any(variants[0][name] != variants[1][name] for name in variants[0].keys() & variants[1].keys()) or any(
+        models[0][name].get(key) != models[1][name].get(key)
+        for name in models[0].keys() & models[1].keys()
+        for key in ("source", "start_token")
+    )

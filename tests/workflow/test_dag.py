@@ -3,14 +3,14 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from edgebias import config as params
-from edgebias.study import RULE_KEYS, Study, keys_of
-from edgebias.workflow.dvc import jobs_of, stages
+from edgebias.study import RULE_KEYS, read_study
+from edgebias.workflow.dvc import jobs_of, render
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,8 +43,8 @@ def test_an_unknown_key_stops_in_one_line(checkout: Path, snakemake: str, tmp_pa
 
 def test_a_dry_run_as_published_lists_what_is_missing_and_touches_nothing(checkout: Path, snakemake: str) -> None:
     before = sorted(path for path in checkout.rglob("*") if ".snakemake" not in path.parts)
-    overlay = "config/as_published.yaml"
-    result = run(checkout, snakemake, "--dry-run", "--configfile", overlay, OPENAI_API_KEY="", XAI_API_KEY="secret-key")
+    asked = ("--config", "study=as_published")
+    result = run(checkout, snakemake, "--dry-run", *asked, OPENAI_API_KEY="", XAI_API_KEY="secret-key")
     assert result.returncode == 0, result.stderr
     printed = result.stdout + result.stderr
     assert re.search(r"MISSING +environment openai: a key in \$OPENAI_API_KEY", printed)
@@ -64,7 +64,7 @@ def test_a_study_of_no_method_runs_none_and_makes_no_file_of_one(
     assert plan.returncode == 0, plan.stderr
     assert not re.search(r"^(mitigate|directions|fit_feedback_loop|control_vector_card)\s", plan.stdout, re.MULTILINE)
     assert re.search(r"^report\s+1", plan.stdout, re.MULTILINE)
-    folder = "results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0"
+    folder = "results/no_methods/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0"
     for method in ("none", "anything"):
         refused = run(checkout, snakemake, *options, f"{folder}/{method}/scores.csv")
         assert refused.returncode != 0
@@ -89,7 +89,7 @@ def test_directions_of_another_build_are_found_on_it_and_applied_to_the_shipped_
         "mitigation",
     )
     assert plan.returncode == 0, plan.stderr
-    edge = "results/mitigation/edge/smollm2-135m-instruct"
+    edge = "results/overlay/mitigation/edge/smollm2-135m-instruct"
     found = re.findall(
         r"python -m edgebias.stages.mitigate (directions .*|ship .*|evaluate --settings .*)", plan.stdout
     )
@@ -111,7 +111,7 @@ def test_every_rule_says_why_and_leaves_a_log_and_a_benchmark() -> None:
         for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
             name = block.split(":")[0]
             assert '"""' in block.split("input:")[0], f"{name}: no docstring"
-            for directive in ("log:", "benchmark:", "shell:", "code=code_of("):
+            for directive in ("log:", "benchmark:", "shell:", f'code=code_of("{name}")', "mem_mb="):
                 assert directive in block, f"{name}: no {directive}"
 
 
@@ -123,8 +123,10 @@ def test_every_rule_has_its_settings_listed() -> None:
 def test_the_settings_of_a_method_reach_its_own_job_and_no_other() -> None:
     cell = {"environment": "edge", "model": "m"}
 
+    study = read_study()
+
     def of_mitigation(rule: str, **wildcards: str) -> set[str]:
-        return {key for key in keys_of(rule, cell | wildcards) if key.startswith("mitigate.")}
+        return {key for key in study.keys_of(rule, cell | wildcards) if key.startswith("mitigate.")}
 
     common = of_mitigation("mitigate", method="none")
     assert of_mitigation("mitigate", method="reprompting") == common | {"mitigate.reprompting"}
@@ -133,16 +135,79 @@ def test_the_settings_of_a_method_reach_its_own_job_and_no_other() -> None:
 
 
 def test_a_remote_environment_needs_no_weights() -> None:
-    study = Study(params.load(ROOT / "params.yaml", ROOT / "config" / "as_published.yaml"))
+    study = read_study("as_published")
     assert {model for model, _ in study.local_variants()} == {"llama-2-7b"}
 
 
-def test_the_committed_dvc_yaml_is_the_projection_of_the_snakefile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    jobs = jobs_of(Path("Snakefile"), [])
-    expected = stages(jobs, yaml.safe_load(Path("params.yaml").read_text()))
-    committed = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
-    assert committed == expected, "run `make dvc.yaml` and commit the result"
-    outputs = [path for job in jobs for path in job.outputs]
+@pytest.fixture(scope="module")
+def generated() -> str:
+    """``dvc.yaml`` as the Snakefile says it now."""
+    return render(jobs_of(ROOT / "Snakefile"), read_study(), yaml.safe_load((ROOT / "params.yaml").read_text()))
+
+
+def test_the_committed_dvc_yaml_is_the_projection_of_the_snakefile(generated: str) -> None:
+    assert (ROOT / "dvc.yaml").read_text() == generated, "run `make dvc.yaml` and commit the result"
+
+
+def test_dvc_yaml_is_short_and_each_file_has_one_maker(generated: str) -> None:
+    assert len(generated.splitlines()) <= 600
+    stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
+    assert len(stages) < 200
+    outputs = [path for stage in stages.values() for path in paths_of(stage["outs"])]
     assert len(outputs) == len(set(outputs))
-    assert len(jobs) < 200
+
+
+def test_what_differs_from_run_to_run_is_neither_made_nor_read_by_a_stage_of_dvc(generated: str) -> None:
+    stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
+    touched = [path for stage in stages.values() for path in (*paths_of(stage["outs"]), *stage.get("deps", []))]
+    assert not [path for path in touched if re.search(r"/cost(\.json|/)|provenance|index\.html", path)]
+
+
+def test_every_stage_depends_on_one_hash_of_code_and_on_no_source_file(generated: str) -> None:
+    stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
+    code = stages.pop("code")
+    assert code["deps"] == ["src/edgebias"]
+    for name, stage in stages.items():
+        (mine,) = [path for path in stage["deps"] if path.startswith("data/code/")]
+        assert mine in code["outs"], name
+        assert not [path for path in stage["deps"] if path.startswith("src/")], name
+
+
+def test_a_new_cell_leaves_the_stages_of_all_others_as_they_are(checkout: Path, tmp_path: Path) -> None:
+    def stages() -> dict:
+        command = (sys.executable, "-m", "edgebias.workflow.dvc", "--output", str(tmp_path / "dvc.yaml"))
+        done = run(checkout, *command)
+        assert done.returncode == 0, done.stderr
+        return stages_as_dvc_reads_them(yaml.safe_load((tmp_path / "dvc.yaml").read_text())["stages"])
+
+    before = stages()
+    params = (checkout / "params.yaml").read_text()
+    new = "    - {environment: cloud, model: smollm2-135m-instruct, variants: [q8_0], suites: [bbq]}\n"
+    try:
+        (checkout / "params.yaml").write_text(params.replace("  rounds: #", f"{new}  rounds: #", 1))
+        after = stages()
+    finally:
+        (checkout / "params.yaml").write_text(params)
+    cell = "cloud-smollm2-135m-instruct-q8_0-bbq"
+    assert after.keys() - before.keys() == {f"infer@{cell}", f"score@{cell}"}
+    changed = {name for name in before if after.get(name) != before[name]}
+    assert changed <= {"compare", "report"}
+
+
+def stages_as_dvc_reads_them(stages: dict) -> dict[str, dict]:
+    """Each stage by its name, definitions of several filled in."""
+    found = {}
+    for name, stage in stages.items():
+        if "foreach" not in stage:
+            found[name] = stage
+            continue
+        for key, item in stage["foreach"].items():
+            text = yaml.safe_dump(stage["do"], width=100_000)
+            found[f"{name}@{key}"] = yaml.safe_load(
+                re.sub(r"\$\{item\.(\w+)\}", lambda match, item=item: str(item[match[1]]), text)
+            )
+    return found
+
+
+def paths_of(outs: list) -> list[str]:
+    return [next(iter(out)) if isinstance(out, dict) else out for out in outs]

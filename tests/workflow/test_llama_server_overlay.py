@@ -1,17 +1,12 @@
 """The example overlay for a llama-server of one's own."""
 
-from pathlib import Path
-
-from edgebias import config as params
 from edgebias.backends.endpoint.settings import read_endpoint_settings
-from edgebias.study import Study
-
-ROOT = Path(__file__).resolve().parents[2]
+from edgebias.study import read_study
 
 
 def test_the_overlay_asks_one_build_in_process_and_through_the_server() -> None:
-    config = params.load(ROOT / "params.yaml", ROOT / "config" / "llama_server.yaml")
-    study = Study(config)
+    study = read_study("llama_server")
+    config = study.config
     local, served = study.cells
     assert (local.model, local.variant) == (served.model, served.variant)
     assert study.suites_of(served) == ["bbq", "forced_choice"]

@@ -43,13 +43,14 @@ def test_a_chat_endpoint_is_not_asked_what_it_cannot_continue(study: Study) -> N
         assert not set(study.parity_suites(model)) & set(OPEN_SUITES)
 
 
-def test_the_stage_reads_the_settings_that_the_rule_gives(study: Study) -> None:
-    wildcards = {"model": "smollm2-135m-instruct", "environment": "edge"}
+@pytest.mark.parametrize("suite", OPEN_SUITES)
+def test_the_stage_reads_the_settings_that_the_rule_gives(study: Study, suite: str) -> None:
+    wildcards = {"model": "smollm2-135m-instruct", "environment": "edge", "suite": suite}
     cell = read_cell(json.loads(study.settings("infer", wildcards)))
     assert cell.answer.continuation is not None
     assert cell.answer.continuation.draws >= 1
-    for suite in OPEN_SUITES:
-        assert formats_of(cell, suite) == ["continuation"]
+    assert cell.formats == {suite: ["continuation"]}
+    assert formats_of(cell, suite) == ["continuation"]
 
 
 def test_defaults_of_a_study_that_says_nothing_about_continuations() -> None:

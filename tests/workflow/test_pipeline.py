@@ -16,11 +16,11 @@ from edgebias import config as params
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(2400)]
 
 BIN = Path(sys.executable).parent
-UNSTABLE = ("results/cost/", "results/provenance.json", "results/report/")
+UNSTABLE = ("results/edge/cost/", "results/edge/provenance.json", "results/edge/report/")
 """Latencies and machine facts; the page shows them."""
 
 
-METRICS = "results/report/metrics.json"
+METRICS = "results/edge/report/metrics.json"
 """In git, not in DVC's cache, so that every change of a number is a diff."""
 
 
@@ -54,7 +54,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, copy_checkout) -> Path:
 
 
 def test_every_table_and_the_report_are_there(study: Path) -> None:
-    page = (study / "results/report/index.html").read_text()
+    page = (study / "results/edge/report/index.html").read_text()
     assert page.count("data:image/svg+xml") >= 5
     suites = {
         "edge/smollm2-135m-instruct/wanda50_q8_0": {"bbq", "stereoset", "crows_pairs", "winobias", "forced_choice"},
@@ -62,7 +62,7 @@ def test_every_table_and_the_report_are_there(study: Path) -> None:
         "cloud/smollm2-135m-instruct/full": {"bbq", "winobias", "forced_choice"},
     }
     for cell, expected in suites.items():
-        tables = {path.stem for path in (study / "results/scores" / cell).glob("*.csv")}
+        tables = {path.stem for path in (study / "results/edge/scores" / cell).glob("*.csv")}
         assert tables - {"over_time", "over_time_rounds"} == expected
     assert not list(study.rglob("*.part"))
 
@@ -80,7 +80,7 @@ def test_a_killed_run_on_one_core_ends_with_the_same_bytes(study: Path) -> None:
         ["snakemake", "--cores", "1", "--until", "infer"], cwd=study, env=environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    responses = study / "results/responses"
+    responses = study / "results/edge/responses"
     deadline = time.monotonic() + 600
     while len(list(responses.rglob("*.parquet"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -105,6 +105,7 @@ def tracked(study: Path) -> Path:
     call(study, "dvc", "config", "core.analytics", "false")
     call(study, "dvc", "remote", "add", "--quiet", "--default", "local", str(study.parent / "remote"))
     call(study, sys.executable, "-m", "edgebias.workflow.dvc", "--output", "dvc.yaml")
+    call(study, "dvc", "repro", "--quiet", "code")
     call(study, "dvc", "commit", "--force", "--quiet")
     call(study, "dvc", "push", "--quiet")
     call(study, "git", "add", "--force", METRICS, "dvc.lock", "params.yaml")
@@ -121,13 +122,13 @@ def test_dvc_repro_runs_what_a_scoring_change_affects_and_returns_from_the_run_c
     (tracked / "params.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     output = call(tracked, "dvc", "repro").stdout
     ran = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
-    assert any(stage.startswith("score-") for stage in ran)
+    assert any(stage.startswith("score@") for stage in ran)
     assert not [
-        stage for stage in ran if stage.startswith(("infer-", "rounds-", "compress-", "fit_", "mitigate-", "prompts-"))
+        stage for stage in ran if stage.startswith(("infer", "rounds", "compress", "fit_", "mitigate", "items-"))
     ]
     (tracked / "params.yaml").write_text(original)
     output = call(tracked, "dvc", "repro").stdout
-    assert "Running stage 'score-" not in output, "going back must restore from the run cache"
+    assert "Running stage 'score@" not in output, "going back must restore from the run cache"
     assert digests(tracked) == before
 
 

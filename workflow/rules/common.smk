@@ -1,26 +1,41 @@
 # Shared by all stages: the checked configuration, and functions that turn wildcards into files and settings.
-# REQUIRED INPUTS: params.yaml (and files given by --configfile). OUTPUTS: none.
+# REQUIRED INPUTS: params.yaml, config/NAME.yaml with `--config study=NAME`. OUTPUTS: none.
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from edgebias.core.cell import Cell
+from edgebias.config import OTHER_BUILD
 from edgebias.core.errors import InputError
 from edgebias.mitigate.steering.folds import ALL, MEAN_OF_FOLDS, fitted_on_of
 from edgebias.mitigate.registry import CONDITIONAL, LOOPS, steering_of
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
-from edgebias import config as parameters
-from edgebias.core.code_hash import code_of
 from edgebias.workflow.needs import describe, is_dry_run, needs_of
-from edgebias.study import RAW, Study, one_of
+from edgebias.study import RAW, one_of, read_study
 
 try:
-    study = Study(
-        parameters.check(config, " + ".join(str(path) for path in workflow.configfiles))
+    study = read_study(
+        workflow.config_settings.config.get("study"),
+        overlays=workflow.config_settings.configfiles,
+        overrides={
+            key: value
+            for key, value in workflow.config_settings.config.items()
+            if key != "study"
+        },
     )
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+
+# What a study writes lies in folders of its own; raw data and builds are shared.
+pathvars:
+    results=study.results,
+    items=study.items,
+    models=study.models,
+    logs=study.logs,
+    benchmarks=f"{study.logs}/benchmarks",
+
 
 # Jobs run in the interpreter that runs Snakemake, whether or not its environment is activated. Waiting
 # threads sleep: threads that spin on busy cores slow llama.cpp down by a factor of thirty.
@@ -40,11 +55,24 @@ wildcard_constraints:
     fitted_on="all|all_but_fold_[1-9][0-9]*",
 
 
+# Megabytes at most, by backend: the default study's model of 135 million parameters.
+MEMORY_MB = {"llama": 1000, "torch": 2000, "openai": 1000, "recorded": 500}
+
+
 def settings_of(rule):
     def settings(wildcards):
         return study.settings(rule, wildcards)
 
     return settings
+
+
+def code_of(rule):
+    """The hash of the code that a job can run: a job is done again where it changes."""
+
+    def code(wildcards):
+        return study.code(rule, wildcards)
+
+    return code
 
 
 def cell_of(wildcards):
@@ -64,7 +92,12 @@ def threads_of(wildcards):
 
 
 def memory_of(wildcards):
-    return study.config["environments"][wildcards.environment]["memory_mb"]
+    """Megabytes that a process that asks the model took at most, measured on the default study."""
+    return MEMORY_MB[study.backend(wildcards.environment)]
+
+
+def items_of(suites):
+    return [f"{study.items}/{suite}.parquet" for suite in suites]
 
 
 def sources_of(wildcards):
@@ -76,14 +109,14 @@ def sources_of(wildcards):
 
 
 def parent_of(wildcards):
-    return f"data/models/{wildcards.model}/{study.parent(wildcards.variant)}.gguf"
+    return f"{study.models}/{wildcards.model}/{study.parent(wildcards.variant)}.gguf"
 
 
 def parity_responses(backend):
     def responses(wildcards):
         cell = study.parity_cells(wildcards.model)[backend]
         return [
-            f"results/responses/{cell.path}/{suite}.parquet"
+            f"{study.results}/responses/{cell.path}/{suite}.parquet"
             for suite in study.parity_suites(wildcards.model)
         ]
 
@@ -93,7 +126,7 @@ def parity_responses(backend):
 def baseline_of(wildcards):
     if wildcards.method == "none":
         return []
-    return f"results/mitigation/{cell_of(wildcards).path}/none/responses.parquet"
+    return f"{study.results}/mitigation/{cell_of(wildcards).path}/none/responses.parquet"
 
 
 def baseline_option_of(wildcards):
@@ -102,7 +135,7 @@ def baseline_option_of(wildcards):
 
 
 def directions_file(cell, source, fitted_on):
-    return f"results/mitigation/{cell.path}/directions/{source}/{fitted_on}/control_vector.gguf"
+    return f"{study.results}/mitigation/{cell.path}/directions/{source}/{fitted_on}/control_vector.gguf"
 
 
 def directions_of(wildcards):
@@ -121,14 +154,14 @@ def directions_without_of(wildcards):
 
 
 def control_vector_of(wildcards):
-    folder = f"results/mitigation/{cell_of(wildcards).path}"
+    folder = f"{study.results}/mitigation/{cell_of(wildcards).path}"
     match wildcards.method:
         case method if method in (*LOOPS, CONDITIONAL):
             return f"{folder}/{method}/control_vector.gguf"
         case "single_layer":
             return directions_file(cell_of(wildcards), "single_layer", ALL)
-        case method if method.startswith(parameters.OTHER_BUILD):
-            found_on = method.removeprefix(parameters.OTHER_BUILD)
+        case method if method.startswith(OTHER_BUILD):
+            found_on = method.removeprefix(OTHER_BUILD)
             other = replace(cell_of(wildcards), variant=found_on)
             source = study.config["mitigate"]["directions"]
             return directions_file(other, source, MEAN_OF_FOLDS)
@@ -149,8 +182,8 @@ def gate_of(wildcards):
     if steering is None or not steering.gated:
         return []
     if method == CONDITIONAL:
-        return f"results/mitigation/{cell_of(wildcards).path}/{method}/condition.json"
-    return f"results/mitigation/{cell_of(wildcards).path}/gate.json"
+        return f"{study.results}/mitigation/{cell_of(wildcards).path}/{method}/condition.json"
+    return f"{study.results}/mitigation/{cell_of(wildcards).path}/gate.json"
 
 
 def gate_option_of(wildcards):

@@ -6,29 +6,33 @@
 rule compare:
     """Edge minus desktop, edge minus cloud, variant minus full precision, on the same items."""
     input:
-        prompts=expand("data/prompts/{suite}.parquet", suite=study.suites),
+        item_tables=items_of(study.suites),
         responses=[path for cell in study.cells for path in study.responses(cell)],
         over_time=expand(
-            "results/scores/{cell.path}/over_time.csv", cell=study.rounds_cells
+            "<results>/scores/{cell.path}/over_time.csv", cell=study.rounds_cells
         ),
-        parity=expand("results/parity/{model}.json", model=study.parity_models()),
-        code=code_of("edgebias.stages.compare"),
+        parity=expand("<results>/parity/{model}.json", model=study.parity_models()),
     output:
         contrasts=report(
-            "results/compare/contrasts.csv",
+            "<results>/compare/contrasts.csv",
             caption="../report/contrasts.rst",
             category="Contrasts",
         ),
-        headline="results/compare/headline.json",
+        headline="<results>/compare/headline.json",
     log:
-        "logs/compare.log",
+        "<logs>/compare.log",
     benchmark:
-        "logs/benchmarks/compare.tsv"
+        "<benchmarks>/compare.tsv"
+    resources:
+        mem_mb=500,
     params:
+        code=code_of("compare"),
         settings=settings_of("compare"),
+        items_folder=study.items,
+        results=study.results,
     message:
         "compare environments and builds"
     shell:
-        "python -m edgebias.stages.compare --settings {params.settings:q} --items-folder data/prompts"
-        " --responses-folder results/responses --scores-folder results/scores"
+        "python -m edgebias.stages.compare --settings {params.settings:q} --items-folder {params.items_folder:q}"
+        " --responses-folder {params.results:q}/responses --scores-folder {params.results:q}/scores"
         " --contrasts {output.contrasts:q} --headline {output.headline:q} 2> {log:q}"

@@ -5,15 +5,16 @@
 
 rule fetch_model:
     """The weights exactly as published: the only place where a model enters the study."""
-    input:
-        code=code_of("edgebias.stages.fetch"),
     output:
         weights="data/raw/models/{model}.gguf",
     log:
-        "logs/fetch_model/{model}.log",
+        "<logs>/fetch_model/{model}.log",
     benchmark:
-        "logs/benchmarks/fetch_model/{model}.tsv"
+        "<benchmarks>/fetch_model/{model}.tsv"
+    resources:
+        mem_mb=500,
     params:
+        code=code_of("fetch_model"),
         settings=settings_of("fetch_model"),
     message:
         "fetch model {wildcards.model}"
@@ -23,15 +24,16 @@ rule fetch_model:
 
 rule fetch_benchmarks:
     """Benchmark files as upstream published them: their git blob ids are checked."""
-    input:
-        code=code_of("edgebias.stages.fetch"),
     output:
         study.raw_files(),
     log:
-        "logs/fetch_benchmarks.log",
+        "<logs>/fetch_benchmarks.log",
     benchmark:
-        "logs/benchmarks/fetch_benchmarks.tsv"
+        "<benchmarks>/fetch_benchmarks.tsv"
+    resources:
+        mem_mb=500,
     params:
+        code=code_of("fetch_benchmarks"),
         settings=settings_of("fetch_benchmarks"),
         folder=subpath(output[0], ancestor=3),
     message:

@@ -5,24 +5,24 @@
 rule infer:
     """Responses hold no times, so that two runs can be compared byte for byte."""
     input:
-        prompts="data/prompts/{suite}.parquet",
+        item_table="<items>/{suite}.parquet",
         weights=weights_of,
-        code=code_of("edgebias.stages.infer"),
     output:
-        responses="results/responses/{environment}/{model}/{variant}/{suite}.parquet",
-        cost="results/cost/{environment}/{model}/{variant}/{suite}.json",
+        responses="<results>/responses/{environment}/{model}/{variant}/{suite}.parquet",
+        cost="<results>/cost/{environment}/{model}/{variant}/{suite}.json",
     log:
-        "logs/infer/{environment}/{model}/{variant}/{suite}.log",
+        "<logs>/infer/{environment}/{model}/{variant}/{suite}.log",
     benchmark:
-        "logs/benchmarks/infer/{environment}/{model}/{variant}/{suite}.tsv"
+        "<benchmarks>/infer/{environment}/{model}/{variant}/{suite}.tsv"
     threads: threads_of
     resources:
         mem_mb=memory_of,
     params:
+        code=code_of("infer"),
         settings=settings_of("infer"),
         weights=weights_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: ask {wildcards.suite}"
     shell:
-        "python -m edgebias.stages.infer --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.prompts:q}"
+        "python -m edgebias.stages.infer --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.item_table:q}"
         " {params.weights} --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"

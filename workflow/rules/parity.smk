@@ -7,14 +7,16 @@ rule parity:
     input:
         llama=parity_responses("llama"),
         torch=parity_responses("torch"),
-        code=code_of("edgebias.stages.parity"),
     output:
-        gate="results/parity/{model}.json",
+        gate="<results>/parity/{model}.json",
     log:
-        "logs/parity/{model}.log",
+        "<logs>/parity/{model}.log",
     benchmark:
-        "logs/benchmarks/parity/{model}.tsv"
+        "<benchmarks>/parity/{model}.tsv"
+    resources:
+        mem_mb=400,
     params:
+        code=code_of("parity"),
         settings=settings_of("parity"),
     message:
         "parity gate of {wildcards.model}"

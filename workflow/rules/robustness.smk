@@ -5,51 +5,54 @@
 rule robustness:
     """Every order of options, template and wording of "unknown", crossed with the same items."""
     input:
-        prompts=f"data/prompts/{study.config['robustness']['suite']}.parquet",
+        item_table=f"<items>/{study.config['robustness']['suite']}.parquet",
         weights=weights_of,
-        code=code_of("edgebias.stages.robustness"),
     output:
-        responses="results/robustness/{environment}/{model}/{variant}.parquet",
-        cost="results/cost/{environment}/{model}/{variant}/robustness.json",
+        responses="<results>/robustness/{environment}/{model}/{variant}.parquet",
+        cost="<results>/cost/{environment}/{model}/{variant}/robustness.json",
     log:
-        "logs/robustness/{environment}/{model}/{variant}.log",
+        "<logs>/robustness/{environment}/{model}/{variant}.log",
     benchmark:
-        "logs/benchmarks/robustness/{environment}/{model}/{variant}.tsv"
+        "<benchmarks>/robustness/{environment}/{model}/{variant}.tsv"
     threads: threads_of
     resources:
         mem_mb=memory_of,
     params:
+        code=code_of("robustness"),
         settings=settings_of("robustness"),
         weights=weights_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: ask in every format"
     shell:
-        "python -m edgebias.stages.robustness --settings {params.settings:q} --items {input.prompts:q} {params.weights}"
+        "python -m edgebias.stages.robustness --settings {params.settings:q} --items {input.item_table:q} {params.weights}"
         " --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"
 
 
 rule score_robustness:
     """One job for all cells: environment and build are factors of the variance beside order, template and wording."""
     input:
-        prompts=rules.robustness.input.prompts,
+        item_table=rules.robustness.input.item_table,
         responses=expand(
-            "results/robustness/{cell.path}.parquet", cell=study.robustness_cells
+            "<results>/robustness/{cell.path}.parquet", cell=study.robustness_cells
         ),
-        code=code_of("edgebias.stages.score_robustness"),
     output:
-        variance="results/robustness/variance_shares.csv",
-        positions="results/robustness/position_bias.csv",
-        flips="results/robustness/flip_rates.csv",
-        levels="results/robustness/by_level.csv",
+        variance="<results>/robustness/variance_shares.csv",
+        positions="<results>/robustness/position_bias.csv",
+        flips="<results>/robustness/flip_rates.csv",
+        levels="<results>/robustness/by_level.csv",
     log:
-        "logs/score_robustness.log",
+        "<logs>/score_robustness.log",
     benchmark:
-        "logs/benchmarks/score_robustness.tsv"
+        "<benchmarks>/score_robustness.tsv"
+    resources:
+        mem_mb=500,
     params:
+        code=code_of("score_robustness"),
         settings=settings_of("score_robustness"),
+        folder=f"{study.results}/robustness",
     message:
         "score the robustness of formats"
     shell:
-        "python -m edgebias.stages.score_robustness --settings {params.settings:q} --items {input.prompts:q}"
-        " --responses-folder results/robustness --variance {output.variance:q} --positions {output.positions:q}"
+        "python -m edgebias.stages.score_robustness --settings {params.settings:q} --items {input.item_table:q}"
+        " --responses-folder {params.folder:q} --variance {output.variance:q} --positions {output.positions:q}"
         " --flips {output.flips:q} --levels {output.levels:q} 2> {log:q}"

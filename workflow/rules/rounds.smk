@@ -5,24 +5,24 @@
 rule rounds:
     """A prompt repeated without history measures one probability; only a conversation can drift."""
     input:
-        prompts="data/prompts/forced_choice.parquet",
+        item_table="<items>/forced_choice.parquet",
         weights=weights_of,
-        code=code_of("edgebias.stages.rounds"),
     output:
-        responses="results/rounds/{environment}/{model}/{variant}.parquet",
-        cost="results/cost/{environment}/{model}/{variant}/rounds.json",
+        responses="<results>/rounds/{environment}/{model}/{variant}.parquet",
+        cost="<results>/cost/{environment}/{model}/{variant}/rounds.json",
     log:
-        "logs/rounds/{environment}/{model}/{variant}.log",
+        "<logs>/rounds/{environment}/{model}/{variant}.log",
     benchmark:
-        "logs/benchmarks/rounds/{environment}/{model}/{variant}.tsv"
+        "<benchmarks>/rounds/{environment}/{model}/{variant}.tsv"
     threads: threads_of
     resources:
         mem_mb=memory_of,
     params:
+        code=code_of("rounds"),
         settings=settings_of("rounds"),
         weights=weights_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: ask in repeated rounds"
     shell:
-        "python -m edgebias.stages.rounds --settings {params.settings:q} --items {input.prompts:q} {params.weights}"
+        "python -m edgebias.stages.rounds --settings {params.settings:q} --items {input.item_table:q} {params.weights}"
         " --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"

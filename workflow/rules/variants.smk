@@ -7,18 +7,18 @@ rule full_precision:
     input:
         source=rules.fetch_model.output.weights,
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
-        code=code_of("edgebias.stages.variants"),
     output:
-        weights="data/models/{model}/full.gguf",
-        record="data/models/{model}/full.json",
+        weights="<models>/{model}/full.gguf",
+        record="<models>/{model}/full.json",
     log:
-        "logs/full_precision/{model}.log",
+        "<logs>/full_precision/{model}.log",
     benchmark:
-        "logs/benchmarks/full_precision/{model}.tsv"
+        "<benchmarks>/full_precision/{model}.tsv"
     priority: 10  # the longest chain of jobs: build, build, fit, mitigate
     resources:
-        mem_mb=3000,
+        mem_mb=1050,
     params:
+        code=code_of("full_precision"),
         settings=settings_of("full_precision"),
     message:
         "full precision of {wildcards.model}"
@@ -32,22 +32,22 @@ rule compress:
     input:
         parent=parent_of,
         texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
-        code=code_of("edgebias.stages.variants"),
     output:
-        weights="data/models/{model}/{variant}.gguf",
-        record="data/models/{model}/{variant}.json",
+        weights="<models>/{model}/{variant}.gguf",
+        record="<models>/{model}/{variant}.json",
     log:
-        "logs/compress/{model}/{variant}.log",
+        "<logs>/compress/{model}/{variant}.log",
     benchmark:
-        "logs/benchmarks/compress/{model}/{variant}.tsv"
+        "<benchmarks>/compress/{model}/{variant}.tsv"
     wildcard_constraints:
         variant="|".join(
             sorted(name for name in study.config["variants"] if name != "full")
         ),
     priority: 10  # the longest chain of jobs: build, build, fit, mitigate
     resources:
-        mem_mb=3000,
+        mem_mb=1200,
     params:
+        code=code_of("compress"),
         settings=settings_of("compress"),
     message:
         "build {wildcards.variant} of {wildcards.model}"
@@ -59,20 +59,20 @@ rule compress:
 rule transformers_weights:
     """The same weights in the layout that transformers reads, converted once instead of in every job."""
     input:
-        weights="data/models/{model}/{variant}.gguf",
-        code=code_of("edgebias.stages.variants"),
+        weights="<models>/{model}/{variant}.gguf",
     output:
         expand(
-            "data/models/{{model}}/{{variant}}.transformers/{name}",
+            "<models>/{{model}}/{{variant}}.transformers/{name}",
             name=TRANSFORMERS_FILES,
         ),
     log:
-        "logs/transformers_weights/{model}/{variant}.log",
+        "<logs>/transformers_weights/{model}/{variant}.log",
     benchmark:
-        "logs/benchmarks/transformers_weights/{model}/{variant}.tsv"
+        "<benchmarks>/transformers_weights/{model}/{variant}.tsv"
     resources:
-        mem_mb=4000,
+        mem_mb=1700,
     params:
+        code=code_of("transformers_weights"),
         folder=subpath(output[0], parent=True),
     message:
         "weights of {wildcards.model} {wildcards.variant} for transformers"

@@ -26,7 +26,7 @@ def _one_number_an_option(table: pd.DataFrame) -> pd.Series[bool]:
 RESPONSE = Table(
     name="response",
     meaning="One answer of one model in one environment to one item, in one format.",
-    path="results/responses/{environment}/{model}/{variant}/{suite}.parquet",
+    path="results/{study}/responses/{environment}/{model}/{variant}/{suite}.parquet",
     columns=(
         Column("item_id", "str", "the item that was asked", rule=FILLED),
         Column(
@@ -99,7 +99,7 @@ RESPONSE = Table(
 ROUND = Table(
     name="round",
     meaning="One answer to a prompt that is asked again and again: a response, and where in the rounds it stands.",
-    path="results/rounds/{environment}/{model}/{variant}.parquet",
+    path="results/{study}/rounds/{environment}/{model}/{variant}.parquet",
     columns=(
         *RESPONSE.columns,
         Column(

@@ -42,7 +42,7 @@ CORRECTION = "holm"
 MITIGATION = Table(
     name="mitigation score",
     meaning="A score of one method on held-out items, or how much of its distance from the ideal the method removed.",
-    path="results/mitigation/{environment}/{model}/{variant}/{method}/scores.csv",
+    path="results/{study}/mitigation/{environment}/{model}/{variant}/{method}/scores.csv",
     columns=(
         *SCORE.columns,
         Column("p", "float", "of no reduction, uncorrected", rule=between(0.0, 1.0), undefined=True),

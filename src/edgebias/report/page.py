@@ -29,7 +29,7 @@ def render(study: StudyData, figures: Sequence[Figure]) -> str:
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("edgebias.report"),
+        loader=PackageLoader("edgebias.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -20,7 +20,7 @@ RUN_ROUNDS = "; run the rounds stage again"
 OVER_TIME = Table(
     name="over-time score",
     meaning="One metric of bias over repeated prompts of one cell: a score whose category is the mode of the rounds.",
-    path="results/scores/{environment}/{model}/{variant}/over_time.csv",
+    path="results/{study}/scores/{environment}/{model}/{variant}/over_time.csv",
     columns=(
         *SCORE.columns,
         Column("p", "float", "of the slope against 0; NaN for other metrics", rule=between(0.0, 1.0), undefined=True),
@@ -33,7 +33,7 @@ OVER_TIME_COLUMNS = OVER_TIME.names
 TRAJECTORY = Table(
     name="over-time trajectory",
     meaning="The stereotype rate in the window of rounds that ends at one round.",
-    path="results/scores/{environment}/{model}/{variant}/over_time_rounds.csv",
+    path="results/{study}/scores/{environment}/{model}/{variant}/over_time_rounds.csv",
     columns=(
         Column("mode", "str", "of the rounds", rule=one_of(MODES)),
         Column("conversation", "int", "its number, from 0; -1 for `independent`", rule=at_least(-1)),

@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     metadata = tasks.add_parser("croissant", help="write the metadata (JSON-LD)")
     for task in (counts, metadata):
         task.add_argument("--templates", type=Path, default=Path("data/forced_choice"), help="the suite's YAML files")
-    metadata.add_argument("--items", type=Path, default=Path("data/prompts/forced_choice.parquet"), help="item table")
+    metadata.add_argument(
+        "--items", type=Path, default=Path("data/items/edge/forced_choice.parquet"), help="item table"
+    )
     metadata.add_argument("--citation", type=Path, default=Path("CITATION.cff"), help="citation file of the project")
     metadata.add_argument("--output", required=True, type=Path, help="the JSON-LD file to write")
     options = parser.parse_args(argv)

@@ -19,7 +19,7 @@ SPLITS = ("calibration", "held_out")
 ITEM = Table(
     name="item",
     meaning="One question to a model, or one set of sentences, from a benchmark or our own suite.",
-    path="data/prompts/{suite}.parquet",
+    path="data/items/{study}/{suite}.parquet",
     columns=(
         Column(
             "item_id", "str", "stable, readable, unique in the suite, e.g. `bbq/Age/00012`", rule=FILLED, unique=True

@@ -1,15 +1,16 @@
 """Write ``dvc.yaml`` from the Snakefile, the only place where the DAG is written.
 
-Every job of the DAG becomes one DVC stage whose command hands that job back to Snakemake. ``--allowed-rules``
-keeps Snakemake from running anything upstream inside the stage: after a restore the files are newer or older
-than Snakemake remembers, and it would ask the model again.
+Every job of the DAG becomes one DVC stage whose command hands that job back to Snakemake. ``--allowed-rules`` keeps
+Snakemake from running anything upstream inside the stage: after a restore the files are newer or older than Snakemake
+remembers, and it would ask the model again. The jobs of a rule that take the same kinds of files share one definition
+(``foreach``). What measures time or describes the machine is no output that DVC records.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,42 +19,87 @@ import yaml
 
 from edgebias.core.errors import InputError, run_stage
 from edgebias.core.files import write_text
-from edgebias.study import keys_of
+from edgebias.study import EDGE, Study, read_study
 
 HEADER = "# Generated from the Snakefile by `make dvc.yaml`; do not edit.\n"
-UNCACHED = frozenset({"results/report/metrics.json"})
+BY_PRODUCTS = frozenset({"cost", "provenance", "page"})
+"""Outputs, by their names in the rules, that differ from run to run: nothing depends on them."""
+
+IN_GIT = "metrics.json"
 """Small and in git, so that every change of a number is a diff in review."""
+
+CODE_FOLDER = "data/code"
 EXAMPLE = "example: python -m edgebias.workflow.dvc --output dvc.yaml"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the DAG."""
+    """One job of the DAG; inputs and outputs by their names in the rule, those without a name under ``""``."""
 
     rule: str
     wildcards: Mapping[str, str]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: Mapping[str, tuple[str, ...]]
+    outputs: Mapping[str, tuple[str, ...]]
 
     @property
-    def stage(self) -> str:
-        """A name that is legal in DVC and says what the job is."""
-        return "-".join([self.rule, *self.wildcards.values()])
+    def name(self) -> str:
+        """What tells it from other jobs of its rule."""
+        return "-".join(self.wildcards.values())
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The outputs that are the same in every run."""
+        return tuple(path for name, paths in self.outputs.items() if name not in BY_PRODUCTS for path in paths)
 
 
-def jobs_of(snakefile: Path, configfiles: Sequence[Path]) -> list[Job]:
+@dataclass(frozen=True)
+class Stage:
+    """A job as DVC sees it: what it needs, by kind, and what it makes."""
+
+    job: Job
+    deps: Mapping[str, tuple[str, ...]]
+    params: tuple[str, ...]
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The inputs that it has."""
+        return frozenset(name for name, paths in self.deps.items() if paths)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many files of each kind, and parameters: jobs that share a definition have the same."""
+        return (*(len(paths) for paths in self.deps.values()), len(self.params), len(self.job.recorded))
+
+
+class _Line(dict[str, Any]):
+    """A mapping that is written in one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists and `_Line` in one line, other mappings in several."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write what occurs twice twice."""
+        return True
+
+
+_MAP, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_Dumper.add_representer(_Line, lambda dumper, data: dumper.represent_mapping(_MAP, data, flow_style=True))
+_Dumper.add_representer(list, lambda dumper, data: dumper.represent_sequence(_SEQUENCE, data, flow_style=True))
+
+
+def jobs_of(snakefile: Path) -> list[Job]:
     """All jobs of a full run, sorted; needs no data and runs nothing.
 
     Uses two private calls of Snakemake (`Workflow._prepare_dag`, `Workflow._build_dag`): its public
     listings show recorded inputs, which are stale or absent. Only this generator and its test use them.
     """
     from snakemake.api import SnakemakeApi
-    from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
+    from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
 
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow_api = api.workflow(
             resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(configfiles=list(configfiles)),
             snakefile=snakefile,
         )
         workflow_api.dag(dag_settings=DAGSettings(targets={"all"}, forceall=True))
@@ -64,28 +110,157 @@ def jobs_of(snakefile: Path, configfiles: Sequence[Path]) -> list[Job]:
             Job(
                 rule=job.rule.name,
                 wildcards={name: str(value) for name, value in job.wildcards_dict.items()},
-                inputs=tuple(sorted(str(path) for path in set(job.input))),
-                outputs=tuple(sorted(str(path) for path in job.output)),
+                inputs=_named(job.input),
+                outputs=_named(job.output),
             )
             for job in workflow.dag.jobs
             if job.output
         ]
-    return sorted(jobs, key=lambda job: job.stage)
+    return sorted(jobs, key=lambda job: (job.rule, job.name))
 
 
-def stages(jobs: Iterable[Job], params: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``stages`` section for ``jobs``; ``params`` is ``params.yaml`` as DVC reads it."""
-    return {job.stage: _stage(job, params) for job in jobs}
+def _named(files: Any) -> dict[str, tuple[str, ...]]:
+    """Files of a job by name."""
+    named = {name: (str(value),) if isinstance(value, str) else tuple(map(str, value)) for name, value in files.items()}
+    known = {path for paths in named.values() for path in paths}
+    unnamed = tuple(str(path) for path in files if str(path) not in known)
+    return {**({"": unnamed} if unnamed else {}), **named}
 
 
-def _stage(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
-    stage: dict[str, Any] = {
-        "cmd": f"snakemake --cores all --allowed-rules {job.rule} -- {' '.join(job.outputs)}",
-        "deps": [path for path in job.inputs if path != "params.yaml"],
-        "params": [key for key in keys_of(job.rule, job.wildcards) if _has(params, key)],
-        "outs": [{path: {"cache": False}} if path in UNCACHED else path for path in job.outputs],
+def document(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of ``dvc.yaml``; ``params`` is ``params.yaml`` as DVC reads it."""
+    metrics = [path for job in jobs for path in job.recorded if path.endswith(IN_GIT)]
+    builds = [job for job in jobs if job.rule in {"full_precision", "compress"}]
+    content = {
+        "stages": {"code": _code(jobs, study), **_stages(jobs, study, params)},
+        "metrics": metrics,
+        "plots": [
+            _Line({path: {"x": "round", "y": "bias", "title": "Feedback loop: bias of the window by round"}})
+            for job in jobs
+            if job.rule == "fit_feedback_loop"
+            for path in job.outputs["trajectory"]
+        ],
+        "artifacts": {
+            f"{job.rule}-{job.name}".replace("_", "-"): _Line(
+                path=job.outputs["weights"][0], type="model", desc=f"{job.rule} {job.name}"
+            )
+            for job in builds
+        },
     }
-    return {name: value for name, value in stage.items() if value}
+    return {name: value for name, value in content.items() if value}
+
+
+def _code(jobs: Sequence[Job], study: Study) -> dict[str, Any]:
+    names = sorted({study.code_name(job.rule, job.wildcards) for job in jobs})
+    return {
+        "cmd": f"python -m edgebias.workflow.code --folder {CODE_FOLDER} {' '.join(names)}",
+        "deps": ["src/edgebias"],
+        "outs": [f"{CODE_FOLDER}/{name}.sha256" for name in names],
+    }
+
+
+def _stages(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
+    makers = {path: job for job in jobs for paths in job.outputs.values() for path in paths}
+    by_rule: dict[str, list[Stage]] = {}
+    for job in jobs:
+        deps = {name: _folders(paths, makers) for name, paths in job.inputs.items()}
+        deps["code"] = (f"{CODE_FOLDER}/{study.code_name(job.rule, job.wildcards)}.sha256",)
+        keys = tuple(key for key in study.keys_of(job.rule, job.wildcards) if _has(params, key))
+        by_rule.setdefault(job.rule, []).append(Stage(job, deps, keys))
+    return dict(item for rule in sorted(by_rule) for item in _of_rule(rule, by_rule[rule]))
+
+
+def _folders(paths: tuple[str, ...], makers: Mapping[str, Job]) -> tuple[str, ...]:
+    """``paths``, or their folder where they are all that one job writes and it alone writes there."""
+    parents = {Path(path).parent for path in paths}
+    makes = {id(makers[path]) if path in makers else None for path in paths}
+    if len(paths) < 2 or len(parents) > 1 or len(makes) > 1 or None in makes:
+        return paths
+    (folder,) = parents
+    inside = {path for path in makers if Path(path).is_relative_to(folder)}
+    return (folder.as_posix(),) if inside == set(paths) else paths
+
+
+def _of_rule(rule: str, stages: Sequence[Stage]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The definitions of a rule: one for jobs that have the same kinds of inputs, named by those that not all have."""
+    everywhere = frozenset.intersection(*(stage.kinds for stage in stages))
+    fewest = min(len(stage.params) for stage in stages)
+    groups: dict[str, list[Stage]] = {}
+    for stage in stages:
+        own = ["settings"] if len(stage.params) > fewest else []
+        groups.setdefault("-".join([rule, *sorted(stage.kinds - everywhere), *own]), []).append(stage)
+    for name, group in groups.items():
+        if len(group) > 1 and len({stage.counts for stage in group}) == 1:
+            yield name, _foreach(group)
+        else:
+            for stage in group:
+                yield "-".join(filter(None, [rule, stage.job.name])), _plain(stage)
+
+
+def _plain(stage: Stage) -> dict[str, Any]:
+    outs = list(stage.job.recorded)
+    content = {
+        "cmd": _command(stage.job.rule, outs),
+        "deps": list(dict.fromkeys(path for paths in stage.deps.values() for path in paths)),
+        "params": list(stage.params),
+        "outs": [_out(path) for path in outs],
+    }
+    return {name: value for name, value in content.items() if value}
+
+
+def _command(rule: str, outs: Sequence[str]) -> str:
+    return f"snakemake --cores all --allowed-rules {rule} -- {' '.join(outs)}"
+
+
+def _out(path: str) -> Any:
+    return _Line({path: {"cache": False}}) if path.endswith(IN_GIT) else path
+
+
+def _foreach(group: Sequence[Stage]) -> dict[str, Any]:
+    items = [_Line(stage.job.wildcards) for stage in group]
+    outs = [
+        _template(values, items, f"out{place or ''}", "/")
+        for place, values in enumerate(zip(*(stage.job.recorded for stage in group), strict=True))
+    ]
+    deps = [
+        _template(values, items, f"{kind}{place or ''}", "/")
+        for kind in group[0].deps
+        for place, values in enumerate(zip(*(stage.deps[kind] for stage in group), strict=True))
+    ]
+    params = [
+        _template(values, items, f"key{place}", ".")
+        for place, values in enumerate(zip(*(stage.params for stage in group), strict=True))
+    ]
+    do = {"cmd": _command(group[0].job.rule, outs), "deps": deps, "params": params, "outs": outs}
+    return {
+        "foreach": {stage.job.name: item for stage, item in zip(group, items, strict=True)},
+        "do": {name: value for name, value in do.items() if value},
+    }
+
+
+def _template(values: Sequence[str], items: Sequence[_Line], key: str, separator: str) -> str:
+    """One text for the ``values`` of all items: parts in which they differ come from the items.
+
+    Where no wildcard gives them, each item gets its value whole under ``key``.
+    """
+    parts = [value.split(separator) for value in values]
+    if len({len(part) for part in parts}) == 1:
+        found = [_part(column, items) for column in zip(*parts, strict=True)]
+        if None not in found:
+            return separator.join(filter(None, found))
+    for item, value in zip(items, values, strict=True):
+        item[key] = value
+    return f"${{item.{key}}}"
+
+
+def _part(column: Sequence[str], items: Sequence[_Line]) -> str | None:
+    if len(set(column)) == 1:
+        return column[0]
+    for name, first in items[0].items():
+        before, found, after = column[0].partition(str(first))
+        if found and all(value == f"{before}{item[name]}{after}" for value, item in zip(column, items, strict=True)):
+            return f"{before}${{item.{name}}}{after}"
+    return None
 
 
 def _has(params: Mapping[str, Any], key: str) -> bool:
@@ -97,28 +272,12 @@ def _has(params: Mapping[str, Any], key: str) -> bool:
     return True
 
 
-def render(jobs: Sequence[Job], params: Mapping[str, Any]) -> str:
-    """``dvc.yaml`` as text: stages, metrics, plots and artifacts."""
-    models = [job for job in jobs if job.rule in {"full_precision", "compress"}]
-    document: dict[str, Any] = {
-        "stages": stages(jobs, params),
-        "metrics": ["results/report/metrics.json"],
-        "plots": [
-            {path: {"x": "round", "y": "bias", "title": "Feedback loop: bias of the window by round"}}
-            for job in jobs
-            if job.rule == "fit_feedback_loop"
-            for path in job.outputs
-            if path.endswith("trajectory.csv")
-        ],
-        "artifacts": {
-            job.stage.replace("_", "-"): {"path": path, "type": "model", "desc": f"{job.rule} {dict(job.wildcards)}"}
-            for job in models
-            for path in job.outputs
-            if path.endswith(".gguf")
-        },
-    }
-    filled = {name: value for name, value in document.items() if value}
-    return HEADER + yaml.safe_dump(filled, sort_keys=False, width=1000, allow_unicode=True)
+def render(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> str:
+    """``dvc.yaml`` as text."""
+    text = yaml.dump(
+        document(jobs, study, params), Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True
+    )
+    return HEADER + str(text)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -131,12 +290,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--check", action="store_true", help="exit 2 where the file is not what would be written")
     arguments = parser.parse_args(argv)
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    text = render(jobs_of(arguments.snakefile, []), params)
+    text = render(jobs_of(arguments.snakefile), read_study(EDGE), params)
     if not arguments.check:
         write_text(text, arguments.output)
         return
     committed = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
-    if yaml.safe_load(committed) != yaml.safe_load(text):
+    if committed != text:
         raise InputError(f"{arguments.output} does not match the Snakefile and params.yaml; run `make dvc.yaml`")
     print(f"{arguments.output} matches the Snakefile", file=sys.stderr)
 

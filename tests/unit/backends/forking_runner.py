@@ -13,11 +13,11 @@ import sys
 
 import transformers.models.llama.modeling_llama  # noqa: F401
 
-from edgebias.core.code_hash import code_of
+from edgebias.core.code_hash import code_hash
 from edgebias.core.errors import run_stage
 
 for module in ("infer", "rounds", "robustness", "mitigate"):
-    code_of(f"edgebias.stages.{module}")  # remembers what it has parsed
+    code_hash(f"edgebias.stages.{module}")  # parses now what every fork then knows
 
 for line in sys.stdin:
     module, arguments, log, limit = json.loads(line)

@@ -26,7 +26,7 @@ from edgebias.mitigate.steering.vector_file import read_control_vector
 ROOT = Path(__file__).parents[3]
 BINARY = Path(os.environ.get("EDGEBIAS_STOCK_SERVER", ROOT / ".stock-server" / "bin" / "llama-server"))
 MODEL = ROOT / "data/models/smollm2-135m-instruct/wanda50_q8_0.gguf"
-VECTOR = ROOT / "results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0/feedback_loop/control_vector.gguf"
+VECTOR = ROOT / "results/edge/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0/feedback_loop/control_vector.gguf"
 START = "<|endoftext|>"
 PROMPT = "The nurse met the guard, and"
 SAME_CACHE = ("--flash-attn", "on", "--cache-type-v", "bf16")

@@ -320,7 +320,7 @@ def test_the_documentation_shows_rows_of_the_study(study: Path, monkeypatch: pyt
 
 
 def test_a_file_that_breaks_its_declaration_is_not_shown(study: Path) -> None:
-    path = study / "results/compare/contrasts.csv"
+    path = study / "results/edge/compare/contrasts.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("variant,e/m", "whim,e/m", 1), encoding="utf-8")
     with pytest.raises(InputError, match=r"contrasts\.csv: row 0: column 'kind' is 'whim'"):
         main(["--markdown", str(study / "tables.md"), "--study", str(study)])

@@ -33,7 +33,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(CHECKOUT / "CITATION.cff", root)
     params = yaml.safe_load((CHECKOUT / "params.yaml").read_text(encoding="utf-8"))
     settings = {"seed": params["seed"]} | {f"prompts.{key}": value for key, value in params["prompts"].items()}
-    items = root / "data/prompts/forced_choice.parquet"
+    items = root / "data/items/edge/forced_choice.parquet"
     make_items(
         [
             *("--settings", json.dumps(settings), "--suite", "forced_choice", "--output", str(items)),
@@ -45,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write(root: Path, **changes: Path) -> Path:
     places = {
-        **{"templates": root / "data/forced_choice", "items": root / "data/prompts/forced_choice.parquet"},
+        **{"templates": root / "data/forced_choice", "items": root / "data/items/edge/forced_choice.parquet"},
         **{"citation": root / "CITATION.cff", "output": root / "data/forced_choice/croissant.json"},
     }
     chosen = places | changes
@@ -143,7 +143,7 @@ def test_mlcroissant_validates_it_and_loads_the_records_of_the_real_file(project
         {name.removeprefix("items/"): plain(value) for name, value in record.items()}
         for record in dataset.records("items")
     ]
-    items = pd.read_parquet(project / "data/prompts/forced_choice.parquet")
+    items = pd.read_parquet(project / "data/items/edge/forced_choice.parquet")
     assert loaded == [{name: plain(value) for name, value in row.items()} for row in items.to_dict("records")]
 
 
@@ -178,7 +178,7 @@ def test_the_counts_of_the_datasheet_are_those_of_the_files(capsys: pytest.Captu
 
 def test_the_prose_of_the_datasheet_is_true_to_the_files(project: Path) -> None:
     wordings = yaml.safe_load((TEMPLATES / "unknown_wordings.yaml").read_text(encoding="utf-8"))["wordings"]
-    items = pd.read_parquet(project / "data/prompts/forced_choice.parquet")
+    items = pd.read_parquet(project / "data/items/edge/forced_choice.parquet")
     contents = [
         yaml.safe_load(path.read_text(encoding="utf-8"))
         for path in TEMPLATES.glob("*.yaml")

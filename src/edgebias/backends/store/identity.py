@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
-from edgebias.core.code_hash import PACKAGE, code_of
+from edgebias.core.code_hash import code_hash
 
 LIBRARIES = ("jinja2", "llama-cpp-python", "numpy", "openai", "safetensors", "tokenizers", "torch", "transformers")
 """Libraries that compute an answer or render its prompt."""
@@ -23,18 +23,25 @@ END_BYTES = 1 << 16
 
 
 def identity(
-    stage: str, settings: Mapping[str, Any], *, files: Sequence[Path], weights: Path | None, more: Sequence[str] = ()
+    stage: str,
+    settings: Mapping[str, Any],
+    *,
+    files: Sequence[Path],
+    weights: Path | None,
+    entries: Sequence[str] = (),
+    more: Sequence[str] = (),
 ) -> str:
     """SHA-256 over what decides the answers of a job.
 
-    Takes about a fifth of a second, most of it to find the modules of the stage.
+    Takes about a fifth of a second, most of it to parse the modules of the stage.
 
     Args:
-        stage: the stage's module, whose source is hashed with all that it imports from this package.
+        stage: the stage's module, whose code is hashed with all that it imports from this package.
         settings: of the stage.
         files: small inputs, hashed whole.
         weights: file or folder. Size, time of change, and both ends of every file stand for its content, which would
             take seconds to read.
+        entries: modules of the registry entries that the stage opens by name, whose code counts as well.
         more: further words that tell jobs of one stage apart.
 
     Raises:
@@ -45,7 +52,7 @@ def identity(
         "settings": settings,
         "files": [[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files],
         "weights": [] if weights is None else [_outline(weights, path) for path in _files_of(weights)],
-        "code": [[path, _digest(PACKAGE.parents[1] / path)] for path in code_of(stage)],
+        "code": code_hash(stage, *entries),
         "libraries": {name: _library(name) for name in LIBRARIES},
         "variables": {
             name: value
@@ -55,10 +62,6 @@ def identity(
         "machine": [platform.machine(), platform.python_version(), _processor()],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _files_of(weights: Path) -> list[Path]:

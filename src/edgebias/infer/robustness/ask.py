@@ -18,7 +18,7 @@ FORMAT = "letter_likelihood"
 ROBUSTNESS = Table(
     name="robustness response",
     meaning="One answer of one cell to an item in one order of options, one template and one wording of unknown.",
-    path="results/robustness/{environment}/{model}/{variant}.parquet",
+    path="results/{study}/robustness/{environment}/{model}/{variant}.parquet",
     columns=(
         *(
             Column("format", "str", f"`{FORMAT}`: the letter of the largest log-probability", rule=one_of((FORMAT,)))

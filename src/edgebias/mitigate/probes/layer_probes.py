@@ -53,7 +53,7 @@ LAYER_PROBE = Table(
     name="layer probe",
     meaning="How often a linear probe that was trained on other clusters ranks the anti-stereotype-consistent "
     "completion of a calibration pair above the stereotype-consistent one; chance is 50 %.",
-    path="results/mitigation/{environment}/{model}/{variant}/layer_probes.csv",
+    path="results/{study}/mitigation/{environment}/{model}/{variant}/layer_probes.csv",
     columns=(
         Column("layer", "int", "the block whose output is read; -1: before any block", rule=at_least(BEFORE_BLOCKS)),
         Column(

@@ -36,14 +36,14 @@ class Listed:
     @property
     def example_path(self) -> str:
         """The file that the documentation shows, relative to the study's folder."""
-        return self.table.path.format(**self.example)
+        return self.table.path.format(study="edge", **self.example)
 
 
 _MODEL = {"environment": "edge", "model": "smollm2-135m-instruct"}
 _FULL = {**_MODEL, "variant": "full"}
 _EDGE_BUILD = {**_MODEL, "variant": "wanda50_q8_0"}
 _SUITE = {"suite": "forced_choice"}  # our own: benchmark text of others is never printed
-_MITIGATION = "results/mitigation/{environment}/{model}/{variant}/{method}"
+_MITIGATION = "results/{study}/mitigation/{environment}/{model}/{variant}/{method}"
 
 TABLES = (
     Listed(ITEM, _SUITE),

@@ -33,7 +33,7 @@ SORT_BY = ("kind", "cell_a", "cell_b", "suite", "format", "metric")
 CONTRAST = Table(
     name="contrast",
     meaning="One main metric in two cells on the same items: a minus b. Percent and percentage points.",
-    path="results/compare/contrasts.csv",
+    path="results/{study}/compare/contrasts.csv",
     columns=(
         Column(
             "kind",

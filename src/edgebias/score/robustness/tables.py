@@ -35,7 +35,7 @@ _CELL = (
 VARIANCE = Table(
     name="variance share",
     meaning="What one source contributes to the variance of one answer over a crossed design.",
-    path="results/robustness/variance_shares.csv",
+    path="results/{study}/robustness/variance_shares.csv",
     columns=(
         _CROSSING,
         Column("reading", "str", "`greedy` or `sampled` answers", rule=one_of(("greedy", "sampled"))),
@@ -56,7 +56,7 @@ VARIANCE = Table(
 POSITION = Table(
     name="position bias",
     meaning="What one place on the page gets, over all orders of the options, in one cell and template.",
-    path="results/robustness/position_bias.csv",
+    path="results/{study}/robustness/position_bias.csv",
     columns=(
         *_CELL,
         Column("template", "str", "name of the prompt wording", rule=FILLED),
@@ -76,7 +76,7 @@ POSITION = Table(
 FLIP = Table(
     name="flip rate",
     meaning="How often the greedy answer to an item changes when one thing changes and all else stays.",
-    path="results/robustness/flip_rates.csv",
+    path="results/{study}/robustness/flip_rates.csv",
     columns=(
         _CROSSING,
         Column("factor", "str", "what changes", rule=FILLED),
@@ -90,7 +90,7 @@ FLIP = Table(
 LEVEL = Table(
     name="score by format",
     meaning="A score at one level of one factor, averaged over all others: what a study in that format would print.",
-    path="results/robustness/by_level.csv",
+    path="results/{study}/robustness/by_level.csv",
     columns=(
         *_CELL,
         Column("factor", "str", "what is fixed", rule=FILLED),

@@ -44,6 +44,7 @@ def rewrite(place: int, time: int) -> Callable[[dict[str, Any]], None]:
     [
         lambda given: given["settings"].update(seed=2),
         lambda given: given.update(stage="edgebias.stages.rounds"),
+        lambda given: given.update(entries=["edgebias.score.rounds"]),
         lambda given: given.update(more=["winobias"]),
         lambda given: given.update(weights=None),
         lambda given: given["files"][0].write_bytes(b"other"),
@@ -68,7 +69,7 @@ def test_libraries_code_and_variables_count(given: dict[str, Any], monkeypatch: 
     found.append(identity(**given))
     monkeypatch.setattr(module, "_processor", lambda: "another processor")
     found.append(identity(**given))
-    monkeypatch.setattr(module, "code_of", lambda stage: ["src/edgebias/core/errors.py"])
+    monkeypatch.setattr(module, "code_hash", lambda *modules: "other code")
     found.append(identity(**given))
     assert len(set(found)) == 5
 
