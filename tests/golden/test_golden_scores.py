@@ -17,19 +17,28 @@ from edgebias.stats.clusters import add_up
 from edgebias.suites.registry import families
 
 ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT.parent / "shared" / "golden"
-RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))
-
-if not (GOLDEN / "expected.json").exists():
-    pytest.skip("the published predictions (../shared/golden) are not here", allow_module_level=True)
-EXPECTED = json.loads((GOLDEN / "expected.json").read_text(encoding="utf-8"))
+GOLDEN = Path(os.environ.get("EDGEBIAS_GOLDEN", str(ROOT.parent / "shared/golden")))
+RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data/raw/benchmarks")))
+EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
+PUBLISHED = {
+    "bbq_unifiedqa": "results/UnifiedQA, github.com/nyu-mll/BBQ at bea11bd9",
+    "stereoset_gpt2": "the intrasentence predictions of GPT-2, github.com/moinnadeem/StereoSet at ead7d086",
+}
+"""Where the predictions of each folder come from. Their licences let them be used here, not be part of this package."""
 CUT = 35  # the released predictions end after some twenty tokens, within the longest answers
+
+
+def predictions(folder: str, name: str) -> Path:
+    path = GOLDEN / folder / name
+    if not path.exists():
+        pytest.skip(f"{folder}/ is not here: it is published ({PUBLISHED[folder]}); EDGEBIAS_GOLDEN names the folder")
+    return path
 
 
 def raw_file(*parts: str) -> Path:
     path = RAW.joinpath(*parts)
     if not path.exists():
-        pytest.skip(f"{path} is not here; run the fetch stage or set EDGEBIAS_RAW to the benchmark folder")
+        pytest.skip(f"{folder}/ is not here; run the fetch stage or set EDGEBIAS_RAW to the benchmark folder")
     return path
 
 
@@ -56,7 +65,7 @@ def unifiedqa_columns(category: str, form: str) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         name: [] for name in ("outcome", "choice", "label", "roles", "condition", "cluster")
     }
-    path = GOLDEN / "bbq_unifiedqa" / f"preds_{category}.jsonl"
+    path = predictions("bbq_unifiedqa", f"preds_{category}.jsonl")
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         unknown = next(i for i in range(3) if row["answer_info"][f"ans{i}"][-1] == "unknown")
@@ -94,8 +103,8 @@ def test_bbq_unifiedqa(category: str, form: str) -> None:
 
 def test_stereoset_gpt2() -> None:
     dev = json.loads(raw_file("StereoSet", "data", "dev.json").read_text(encoding="utf-8"))
-    predictions = json.loads((GOLDEN / "stereoset_gpt2" / "predictions_intrasentence.json").read_text(encoding="utf-8"))
-    score = {row["id"]: row["score"] for row in predictions["intrasentence"]}
+    published = json.loads(predictions("stereoset_gpt2", "predictions_intrasentence.json").read_text(encoding="utf-8"))
+    score = {row["id"]: row["score"] for row in published["intrasentence"]}
     role = {"stereotype": "stereotype", "anti-stereotype": "anti_stereotype", "unrelated": "unrelated"}
     examples = dev["data"]["intrasentence"]
     columns: dict[str, list[Any]] = {
