@@ -117,8 +117,8 @@ def card_text(
 
 _ABSTAINS = (
     '- It has learned from BBQ when to say "unknown", and BBQ\'s ambiguous contexts are shorter: a rule on the number '
-    "of words sorts these questions as well (benchmarks/abstention_by_length.py). Where sentences about others make "
-    "them longer it says so less often (benchmarks/abstention_with_padding.py). Who the answer is it has not learned."
+    "of words sorts these questions as well. Where sentences about others make "
+    "them longer it says so less often. Who the answer is it has not learned."
 )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from edgebias.core.errors import InputError, run_stage
-from edgebias.core.files import read_json, read_table, write_text
+from edgebias.core.errors import InputError
+from edgebias.core.files import read_json, read_table
 from edgebias.core.settings import parse_settings
 from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.card import END
@@ -22,9 +20,11 @@ from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REF
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
 from edgebias.mitigate.registry import LOOPS, NONE, OPEN_LOOP
 from edgebias.mitigate.steering.utility import Questions
+from edgebias.report.abstention import HEADS, abstention_rows
 from edgebias.report.before_after import draw as draw_before_after
 from edgebias.report.canvas import svg_text
 from edgebias.report.figures import styled
+from edgebias.report.markdown import rendered
 from edgebias.report.numbers import ABSENT, number, p_number
 from edgebias.report.sections.frontier import PUBLISHED
 from edgebias.report.sections.frontier import draw as draw_frontier
@@ -46,15 +46,6 @@ TRAJECTORY = (
     "pass_high",
 )
 """Columns of the loop's trajectory that the page shows."""
-
-EXAMPLE = """example:
-  python -m edgebias.report.mitigation_study --folder results/mitigation/edge/M/wanda50_q8_0 --study params.yaml \\
-    --provenance results/provenance.json --markdown docs/results/mitigation.md --figure docs/results/frontier.svg
-  python -m edgebias.report.mitigation_study --folder 1/results/mitigation/edge/M/wanda50_q8_0 \\
-    --study config/mitigation.yaml --repeats 2/results/mitigation/edge/M/wanda50_q8_0 \\
-    3/results/mitigation/edge/M/wanda50_q8_0 --repeated-study config/mitigation_repeat.yaml \\
-    --provenance 1/results/provenance.json --markdown docs/results/mitigation.md
-"""
 
 Scores = Mapping[str, pd.DataFrame]
 """The table of scores of each method."""
@@ -117,6 +108,7 @@ def page(
     part: Part,
     provenance: Path,
     repeats: Sequence[Part] = (),
+    items: Sequence[Path] = (),
     figure: str | None = None,
     before_after: str | None = None,
     command: str = "make mitigation-study",
@@ -127,6 +119,7 @@ def page(
         part: every method.
         provenance: what that run left of itself.
         repeats: some methods with other seeds, so with other splits.
+        items: BBQ's items of ``part`` and of each repeat, for the table that asks whether it is only the length.
         figure: where the page finds the drawing of `frontier`, or None.
         before_after: where the page finds the drawing of that name, or None.
         command: what makes the page.
@@ -135,40 +128,36 @@ def page(
         InputError: a file is absent or unreadable, or no method was evaluated.
     """
     folder, scores = part.folder, part.scores()
-    costs = {name: read_json(folder / name / "cost.json") for name in scores}
-    missing = [_title(name) for name in part.methods if name not in scores]
-    parts = [
-        f"# Mitigation study: {'/'.join(folder.parts[-3:])}",
-        f"Written by `{command}`. Methods and rules: [the loop](../design/loop.md). Estimate [95 % "
-        "interval over clusters] on held-out items, likelihood format.",
-        "## Methods",
-        _table(("method", *map(title, OVERVIEW)), _score_rows(scores)),
-        *([f"Of the study's methods these have not run: {', '.join(missing)}."] if missing else []),
-        "## Distance from the ideal removed, against none",
-        _table(("method", "suite", "points", "per cent", "corrected p", "bias to remove?"), _reduction_rows(scores)),
-    ]
-    if figure:
-        parts += [
-            f"![Distance of ss from 50 that each method removes, against what it costs]({figure})",
-            "The line joins the gains of the learned vectors without the loop; grey is over budget, dotted are the "
-            f"{PUBLISHED} % of the seed paper.",
-        ]
-    if repeats:
-        parts += _repeats([part, *repeats])
-    if before_after:
-        parts += [f"![Scores of every split as it is and under the loops]({before_after})", "Dashed: the ideal."]
-    cost = _cost_rows(costs)
-    if cost:
-        heads = ("method", "bytes of vectors", *(f"{kind} token, times none" for kind in ("read", "written")))
-        parts += ["## Cost", _table(heads, cost)]
-        parts += ["With and without the vector in turn, in one process; the median of the pairs' ratios."]
-    for loop in (name for name in LOOPS if name in scores):
-        table = read_table(folder / loop / "trajectory.csv", [name for name in TRAJECTORY if name not in ASKED])
-        rows = table[[name for name in TRAJECTORY if name in table]]
-        listed = [tuple(_count_or_number(float(value)) for value in row) for row in rows.to_numpy(dtype=float)]
-        parts += [f"## The {_title(loop)}, on calibration items", _table(list(rows.columns), listed)]
-    parts += ["## What ran", _what_ran(read_json(provenance))]
-    return "\n\n".join(parts) + "\n"
+    paths = {name: folder / name / "cost.json" for name in scores}
+    return rendered(
+        "mitigation.md",
+        cell="/".join(folder.parts[-3:]),
+        command=command,
+        score_heads=("method", *map(title, OVERVIEW)),
+        scores=_score_rows(scores),
+        missing=[_title(name) for name in part.methods if name not in scores],
+        reductions=_reduction_rows(scores),
+        figure=figure,
+        published=PUBLISHED,
+        repeats=_repeats([part, *repeats]) if repeats else None,
+        before_after=before_after,
+        abstention_heads=HEADS,
+        abstention=[
+            (_seed(one.folder), abstention_rows(one.folder, one.methods, path))
+            for one, path in zip([part, *repeats], items, strict=False)
+        ],
+        costs=_cost_rows({name: read_json(path) for name, path in paths.items() if path.exists()}),
+        loops=[_trajectory(folder, name) for name in LOOPS if name in scores],
+        ran=_what_ran(read_json(provenance)),
+    )
+
+
+def _trajectory(folder: Path, loop: str) -> tuple[str, list[str], list[tuple[str, ...]]]:
+    """Title, heads and rows of a loop's trajectory."""
+    table = read_table(folder / loop / "trajectory.csv", [name for name in TRAJECTORY if name not in ASKED])
+    shown = table[[name for name in TRAJECTORY if name in table]]
+    rows = [tuple(_count_or_number(float(value)) for value in row) for row in shown.to_numpy(dtype=float)]
+    return _title(loop), list(shown.columns), rows
 
 
 def frontier(part: Part) -> str:
@@ -211,7 +200,8 @@ def _seed(folder: Path) -> int:
     return int(read_table(folder / NONE / "responses.parquet", ("seed",))["seed"].iloc[0])
 
 
-def _repeats(parts: Sequence[Part]) -> list[str]:
+def _repeats(parts: Sequence[Part]) -> dict[str, Any]:
+    """Heads and rows of the table of repeats, and the mean of each method over the seeds."""
     rows: list[tuple[str, ...]] = []
     removed: dict[str, list[float]] = {}
     scores = {part.folder: part.scores() for part in parts}
@@ -250,13 +240,7 @@ def _repeats(parts: Sequence[Part]) -> list[str]:
         for name, values in removed.items()
         if len(values) == len(parts)
     ]
-    return [
-        "## Repeats with other seeds",
-        "Each seed splits target terms and templates anew, learns anew and runs the loop anew. The splits share "
-        "items, so the mean over seeds has no interval of its own. Methods that ran with every seed:",
-        _table(heads, rows),
-        "; ".join(means) + ".",
-    ]
+    return {"heads": heads, "rows": rows, "means": means}
 
 
 def _loop(folder: Path) -> str:
@@ -294,11 +278,10 @@ def _cost_rows(costs: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
     return [(_title(name), *(number(cost.get(key)) for key in keys)) for name, cost in paired.items()]
 
 
-def _what_ran(provenance: Mapping[str, Any]) -> str:
+def _what_ran(provenance: Mapping[str, Any]) -> list[str]:
     machine, files = provenance["machine"], provenance["files"]
-    listed = [f"- commit {provenance['git']['commit']}", f"- {machine['cores']} cores, {machine['memory_mb']} MB"]
-    listed += [f"- `{name}`: sha256 {entry['sha256'][:16]}…" for name, entry in sorted(files.items())]
-    return "\n".join(listed)
+    listed = [f"commit {provenance['git']['commit']}", f"{machine['cores']} cores, {machine['memory_mb']} MB"]
+    return listed + [f"`{name}`: sha256 {entry['sha256'][:16]}…" for name, entry in sorted(files.items())]
 
 
 def _count_or_number(value: float) -> str:
@@ -307,52 +290,3 @@ def _count_or_number(value: float) -> str:
 
 def _title(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Write the page; see ``--help``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.report.mitigation_study",
-        description="Write the mitigation study as one page of Markdown.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--folder", required=True, type=Path, help="results/mitigation/{environment}/{model}/{variant}")
-    parser.add_argument("--study", required=True, type=Path, help="configuration that names its methods")
-    parser.add_argument("--repeats", type=Path, nargs="*", default=[], help="folders of the study with other seeds")
-    parser.add_argument("--repeated-study", type=Path, help="configuration of the repeats; the same where not given")
-    parser.add_argument("--provenance", required=True, type=Path, help="results/provenance.json of the same run")
-    parser.add_argument("--written-by", default="make mitigation-study", help="the command that the page names")
-    parser.add_argument("--markdown", required=True, type=Path, help="page to write")
-    parser.add_argument("--figure", type=Path, help="SVG to write, which the page shows")
-    parser.add_argument("--before-after", type=Path, help="SVG of every split's scores to write, which the page shows")
-    options = parser.parse_args(argv)
-    part = Part(options.folder, methods_of(options.study))
-    repeated = methods_of(options.repeated_study or options.study)
-    repeats = [Part(folder, repeated) for folder in options.repeats]
-    if options.figure is not None:
-        write_text(frontier(part), options.figure)
-    if options.before_after is not None:
-        write_text(before_after([part, *repeats]), options.before_after)
-    drawn = page(
-        part,
-        options.provenance,
-        repeats,
-        figure=_seen_from(options.markdown, options.figure),
-        before_after=_seen_from(options.markdown, options.before_after),
-        command=options.written_by,
-    )
-    write_text(drawn, options.markdown)
-
-
-def _seen_from(markdown: Path, figure: Path | None) -> str | None:
-    return None if figure is None else Path(os.path.relpath(figure, markdown.parent)).as_posix()
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -16,6 +16,7 @@ from edgebias.mitigate.registry import FEEDBACK_LOOP
 from edgebias.report.canvas import svg_text
 from edgebias.report.figures import styled
 from edgebias.report.findings import ALPHA, KINDS
+from edgebias.report.markdown import rendered
 from edgebias.report.numbers import brackets, estimate, number, p_number, percent, signed
 from edgebias.report.sections.environments import draw_scores
 from edgebias.report.table import title_of
@@ -47,7 +48,7 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
         verdicts: of the claims about it; none where there are no claims.
         study: its name, that of the folder of its results.
     """
-    return _rendered(
+    return rendered(
         "study.md",
         findings=findings,
         study=study,
@@ -83,8 +84,8 @@ def with_findings(readme: str, findings: Findings, study: str, folder: str) -> s
     _, end, after = rest.partition(END)
     if not (begin and end) or BEGIN in rest or END in after:
         raise InputError(f"README: needs {BEGIN} and {END}, each once, around the block that is written")
-    block = _rendered("readme.md", headlines=headlines(findings), study=study, folder=folder)
-    return f"{before}{BEGIN}\n{block}\n{END}{after}"
+    block = rendered("readme.md", headlines=headlines(findings), study=study, folder=folder)
+    return f"{before}{BEGIN}\n{block}{END}{after}"
 
 
 def headlines(findings: Findings) -> tuple[str, str, str]:
@@ -256,13 +257,3 @@ def _words(name: str) -> str:
 def _frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(list(records))
     return table.assign(**{name: table[name].astype(float) for name in ("estimate", "low", "high", "ideal")})
-
-
-def _rendered(template: str, **content: Any) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("edgebias.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
-    return environment.get_template(template).render(content)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from edgebias.core.errors import InputError
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS
-from edgebias.report.mitigation_study import Part, main, methods_of, page
+from edgebias.report.abstention import abstention_rows
+from edgebias.report.mitigation_study import Part, methods_of, page
+from edgebias.stages.mitigation_page import run
 
 PROVENANCE = {
     "git": {"commit": "abc"},
@@ -23,11 +26,11 @@ PROVENANCE = {
 METHODS = ("none", "always_refuse", "open_loop", "open_loop_at_2", "feedback_loop")
 
 
-def arguments_of(folder: Path, tmp_path: Path) -> list[str]:
+def write_page(folder: Path, tmp_path: Path, **options: Any) -> None:
+    """Write ``page.md`` of the study in ``folder`` by the command."""
     study = tmp_path / "study.yaml"
     study.write_text(json.dumps({"study": {"methods": METHODS}}), encoding="utf-8")
-    provenance, out = tmp_path / "provenance.json", tmp_path / "page.md"
-    return [*("--folder", str(folder), "--study", str(study), "--provenance", str(provenance), "--markdown", str(out))]
+    run(folder, study, tmp_path / "provenance.json", tmp_path / "page.md", **options)
 
 
 def write_method(folder: Path, name: str, rows: list[dict[str, object]]) -> None:
@@ -86,7 +89,7 @@ def test_methods_stand_in_the_order_of_the_study_and_undefined_scores_are_dashes
 
 
 def test_the_reduction_comes_with_its_p_value_and_the_loop_with_its_rounds(folder: Path, tmp_path: Path) -> None:
-    main(arguments_of(folder, tmp_path))
+    write_page(folder, tmp_path)
     text = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert "| feedback loop | stereoset | 8.00 [5.00, 11] | 73 [45, 99] | 0.002 | yes |" in text
     assert "| 1 | 53.1 | 0.500 | 101 | 6.60 | 0 | – | – | – |" in text
@@ -103,19 +106,17 @@ def test_the_page_shows_the_frontier_beside_it_and_the_same_run_draws_the_same_b
         (folder / f"open_loop{gain}").mkdir()
         rows.to_csv(folder / f"open_loop{gain}" / "scores.csv", index=False)
         shutil.copy(folder / "feedback_loop" / "cost.json", folder / f"open_loop{gain}" / "cost.json")
-    arguments = [*arguments_of(folder, tmp_path), "--figure", str(tmp_path / "figures" / "frontier.svg")]
-    main(arguments)
+    write_page(folder, tmp_path, figure=tmp_path / "figures" / "frontier.svg")
     drawn = (tmp_path / "figures" / "frontier.svg").read_bytes()
     assert b"<svg" in drawn
     assert "](figures/frontier.svg)" in (tmp_path / "page.md").read_text(encoding="utf-8")
-    main(arguments)
+    write_page(folder, tmp_path, figure=tmp_path / "figures" / "frontier.svg")
     assert (tmp_path / "figures" / "frontier.svg").read_bytes() == drawn
 
 
 def test_a_study_without_gains_has_no_frontier_and_says_what_it_lacks(folder: Path, tmp_path: Path) -> None:
-    arguments = [*arguments_of(folder, tmp_path), "--figure", str(tmp_path / "frontier.svg")]
     with pytest.raises(InputError, match="add none, open_loop and open_loop_at_2"):
-        main(arguments)
+        write_page(folder, tmp_path, figure=tmp_path / "frontier.svg")
     assert not (tmp_path / "page.md").exists()
 
 
@@ -191,12 +192,72 @@ def test_the_splits_are_drawn_side_by_side_and_the_page_shows_them(folder: Path,
     other = tmp_path / "other" / "edge" / "model" / "q8_0"
     shutil.copytree(folder, other)
     drawing = tmp_path / "figures" / "before_after.svg"
-    main([*arguments_of(folder, tmp_path), "--repeats", str(other), "--before-after", str(drawing)])
+    write_page(folder, tmp_path, repeats=[other], before_after=drawing)
     first = drawing.read_bytes()
     assert b"<svg" in first
     assert "](figures/before_after.svg)" in (tmp_path / "page.md").read_text(encoding="utf-8")
     scores = pd.read_csv(other / "feedback_loop" / "scores.csv")
     scores.loc[scores["metric"] == "ss", "estimate"] = 55.5
     scores.to_csv(other / "feedback_loop" / "scores.csv", index=False)
-    main([*arguments_of(folder, tmp_path), "--repeats", str(other), "--before-after", str(drawing)])
+    write_page(folder, tmp_path, repeats=[other], before_after=drawing)
     assert drawing.read_bytes() != first
+
+
+def asked(tmp_path: Path, said: dict[int, str]) -> tuple[Path, Path]:
+    """BBQ's items, ambiguous ones of 10 words and others of 20, and a study in which ``said`` answers each number."""
+    rows, answers = [], []
+    for number in range(12):
+        short = number % 2 == 0
+        rows.append(
+            {
+                "item_id": f"bbq/{number:05d}",
+                "suite": "bbq",
+                "category": "Age",
+                "cluster": f"t{number // 4}",
+                "condition": "ambiguous" if short else "disambiguated",
+                "options": ["the old", "the young", "Unknown"],
+                "roles": ["stereotype", "anti_stereotype", "unknown"],
+                "label": 2 if short else 0,
+                "context": " ".join(["word"] * (10 if short else 20)),
+                "question": "Who?",
+                "permutation": [0, 1, 2],
+                "split": "held_out",
+            }
+        )
+        outcome = said[number % 2]
+        choice = rows[-1]["roles"].index(outcome)
+        answers.append({"item_id": rows[-1]["item_id"], "format": "likelihood", "outcome": outcome, "choice": choice})
+    items, folder = tmp_path / "bbq.parquet", tmp_path / "methods"
+    pd.DataFrame(rows).to_parquet(items)
+    (folder / "none").mkdir(parents=True)
+    pd.DataFrame(answers).to_parquet(folder / "none" / "responses.parquet")
+    return folder, items
+
+
+@pytest.mark.parametrize(
+    ("said", "shares"),
+    [
+        ({0: "unknown", 1: "unknown"}, ("100 [", "100 [", "50 [", "undefined")),
+        ({0: "stereotype", 1: "stereotype"}, ("0 [", "0 [", "50 [", "100 [")),
+        ({0: "unknown", 1: "anti_stereotype"}, ("100 [", "0 [", "100 [", "0 [")),
+    ],
+)
+def test_a_method_that_says_unknown_stands_beside_the_best_rule_on_the_number_of_words(
+    said: dict[int, str], shares: tuple[str, ...], tmp_path: Path
+) -> None:
+    folder, items = asked(tmp_path, said)
+    (name, *found), (rule, *best) = abstention_rows(folder, ["none", "not_run"], items)
+    assert name == "none"
+    assert all(text.startswith(start) for text, start in zip(found, shares, strict=True)), found
+    assert rule == "the rule: “unknown” up to 10 words"
+    assert [text.split(" ")[0] for text in best] == ["100", "0", "100", ""]
+
+
+def test_the_page_asks_whether_it_is_only_the_length_where_items_are_given(folder: Path, tmp_path: Path) -> None:
+    answered, items = asked(tmp_path, {0: "unknown", 1: "stereotype"})
+    responses = pd.read_parquet(answered / "none" / "responses.parquet").assign(seed=7)
+    responses.to_parquet(folder / "none" / "responses.parquet")
+    assert "only the length" not in page(Part(folder, ["none"]), tmp_path / "provenance.json")
+    text = page(Part(folder, ["none"]), tmp_path / "provenance.json", items=[items])
+    assert "## Is it only the length?" in text
+    assert "| the rule: “unknown” up to 10 words | 100 [" in text

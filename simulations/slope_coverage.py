@@ -1,7 +1,7 @@
 """How often the 95 % intervals of both over-time slopes hold the truth, by simulation.
 
-    python benchmarks/slope_coverage.py                        3, 10 and 30 conversations of 32 rounds, 500 studies each
-    python benchmarks/slope_coverage.py --studies 2000 --rounds 100
+    python simulations/slope_coverage.py                       3, 10 and 30 conversations of 32 rounds, 500 studies each
+    python simulations/slope_coverage.py --studies 2000 --rounds 100
 
 ``slope`` (GEE) estimates the slope of the average over conversations, ``slope_mixed`` that of one conversation. They
 are different numbers where conversations differ, and each is judged by its own truth: the first is the logistic fit to

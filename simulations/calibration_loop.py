@@ -1,8 +1,8 @@
 """How many passes the calibration loop needs, and how near it stops, on simulated models whose true bias is known.
 
-    python benchmarks/calibration_loop.py              the default study's coefficients, 200 runs each
-    python benchmarks/calibration_loop.py --noise 1.5  passes that resolve less
-    python benchmarks/calibration_loop.py --first-gain 1
+    python simulations/calibration_loop.py              the default study's coefficients, 200 runs each
+    python simulations/calibration_loop.py --noise 1.5  passes that resolve less
+    python simulations/calibration_loop.py --first-gain 1
 
 From the first window near the ideal on, passes judge. Their step is that of the line through the unsteered pass
 (`update_from_passes`), or, for comparison, the fixed integral coefficient (`update`) of windows. A pass reads the true
@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from edgebias.mitigate import loop
+from edgebias.mitigate.steering import loop
 from edgebias.mitigate.steering.controller import (
     IDEAL,
     ControllerSettings,

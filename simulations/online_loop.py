@@ -1,7 +1,7 @@
 """How fast the online loop is back after a change of topic, on simulated models; draws docs/assets/online-loop.svg.
 
-    python benchmarks/online_loop.py                                  the default study's coefficients, 100 runs each
-    python benchmarks/online_loop.py --proportional 1 --integral 3 --figure none
+    python simulations/online_loop.py                                  the default study's coefficients, 100 runs each
+    python simulations/online_loop.py --proportional 1 --integral 3 --figure none
 
 A topic is a logistic response to the gain; the true bias at each gain is known, so that what is judged is the model and
 not the noisy window. A run is back at the first output from which on the true bias stays for a whole window within one

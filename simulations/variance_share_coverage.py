@@ -1,7 +1,7 @@
 """How often the 95 % intervals of variance shares hold the truth, by simulation.
 
-    python benchmarks/variance_share_coverage.py                        15, 20 and 30 items, 1,000 studies each
-    python benchmarks/variance_share_coverage.py --studies 4000 --items 25
+    python simulations/variance_share_coverage.py                        15, 20 and 30 items, 1,000 studies each
+    python simulations/variance_share_coverage.py --studies 4000 --items 25
 
 Items answer at two levels of one factor and two of another. The truth has a variance of 1 between items, of 0.04 in
 what all items share, and of 0.5 in what items have of their own at each level.

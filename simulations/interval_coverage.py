@@ -1,7 +1,7 @@
 """How often the 95 % intervals hold the truth, by simulation: 25 clusters, populations with known scores.
 
-    python benchmarks/interval_coverage.py                       every population, 2,000 studies each (minutes)
-    python benchmarks/interval_coverage.py --studies 500 --clusters 10 25 50
+    python simulations/interval_coverage.py                       every population, 2,000 studies each (minutes)
+    python simulations/interval_coverage.py --studies 500 --clusters 10 25 50
 
 A population is a law of clusters: how many answers a cluster gives and how biased it is. Its true score is that of two
 million clusters. Each study draws clusters from it and asks ``edgebias.stats.bootstrap`` for an interval.
