@@ -20,7 +20,7 @@ import numpy as np
 from likelihood_throughput import MODEL, START_TOKEN
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 
 SENTENCE = "The baker opened the shop early in the morning and swept the floor before the first customer came. "
 PROMPT, TOKENS = Prompt(text=SENTENCE * 8), 33

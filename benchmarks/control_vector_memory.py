@@ -26,7 +26,7 @@ from control_vector_cost import PROMPT, TOKENS, median_interval
 from likelihood_throughput import MODEL, START_TOKEN
 
 from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.mitigate.steering.gate import Gate, TokenGate
 from edgebias.mitigate.steering.gated_backend import GatedBackend
 from edgebias.mitigate.steering.token_embeddings import embedding_blocks

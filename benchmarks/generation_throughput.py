@@ -55,10 +55,10 @@ def requests_of(kind: str, count: int, raw: Path) -> list[GenerationRequest]:
 def opened(name: str, threads: int) -> Backend:
     """The backend of that name."""
     if name == "torch":
-        from edgebias.backends.local.torch import TorchBackend
+        from edgebias.backends.local.torch_engine import TorchBackend
 
         return TorchBackend(MODEL / "full.transformers", threads=threads, context=CONTEXT, start_token=START_TOKEN)
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
     return LlamaBackend(MODEL / "full.gguf", threads=threads, context=CONTEXT, start_token=START_TOKEN)
 

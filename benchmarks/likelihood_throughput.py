@@ -64,7 +64,7 @@ def timed(score: Callable[[], Sequence[OptionScores]]) -> tuple[Scores, float]:
 
 def torch_backend(requests: Sequence[OptionRequest], threads: int, _: int) -> tuple[Scores, float]:
     """This project's transformers backend."""
-    from edgebias.backends.local.torch import TorchBackend
+    from edgebias.backends.local.torch_engine import TorchBackend
 
     with TorchBackend(
         MODEL / "full.transformers", threads=threads, context=CONTEXT, start_token=START_TOKEN
@@ -74,7 +74,7 @@ def torch_backend(requests: Sequence[OptionRequest], threads: int, _: int) -> tu
 
 def llama_backend(requests: Sequence[OptionRequest], threads: int, _: int) -> tuple[Scores, float]:
     """This project's llama.cpp backend."""
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
     with LlamaBackend(MODEL / "full.gguf", threads=threads, context=CONTEXT, start_token=START_TOKEN) as backend:
         return timed(lambda: list(backend.score(requests)))

@@ -38,7 +38,7 @@ WARM_UP = 64
 
 def packed(weights: Path, requests: Sequence[OptionRequest], threads: int, _: int) -> tuple[int, float]:
     """Unique tokens of the requests, and the seconds that their scores take."""
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
     with LlamaBackend(weights, threads=threads, context=CONTEXT, start_token=START_TOKEN) as backend:
         tokens = sum(len(pack.tree) for pack in backend.packs(requests))

@@ -37,8 +37,8 @@ from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import likelihood_wording
 
 if TYPE_CHECKING:
-    from edgebias.backends.local.llama import LlamaBackend
-    from edgebias.backends.local.torch import TorchBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
+    from edgebias.backends.local.torch_engine import TorchBackend
 
 STRETCHES = 6
 SHORTEST = 16
@@ -65,10 +65,10 @@ def requests_of(n_items: int, raw: Path) -> list[OptionRequest]:
 def opened(backend: str, threads: int) -> TorchBackend | LlamaBackend:
     """The backend of that name; the other one is not imported, since that takes memory."""
     if backend == "torch":
-        from edgebias.backends.local.torch import TorchBackend
+        from edgebias.backends.local.torch_engine import TorchBackend
 
         return TorchBackend(MODEL / "full.transformers", threads=threads, context=CONTEXT, start_token=START_TOKEN)
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
     return LlamaBackend(MODEL / "full.gguf", threads=threads, context=CONTEXT, start_token=START_TOKEN)
 
@@ -94,7 +94,7 @@ def products(rows: int, outputs: int) -> dict[str, float]:
     from matrix_products import seconds_of_calls, shapes
 
     from edgebias.backends.local.packed_linear import PackedLinear
-    from edgebias.backends.local.torch import OUTPUTS, ROWS
+    from edgebias.backends.local.torch_engine import OUTPUTS, ROWS
 
     inner, head = shapes()
     gflop = seconds = 0.0

@@ -16,6 +16,7 @@ import yaml
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from edgebias.backends.registry import BACKENDS, backends_with, properties_of
 from edgebias.backends.settings import EnvironmentSettings
 from edgebias.checks.settings import Tolerances
 from edgebias.core.errors import InputError
@@ -30,9 +31,6 @@ from edgebias.suites.settings import PromptSettings, SubsampleSettings, suite_na
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: the package is installed from it, editable, because the workflow lives beside it."""
-
-LOCAL_BACKENDS = ("llama", "torch")
-"""Backends that give the log-probabilities of options."""
 
 OTHER_BUILD = "open_loop_from_"
 """Beginning of a mitigation method whose directions were found on the variant that its name ends in."""
@@ -108,6 +106,7 @@ def read(config: Mapping[str, Any], origin: str) -> Params:
             raise InputError(f"{origin}: {error}") from error
     params = checked(Params, dict(config), origin)
     _check_suites(params, origin)
+    _check_environments(params, origin)
     _check_cells(params, origin)
     _check_variants(params, origin)
     _check_robustness(params, origin)
@@ -204,6 +203,17 @@ def _check_suites(params: Params, origin: str) -> None:
             raise InputError(f"{origin}: infer.formats has no entry for suite {suite!r}; name its formats")
 
 
+def _check_environments(params: Params, origin: str) -> None:
+    for name, environment in params.environments.items():
+        known = sorted({*EnvironmentSettings.model_fields, *BACKENDS.get(environment.backend).settings})
+        for key in environment.__pydantic_extra__ or {}:
+            if key not in known:
+                raise InputError(
+                    f"{origin}: unknown key {key!r} at environments.{name}; {near(key, known)}allowed keys: "
+                    f"{', '.join(known)}"
+                )
+
+
 def _check_cells(params: Params, origin: str) -> None:
     study = params.study
     defined: set[tuple[str, str, str]] = set()
@@ -238,10 +248,10 @@ def _check_defined(params: Params, what: str, section: str, name: str) -> None:
 
 def _check_robustness(params: Params, origin: str) -> None:
     for place, cell in enumerate(params.study.robustness):
-        if params.environments[cell.environment].backend not in LOCAL_BACKENDS:
+        if not properties_of(params.environments[cell.environment].model_dump()).scores_options:
             raise InputError(
                 f"{origin}: study.robustness[{place}]: environment {cell.environment!r} gives no log-probabilities; "
-                f"name cells whose backend is one of {', '.join(LOCAL_BACKENDS)}"
+                f"name cells whose backend is one of {', '.join(backends_with('scores_options'))}"
             )
     suite, suites = params.robustness.suite, params.study.suites
     if params.study.robustness and suite not in suites:
@@ -252,10 +262,10 @@ def _check_robustness(params: Params, origin: str) -> None:
 
 def _check_layer_probes(params: Params, origin: str) -> None:
     for place, cell in enumerate(params.study.layer_probes):
-        if params.environments[cell.environment].backend != "llama":
+        if not properties_of(params.environments[cell.environment].model_dump()).steerable:
             raise InputError(
                 f"{origin}: study.layer_probes[{place}]: environment {cell.environment!r} does not show what is inside "
-                "its model; name cells whose backend is llama"
+                f"its model; name cells whose backend is {' or '.join(backends_with('steerable'))}"
             )
     suites = params.layer_probes.suites
     if params.study.layer_probes and not set(suites) & set(params.study.suites):

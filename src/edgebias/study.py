@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from edgebias import config as parameters
+from edgebias.backends.kind import BackendProperties
+from edgebias.backends.registry import BACKENDS, properties_of
 from edgebias.core.cell import Cell
 from edgebias.core.code_hash import code_hash
 from edgebias.core.errors import InputError
+from edgebias.core.registry import Registry
 from edgebias.mitigate.registry import LOOPS, NONE, WITH_SETTINGS
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.suites.published_files import PATHS
@@ -52,8 +55,8 @@ MODULES: Mapping[str, str] = {
 }
 """The stage of each rule that is not called as the rule is."""
 
-NOT_FOR_CHAT = frozenset({"likelihood", "continuation"})
-"""Formats that a chat endpoint cannot answer."""
+PARITY_BACKENDS = ("llama", "torch")
+"""The two backends whose likelihoods of the same weights the parity gate compares."""
 
 ASKING = (
     "infer.max_new_tokens",
@@ -164,6 +167,9 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
 }
 """Kinds of registry entries that a job of a rule opens by name: their code is part of the job's."""
 
+REGISTRIES: Mapping[str, Registry[Any]] = {"backend": BACKENDS}
+"""Where the entries of a kind are found, for kinds whose entries are imported by name."""
+
 PARTS = ("infer", "study")
 """Sections of which a job's settings hold the keys that it depends on; of others they hold ``section.name`` whole."""
 
@@ -255,14 +261,14 @@ class Study:
         """Name of the backend of ``environment``."""
         return str(self.config["environments"][environment]["backend"])
 
+    def properties(self, environment: str) -> BackendProperties:
+        """What holds for the backend of ``environment``."""
+        return properties_of(self.config["environments"][environment])
+
     def suites_of(self, cell: Cell) -> list[str]:
-        """Suites that ``cell`` is asked and can answer: a chat endpoint has no likelihoods and
-        continues no plain text.
-        """
-        asked = self._asked(cell)
-        if self.backend(cell.environment) != "openai":
-            return asked
-        return [suite for suite in asked if set(self.config["infer"]["formats"][suite]) - NOT_FOR_CHAT]
+        """Suites that ``cell`` is asked and can answer: those with a format that its backend does not refuse."""
+        refused = self.properties(cell.environment).refused_formats
+        return [suite for suite in self._asked(cell) if set(self.config["infer"]["formats"][suite]) - refused]
 
     def _asked(self, cell: Cell) -> list[str]:
         for entry in self.config["study"]["cells"]:
@@ -272,26 +278,23 @@ class Study:
         raise KeyError(cell)
 
     def weights(self, cell: Cell) -> list[str]:
-        """Files that must exist before ``cell`` can answer; none for a remote endpoint."""
+        """Files that must exist before ``cell`` can answer; none where its backend loads none."""
         base = f"{self.models}/{cell.model}/{cell.variant}"
-        entry = self.config["environments"][cell.environment]
-        match entry["backend"]:
-            case "torch":
+        match self.properties(cell.environment).weights:
+            case "transformers":
                 return [f"{base}.transformers/{name}" for name in TRANSFORMERS_FILES]
-            case "llama":
+            case "gguf":
                 return [f"{base}.gguf"]
-            case "openai" if entry["endpoint"] == "loopback":
-                return [f"{base}.gguf"]
-            case _:
+            case None:
                 return []
 
     def weights_option(self, cell: Cell) -> str:
-        """The ``--weights`` option of a command line, or nothing for a remote endpoint."""
+        """The ``--weights`` option of a command line, or nothing where the backend loads none."""
         files = self.weights(cell)
         if not files:
             return ""
         folder = f"{self.models}/{cell.model}/{cell.variant}.transformers"
-        return f"--weights {folder if self.backend(cell.environment) == 'torch' else files[0]}"
+        return f"--weights {folder if self.properties(cell.environment).weights == 'transformers' else files[0]}"
 
     def parent(self, variant: str) -> str:
         """The variant that ``variant`` is made from."""
@@ -316,7 +319,7 @@ class Study:
         for cell in self.cells:
             if cell.variant == "full":
                 backends.setdefault(cell.model, set()).add(self.backend(cell.environment))
-        return sorted(model for model, names in backends.items() if {"llama", "torch"} <= names)
+        return sorted(model for model, names in backends.items() if names.issuperset(PARITY_BACKENDS))
 
     def parity_cells(self, model: str) -> dict[str, Cell]:
         """The llama.cpp cell and the transformers cell that the gate compares."""
@@ -329,11 +332,8 @@ class Study:
     def parity_suites(self, model: str) -> list[str]:
         """Suites with likelihoods that both cells of the gate answer."""
         cells = self.parity_cells(model)
-        return [
-            suite
-            for suite in self.suites_of(cells["llama"])
-            if suite in self.suites_of(cells["torch"]) and "likelihood" in self.config["infer"]["formats"][suite]
-        ]
+        first, second = (self.suites_of(cells[backend]) for backend in PARITY_BACKENDS)
+        return [suite for suite in first if suite in second and "likelihood" in self.config["infer"]["formats"][suite]]
 
     def responses(self, cell: Cell) -> list[str]:
         """Response tables of ``cell``."""
@@ -444,9 +444,13 @@ class Study:
 
         Raises:
             KeyError: there is no such rule.
+            ValueError: the rule opens other kinds of entries.
+            InputError: there is no such entry.
         """
-        rule, *_ = name.split("-")
-        return code_hash(f"edgebias.stages.{MODULES.get(rule, rule)}")
+        rule, *entries = name.split("-")
+        kinds = zip(ENTRIES.get(rule, ()), entries, strict=True)
+        opened = [REGISTRIES[kind].module(entry) for kind, entry in kinds if kind in REGISTRIES]
+        return code_hash(f"edgebias.stages.{MODULES.get(rule, rule)}", *opened)
 
     def _entries(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
         names = dict(wildcards)

@@ -55,10 +55,6 @@ wildcard_constraints:
     fitted_on="all|all_but_fold_[1-9][0-9]*",
 
 
-# Megabytes at most, by backend: the default study's model of 135 million parameters.
-MEMORY_MB = {"llama": 1000, "torch": 2000, "openai": 1000, "recorded": 500}
-
-
 def settings_of(rule):
     def settings(wildcards):
         return study.settings(rule, wildcards)
@@ -93,7 +89,7 @@ def threads_of(wildcards):
 
 def memory_of(wildcards):
     """Megabytes that a process that asks the model took at most, measured on the default study."""
-    return MEMORY_MB[study.backend(wildcards.environment)]
+    return study.properties(wildcards.environment).job_memory_mb
 
 
 def items_of(suites):

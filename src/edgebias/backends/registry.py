@@ -1,4 +1,4 @@
-"""From an entry of ``environments`` to a loaded model."""
+"""The backends, found where they stand, and the way from an entry of ``environments`` to a loaded model."""
 
 from __future__ import annotations
 
@@ -7,58 +7,58 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
+from edgebias.backends.kind import BackendKind, BackendProperties, Environment
 from edgebias.core.errors import InputError
+from edgebias.core.registry import Registry
 
-BACKENDS = ("llama", "torch", "openai", "recorded")
+BACKENDS = Registry("edgebias.backends", "BACKEND", BackendKind, "backend")
+
+
+def kind_of(environment: Environment) -> BackendKind:
+    """Return the kind of backend that ``environment`` names.
+
+    Raises:
+        InputError: it names none, or one that is unknown.
+    """
+    name = environment.get("backend")
+    if not isinstance(name, str):
+        raise InputError(f"backend: a name is needed, not {name!r}; choose one of {', '.join(BACKENDS.names())}")
+    return BACKENDS.get(name)
+
+
+def properties_of(environment: Environment) -> BackendProperties:
+    """Return what holds for the backend of ``environment``.
+
+    Raises:
+        InputError: as `kind_of`.
+    """
+    return kind_of(environment).properties_in(environment)
+
+
+def backends_with(quality: str) -> list[str]:
+    """Return the names of the backends with a quality, for messages.
+
+    Args:
+        quality: a field of `BackendProperties`, true for them in an environment that says nothing else.
+    """
+    return [name for name, kind in BACKENDS.items() if getattr(kind.properties_in({"backend": name}), quality)]
 
 
 def open_backend(
-    environment: Mapping[str, Any], model: Mapping[str, Any], weights: Path | None, *, capture_hidden: bool = False
+    environment: Environment, model: Mapping[str, Any], weights: Path | None, *, capture_hidden: bool = False
 ) -> Backend:
     """Load the model that runs in ``environment``; use the result as a context manager.
 
     Args:
-        environment: an entry of ``environments`` in params.yaml: ``backend``, and for ``llama`` and ``torch``
-            ``threads`` and ``context``; for ``openai`` see `EndpointSettings`; for ``recorded`` the file ``store``.
+        environment: an entry of ``environments`` in a parameter file.
         model: an entry of ``models``: ``start_token``, and ``endpoint_model`` for a remote endpoint.
-        weights: a GGUF file (``llama``, loopback), a folder (``torch``), or None (remote endpoint, ``recorded``).
-        capture_hidden: whether what the blocks put out will be read; of ``llama`` alone, others take no notice.
+        weights: what the backend loads, in the layout that it declares; None where it loads nothing.
+        capture_hidden: whether what the blocks put out will be read; of steerable backends alone.
 
     Raises:
         InputError: an unknown backend, a missing key, or anything that the backend refuses.
     """
-    backend = environment.get("backend")
-    if backend == "recorded":
-        from edgebias.backends.store.recorded import RecordedBackend
-
-        return RecordedBackend(Path(_need(environment, "store")))
-    if backend == "openai":
-        from edgebias.backends.endpoint.openai import OpenAIBackend
-
-        return OpenAIBackend({**environment, "model": model.get("endpoint_model", "")}, weights)
-    if backend not in BACKENDS:
-        raise InputError(f"backend: {backend!r} is unknown; choose one of {', '.join(BACKENDS)}")
-    if weights is None:
-        raise InputError(f"backend: {backend} loads a model; give --weights")
-    threads, context = int(_need(environment, "threads")), int(_need(environment, "context"))
-    start_token = model.get("start_token")
-    if backend == "torch":
-        from edgebias.backends.local.torch import TorchBackend
-
-        return TorchBackend(weights, threads=threads, context=context, start_token=start_token)
-    from edgebias.backends.local.llama import LlamaBackend
-
-    return LlamaBackend(
-        weights,
-        threads=threads,
-        context=context,
-        start_token=start_token,
-        memory_mb=environment.get("memory_mb"),
-        capture_hidden=capture_hidden,
-    )
-
-
-def _need(environment: Mapping[str, Any], key: str) -> Any:
-    if environment.get(key) is None:
-        raise InputError(f"environments: key {key!r} is missing; it has {sorted(environment)}")
-    return environment[key]
+    kind = kind_of(environment)
+    if kind.properties_in(environment).weights is not None and weights is None:
+        raise InputError(f"backend: {kind.name} loads a model; give --weights")
+    return kind.open(environment, model, weights, capture_hidden=capture_hidden)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from edgebias.backends.registry import BACKENDS
 from edgebias.core.record import OneOf, Record, SetOf, text_like
 
-BackendName = Annotated[str, OneOf(lambda: BACKENDS, "backend")]
+BackendName = Annotated[str, OneOf(BACKENDS.names, "backend")]
 """The name of a backend."""
 
 
@@ -36,7 +36,9 @@ class Price(Record):
 
 
 class EnvironmentSettings(Record):
-    """What runs a model, and within which limits."""
+    """What runs a model, and within which limits; a plugin's backend has further keys of its own."""
+
+    model_config = ConfigDict(extra="allow")
 
     backend: BackendName
     """The engine."""

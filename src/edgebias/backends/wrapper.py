@@ -20,7 +20,7 @@ def taken_together(requests: Sequence[T]) -> Iterator[Sequence[T]]:
     return (requests[first : first + TOGETHER] for first in range(0, len(requests), TOGETHER))
 
 
-class StandingBefore(Generic[Inner]):
+class BackendWrapper(Generic[Inner]):
     """The part of a backend that is passed on to ``inner``; who stands there adds ``score`` and ``generate``.
 
     Args:
@@ -48,7 +48,7 @@ class StandingBefore(Generic[Inner]):
         self._inner.__exit__(*exception)
 
 
-class ScoringOnly(StandingBefore[Inner]):
+class ScoringWrapper(BackendWrapper[Inner]):
     """The same for who gives options scores and writes nothing; adds ``score``.
 
     Attributes:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Prompt
+from edgebias.backends.registry import properties_of
 from edgebias.core.errors import InputError
 from edgebias.infer.items import Item
 from edgebias.infer.wording import continuation_wording, letter_wording, likelihood_wording
@@ -36,16 +37,14 @@ def speed_alone(
         backend: the backend, when it has answered everything.
         items: what was asked.
         formats: in which formats.
-        environment: the environment's settings: a remote endpoint is not asked, since every request may be charged.
+        environment: the environment's settings: its backend may say that single answers are not timed.
 
     Returns:
         ``prompts``, medians ``prompt_tokens``, ``first_token_seconds``, ``prompt_tokens_per_second`` and
         ``generated_tokens_per_second``; None for what could not be measured, with the ``reason``.
     """
-    if backend.name == "openai" and environment.get("endpoint") != "loopback":
-        return _nothing("a remote endpoint may charge for every request")
-    if backend.name == "recorded":
-        return _nothing("recorded answers take no time")
+    if reason := properties_of(environment).not_timed:
+        return _nothing(reason)
     chosen = sorted(items, key=lambda item: item.item_id)
     step = max(len(chosen) // PROMPTS, 1)
     prompts = [_prompt(item, formats) for item in chosen[::step][:PROMPTS]]

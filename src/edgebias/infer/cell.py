@@ -63,8 +63,12 @@ def formats_of(cell: Cell, suite: str) -> list[str]:
 
 @contextmanager
 def open_cell(cell: Cell, weights: Path | None, *, capture_hidden: bool = False) -> Iterator[Backend]:
-    """Open the cell's backend under its memory limit, which ends with the block; ``weights`` is None for a
-    remote endpoint, ``capture_hidden`` as `open_backend` takes it.
+    """Open the cell's backend under its memory limit, which ends with the block.
+
+    Args:
+        cell: what runs where.
+        weights: file or folder, or None where the backend loads none.
+        capture_hidden: as `open_backend` takes it.
 
     Raises:
         InputError: the weights are absent.

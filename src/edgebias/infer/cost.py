@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
+from edgebias.backends.registry import properties_of
 from edgebias.backends.store.journal import Journal
 from edgebias.core.processes import processor_seconds
 from edgebias.infer.energy import EnergyMeter
@@ -74,6 +75,7 @@ def cost_record(
     usage = backend.usage()
     energy = stopwatch.energy.reading
     tokens = usage.prompt_tokens + usage.scored_tokens + usage.generated_tokens
+    memory_mb = environment.get("memory_mb")
     return {
         "backend": backend.name,
         "threads": environment.get("threads"),
@@ -92,8 +94,8 @@ def cost_record(
         "processor_seconds": stopwatch.processor_seconds,
         "energy": {"joules": energy.joules, "source": energy.source, "reason": energy.reason},
         "peak_memory_mb": peak_memory_mb,
-        "memory_limit_mb": environment.get("memory_mb"),
-        "memory_limit_enforced": environment.get("backend") == "llama" and environment.get("memory_mb") is not None,
+        "memory_limit_mb": memory_mb,
+        "memory_limit_enforced": memory_mb is not None and properties_of(environment).enforces_memory,
         "weights": None if weights is None else {"name": weights.name, "bytes": _size(weights)},
         "skipped": dict(skipped),
         "interruptions": 0 if journal is None else journal.interruptions,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
+from edgebias.backends.registry import BACKENDS, kind_of, properties_of
 from edgebias.backends.store.identity import identity
 from edgebias.backends.store.journal import Journal
 from edgebias.backends.store.journaled import JournaledBackend
@@ -113,12 +114,15 @@ def open_journal(
     Raises:
         InputError: another process is at the same job, or a file cannot be read.
     """
-    if _is_stored(environment):
+    if properties_of(environment).keeps_answers:
         yield None
         return
+    kind = kind_of(environment)
     owner = identity(
         stage,
         settings,
+        entries=[BACKENDS.module(kind.name)],
+        libraries=kind.libraries,
         files=[path for path in files if path.is_file()],  # an absent one is the stage's to refuse
         weights=weights if weights is not None and weights.exists() else None,
         more=more,
@@ -131,9 +135,3 @@ def open_journal(
 def journaled(backend: Backend, journal: Journal | None) -> Backend:
     """``backend`` with its answers kept in ``journal``, where there is one."""
     return backend if journal is None else JournaledBackend(backend, journal)
-
-
-def _is_stored(environment: Mapping[str, Any]) -> bool:
-    if environment.get("backend") == "openai":
-        return environment.get("endpoint") != "loopback" and environment.get("store", "the default") is not None
-    return environment.get("backend") == "recorded"

@@ -28,7 +28,7 @@ from edgebias.mitigate.steering.directions import Matrix
 from edgebias.mitigate.steering.vector_file import read_control_vector
 
 if TYPE_CHECKING:
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
     from edgebias.mitigate.steering.gated_backend import GatedBackend
 
 
@@ -162,7 +162,7 @@ def _scored_otherwise(loaded: Backend, method: str, settings: dict[str, Any]) ->
 
 
 def _self_debiasing(loaded: Backend, settings: dict[str, Any]) -> Backend:
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
     from edgebias.mitigate.methods.self_debiasing import SelfDebiasingBackend, self_debiasing_settings
 
     if not isinstance(loaded, LlamaBackend):  # it has to tell whole distributions
@@ -171,7 +171,7 @@ def _self_debiasing(loaded: Backend, settings: dict[str, Any]) -> Backend:
 
 
 def _steerable(backend: Backend) -> LlamaBackend:
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
     if not isinstance(backend, LlamaBackend):
         raise InputError(f"environments: a control vector needs the backend 'llama', not {backend.name!r}")

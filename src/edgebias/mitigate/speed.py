@@ -44,7 +44,7 @@ def paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> 
 
     ``*_ratio`` is the median over the pairs of with over without.
     """
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
     assert isinstance(backend, LlamaBackend)  # nothing else was steered
 

@@ -129,7 +129,7 @@ def measure_perplexity(weights: Path, texts: Path, n_tokens: int) -> Perplexity:
     """Perplexity of a file through the llama backend, on one thread."""
     from tqdm import tqdm
 
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
     reader = open_gguf(weights)
     start_token = metadata(reader, START_TOKEN_KEY)

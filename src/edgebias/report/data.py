@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from edgebias.backends.kind import BackendProperties
+from edgebias.backends.registry import properties_of
 from edgebias.core.cell import Cell
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_json, read_table
@@ -17,6 +19,7 @@ from edgebias.core.settings import require
 from edgebias.mitigate.registry import LOOPS
 from edgebias.mitigate.section import mitigate_section
 from edgebias.models.roofline.hardware import read_hardware
+from edgebias.study import PARITY_BACKENDS
 
 OUTCOMES = ("stereotype", "anti_stereotype", "unknown", "refusal", "unparsed", "blank", "written")
 SCORE_COLUMNS = (
@@ -192,7 +195,10 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         for cell in cells
         for suite in suites
         if suite in asked[cell]
-        and (_backend(environments, cell) != "openai" or (sources.responses / cell.path / f"{suite}.parquet").exists())
+        and (
+            not _properties(environments, cell).refused_formats
+            or (sources.responses / cell.path / f"{suite}.parquet").exists()
+        )
     ]
     items = {
         suite: read_table(sources.prompts / f"{suite}.parquet", ITEM_COLUMNS).set_index("item_id") for suite in suites
@@ -266,8 +272,11 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         parity={
             model: read_json(sources.parity / f"{model}.json")
             for model in sorted({cell.model for cell in cells})
-            if {"llama", "torch"}
-            <= {_backend(environments, cell) for cell in cells if (cell.model, cell.variant) == (model, "full")}
+            if {
+                environments[cell.environment]["backend"]
+                for cell in cells
+                if (cell.model, cell.variant) == (model, "full")
+            }.issuperset(PARITY_BACKENDS)
         },
         robustness={
             name: read_table(sources.robustness / f"{name}.csv", columns)
@@ -285,15 +294,15 @@ def _cell(entry: Mapping[str, str]) -> Cell:
     return Cell(entry["environment"], entry["model"], entry["variant"])
 
 
-def _backend(environments: Mapping[str, Mapping[str, Any]], cell: Cell) -> str:
+def _properties(environments: Mapping[str, Mapping[str, Any]], cell: Cell) -> BackendProperties:
     if cell.environment not in environments:
         raise InputError(f"--settings: environments.{cell.environment} is missing, and {cell.path} runs there")
-    return str(environments[cell.environment]["backend"])
+    return properties_of(environments[cell.environment])
 
 
 def _remote(environments: Mapping[str, Mapping[str, Any]], cell: Cell) -> bool:
     """Whether the cell's weights are out of reach: they have no record and cannot be steered."""
-    return _backend(environments, cell) == "openai" and environments[cell.environment].get("endpoint") != "loopback"
+    return _properties(environments, cell).weights is None
 
 
 def _section(settings: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:

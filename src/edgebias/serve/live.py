@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from edgebias.backends.base import OptionRequest, OptionScores
 from edgebias.backends.local.control_vector import set_on_context
-from edgebias.backends.local.large_blocks import hand_back_large_blocks
-from edgebias.backends.local.llama import BF16, UBATCH
+from edgebias.backends.local.large_blocks import return_freed_blocks_to_system
+from edgebias.backends.local.llama_engine import BF16, UBATCH
 from edgebias.backends.local.prompt_tokens import PromptForm, check_room, check_start, option_tokens
 from edgebias.backends.local.sampling import log_probability
 from edgebias.core.errors import InputError
@@ -73,7 +73,7 @@ def read_header(weights: Path) -> ModelFile:
 
 
 def server_settings(weights: Path, *, alias: str, threads: int, context: int, logprobs: bool) -> dict[str, Any]:
-    """What the server's model settings have to be for its numbers to be those of `edgebias.backends.local.llama`.
+    """Return the model settings under which the server's numbers are those of `LlamaBackend`.
 
     Keys in F16, values in BF16 and flash attention, for the reasons given there. ``logprobs`` keeps the logits of every
     position (4 bytes x vocabulary x context), without which the library refuses requests for log-probabilities.
@@ -111,7 +111,7 @@ class LiveModel:
     ) -> None:
         self._model, self._file, self._vector, self._gate = model, file, vector, gate
         if vector is not None:
-            hand_back_large_blocks()
+            return_freed_blocks_to_system()
         self.gain = self._added = 0.0
         self.counts = Counts()
         model.generate = _counted(model.generate, self.counts)

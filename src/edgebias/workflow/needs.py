@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edgebias.backends.registry import properties_of
 from edgebias.core.open_suites import OPEN_SUITES
 from edgebias.study import Study
 
@@ -94,7 +95,7 @@ def _scorers(study: Study) -> Iterator[Need]:
 def _environments(study: Study) -> Iterator[Need]:
     for name in sorted({cell.environment for cell in study.cells}):
         entry = study.config["environments"][name]
-        if entry["backend"] != "openai" or entry["endpoint"] == "loopback":
+        if not properties_of(entry).remote:
             total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
             short = f"this machine has {total} MB" if total < entry["memory_mb"] else ""
             yield Need(f"environment {name}: {entry['memory_mb']} MB of memory", short)

@@ -11,7 +11,7 @@ import pytest
 HOLES = """
 import ctypes
 from pathlib import Path
-from edgebias.backends.local.large_blocks import hand_back_large_blocks
+from edgebias.backends.local.large_blocks import return_freed_blocks_to_system
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
@@ -29,7 +29,7 @@ def resident():
 
 libc.free(filled(16 << 20))  # from now on glibc puts blocks of up to as much into the heap
 if {told}:
-    assert hand_back_large_blocks()
+    assert return_freed_blocks_to_system()
 before = resident()
 for large in [(filled(600_000), filled(20_000))[0] for _ in range(100)]:
     libc.free(large)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, OptionRequest, Prompt
-from edgebias.backends.local.llama import MAX_WRITERS, LlamaBackend
+from edgebias.backends.local.llama_engine import MAX_WRITERS, LlamaBackend
 
 START = "<|endoftext|>"
 STORY = "the quick brown fox asks whether the lazy dog is at home, and at 12 o'clock it is. "

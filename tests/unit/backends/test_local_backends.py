@@ -19,9 +19,9 @@ from edgebias.backends.base import (
     OptionRequest,
     Prompt,
 )
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.backends.local.memory_limit import apply_memory_limit, peak_memory_mb
-from edgebias.backends.local.torch import TorchBackend
+from edgebias.backends.local.torch_engine import TorchBackend
 from edgebias.backends.registry import open_backend
 from edgebias.core.errors import InputError
 from edgebias.infer.shared_tokens import shared_logprobs
@@ -321,7 +321,7 @@ def test_open_backend_names_what_is_wrong(tiny: Any) -> None:
     ):
         assert list(backend.score(REQUESTS)) == list(expected.score(REQUESTS))
     for environment, weights, reason in (
-        ({"backend": "abacus", **limits}, tiny.gguf, "unknown; choose one of llama, torch, openai, recorded"),
+        ({"backend": "abacus", **limits}, tiny.gguf, "unknown; choose one of llama, openai, recorded, torch"),
         ({"backend": "llama", "threads": 1}, tiny.gguf, "'context' is missing"),
         ({"backend": "torch", **limits}, None, "give --weights"),
     ):
@@ -343,7 +343,7 @@ def test_a_memory_limit_smaller_than_the_weights_is_refused_at_once(tmp_path: Pa
 def test_the_memory_limit_bites_in_one_line(tiny: Any, slack: int) -> None:
     """Limits just above what Python itself takes: the large context cannot be had, wherever the allocation fails."""
     code = f"""
-import numpy, edgebias.backends.local.llama
+import numpy, edgebias.backends.local.llama_engine
 from pathlib import Path
 from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.backends.local.memory_limit import apply_memory_limit
@@ -355,7 +355,7 @@ def main(argv=None):
     apply_memory_limit({{"backend": "llama", "memory_mb": limit}}, weights)
     keep = []
     for _ in range(200):
-        keep.append(edgebias.backends.local.llama.LlamaBackend(
+        keep.append(edgebias.backends.local.llama_engine.LlamaBackend(
             weights, threads=1, context=512, start_token=None, memory_mb=limit))
 run_stage(main)
 """

@@ -136,7 +136,7 @@ def test_a_machine_whose_kernels_do_something_else_keeps_its_own_layers(
 
 def test_both_users_of_a_model_pack_it(tiny: Any) -> None:
     """Four products of attention and three of the feed-forward net in each of three blocks, and the head."""
-    from edgebias.backends.local.torch import TorchBackend
+    from edgebias.backends.local.torch_engine import TorchBackend
     from edgebias.mitigate.steering.steered_model import SteeredModel
 
     with TorchBackend(Path(tiny.folder), threads=1, context=64, start_token=None) as backend:

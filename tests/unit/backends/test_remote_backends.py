@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
+from edgebias.backends.endpoint.client import OpenAIBackend
 from edgebias.backends.endpoint.loopback_server import loopback_server
-from edgebias.backends.endpoint.openai import OpenAIBackend
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.backends.registry import open_backend
 from edgebias.backends.store.recorded import RecordedBackend, RecordingBackend
 from edgebias.core.errors import InputError

@@ -14,9 +14,9 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 
 from edgebias.backends.base import Generation, GenerationRequest, GenerationSettings, OptionRequest, Prompt
-from edgebias.backends.local import torch as transformers_torch
+from edgebias.backends.local import torch_engine as transformers_torch
 from edgebias.backends.local.prefix_tree import PrefixTree
-from edgebias.backends.local.torch import TorchBackend
+from edgebias.backends.local.torch_engine import TorchBackend
 from edgebias.backends.local.tree_attention import TreeAttention
 
 START = "<|endoftext|>"

@@ -99,23 +99,25 @@ def test_first_token_and_pace_come_from_prompts_asked_one_by_one(backend: Clockw
 
 
 def test_the_order_of_items_does_not_matter(backend: Clockwork) -> None:
-    speed_alone(backend, ITEMS, ["letter"], {})
+    speed_alone(backend, ITEMS, ["letter"], {"backend": "llama"})
     again = Clockwork()
-    speed_alone(again, ITEMS[::-1], ["letter"], {})
+    speed_alone(again, ITEMS[::-1], ["letter"], {"backend": "llama"})
     assert again.prompts == backend.prompts
 
 
 def test_a_text_that_ends_at_once_has_no_pace(backend: Clockwork) -> None:
     backend.ends_after = 2
-    found = speed_alone(backend, ITEMS, ["letter"], {})
+    found = speed_alone(backend, ITEMS, ["letter"], {"backend": "llama"})
     assert found["first_token_seconds"] == pytest.approx(0.5)
     assert found["generated_tokens_per_second"] is None
 
 
 def test_items_that_are_only_scored_are_asked_by_their_text(backend: Clockwork) -> None:
-    speed_alone(backend, ITEMS, ["likelihood"], {})
+    speed_alone(backend, ITEMS, ["likelihood"], {"backend": "llama"})
     assert backend.prompts[0].text is not None
-    speed_alone(backend, [replace(ITEMS[0], options=(), roles=(), permutation=())], ["continuation"], {})
+    speed_alone(
+        backend, [replace(ITEMS[0], options=(), roles=(), permutation=())], ["continuation"], {"backend": "llama"}
+    )
     assert backend.prompts[-1] == Prompt(text=ITEMS[0].context)
 
 

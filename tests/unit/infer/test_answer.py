@@ -315,10 +315,7 @@ def test_bad_tables_are_refused(tmp_path: Path) -> None:
 def responder(monkeypatch: pytest.MonkeyPatch) -> Responder:
     """The backend that `open_backend` opens in this test."""
     backend = Responder("the pilot")
-    opening, limit = (
-        types.ModuleType("edgebias.backends.registry"),
-        types.ModuleType("edgebias.backends.local.memory_limit"),
-    )
+    limit = types.ModuleType("edgebias.backends.local.memory_limit")
 
     @contextmanager
     def open_backend(
@@ -326,9 +323,8 @@ def responder(monkeypatch: pytest.MonkeyPatch) -> Responder:
     ) -> Iterator[Responder]:
         yield backend
 
-    vars(opening)["open_backend"] = open_backend
     vars(limit).update(apply_memory_limit=lambda environment, weights: nullcontext(), peak_memory_mb=lambda: 12.0)
-    monkeypatch.setitem(sys.modules, opening.__name__, opening)
+    monkeypatch.setattr("edgebias.backends.registry.open_backend", open_backend)
     monkeypatch.setitem(sys.modules, limit.__name__, limit)
     return backend
 

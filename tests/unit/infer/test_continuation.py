@@ -196,7 +196,7 @@ def test_the_real_model_writes_the_same_texts_twice_and_others_with_another_seed
     path = Path(__file__).parents[3] / "data" / "models" / "smollm2-135m-instruct" / "full.gguf"
     if not path.is_file():
         pytest.skip(f"{path} is absent: run the variants stage")
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
     items = [make_item(n, context=text) for n, text in enumerate(["The nurse said that", "The pilot is known for"])]
     short = replace(SETTINGS, continuation=ContinuationSettings(6, 1.0, 2))

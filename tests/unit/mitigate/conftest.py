@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import ClassVar
 import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, OptionScores, Prompt
-from edgebias.backends.local.llama import LlamaBackend
-from edgebias.backends.wrapper import TOGETHER, StandingBefore
+from edgebias.backends.local.llama_engine import LlamaBackend
+from edgebias.backends.wrapper import TOGETHER, BackendWrapper
 from edgebias.core.errors import InputError
 from edgebias.infer.outcome import preferred
 from edgebias.mitigate.methods.answer_prior import AnswerPriorBackend, answer_prior_settings, without_content
@@ -78,7 +78,7 @@ def test_an_answer_that_is_likely_anyway_is_no_longer_preferred() -> None:
     assert found.logprobs == pytest.approx([0.0, math.log(0.5 / 3), math.log(1 / 3)])
 
 
-class Counting(StandingBefore[LlamaBackend]):
+class Counting(BackendWrapper[LlamaBackend]):
     """Counts what the build is asked."""
 
     asked: ClassVar[list[OptionRequest]] = []

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from edgebias.backends.base import Message, OptionRequest, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.infer.items import items_from_table
 from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted

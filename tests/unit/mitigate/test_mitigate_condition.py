@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from sklearn.metrics import f1_score
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_json
 from edgebias.mitigate.methods.conditional_steering import Remembering

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.errors import InputError
 from edgebias.infer.answer import AnswerSettings
 from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted

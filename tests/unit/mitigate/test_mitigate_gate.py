@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
-from edgebias.backends.local import llama
+from edgebias.backends.local import llama_engine as llama
 from edgebias.backends.local.control_vector import set_on_context
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.backends.wrapper import TOGETHER
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_json

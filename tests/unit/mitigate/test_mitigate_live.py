@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.mitigate.mitigated import steer
 from edgebias.mitigate.registry import Steering
 from edgebias.mitigate.speed import paired_speed

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, OptionScores, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.backends.wrapper import TOGETHER
 from edgebias.core.errors import InputError
 from edgebias.mitigate.methods.reprompting import RepromptingBackend, asked_again, reprompting_settings

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.backends.local.prefix_tree import PrefixTree
 from edgebias.core.errors import InputError
 from edgebias.mitigate.methods.self_debiasing import (

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.mitigate.steering.vector_file import read_control_vector
 
 ROOT = Path(__file__).parents[3]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgebias.backends.base import ContextError, Message, OptionRequest, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.errors import InputError
 from edgebias.mitigate.steering.gate import TokenGate
 from edgebias.mitigate.steering.vector_file import read_control_vector

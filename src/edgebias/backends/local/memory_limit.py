@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from edgebias.backends.registry import properties_of
 from edgebias.core.errors import InputError
 from edgebias.core.processes import peak_of_children_mb
 
@@ -38,8 +39,8 @@ def check_memory_limit(weights: Path, memory_mb: int) -> None:
 def apply_memory_limit(environment: Mapping[str, Any], weights: Path | None) -> AbstractContextManager[None]:
     """Put this process under its environment's ``memory_mb`` from now on.
 
-    Only the llama backend is limited; for any other, and without ``memory_mb``, nothing happens. The limit is
-    ``RLIMIT_DATA``: heap and private writable mappings of the whole process, interpreter included, which is
+    Only a backend that enforces memory is limited; for any other, and without ``memory_mb``, nothing happens. The
+    limit is ``RLIMIT_DATA``: heap and private writable mappings of the whole process, interpreter included, which is
     where llama.cpp puts weights (they are read, not mapped), key-value cache and work buffers. All three are
     allocated when the model loads, so that a limit that is too small is an `InputError` of `LlamaBackend`, not a crash
     in the middle.
@@ -56,7 +57,7 @@ def apply_memory_limit(environment: Mapping[str, Any], weights: Path | None) -> 
     """
     previous = resource.getrlimit(resource.RLIMIT_DATA)
     memory_mb = environment.get("memory_mb")
-    if environment.get("backend") == "llama" and memory_mb is not None:
+    if memory_mb is not None and properties_of(environment).enforces_memory:
         if weights is not None:
             check_memory_limit(weights, memory_mb)
             _check_room(weights, memory_mb)

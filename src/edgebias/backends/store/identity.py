@@ -13,9 +13,6 @@ from typing import Any
 
 from edgebias.core.code_hash import code_hash
 
-LIBRARIES = ("jinja2", "llama-cpp-python", "numpy", "openai", "safetensors", "tokenizers", "torch", "transformers")
-"""Libraries that compute an answer or render its prompt."""
-
 VARIABLES = ("ATEN_", "DNNL_", "GGML_", "LLAMA_", "MKL_", "OMP_", "ONEDNN_")
 """Environment variables of these libraries can choose other instructions; how threads wait is none of that."""
 
@@ -26,18 +23,21 @@ def identity(
     stage: str,
     settings: Mapping[str, Any],
     *,
+    libraries: Sequence[str],
     files: Sequence[Path],
     weights: Path | None,
     entries: Sequence[str] = (),
     more: Sequence[str] = (),
 ) -> str:
-    """SHA-256 over what decides the answers of a job.
+    """Hash what decides the answers of a job (SHA-256, hexadecimal).
 
     Takes about a fifth of a second, most of it to parse the modules of the stage.
 
     Args:
         stage: the stage's module, whose code is hashed with all that it imports from this package.
         settings: of the stage.
+        libraries: distributions that decide its numbers.
+        libraries: distributions that decide its numbers.
         files: small inputs, hashed whole.
         weights: file or folder. Size, time of change, and both ends of every file stand for its content, which would
             take seconds to read.
@@ -53,7 +53,7 @@ def identity(
         "files": [[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files],
         "weights": [] if weights is None else [_outline(weights, path) for path in _files_of(weights)],
         "code": code_hash(stage, *entries),
-        "libraries": {name: _library(name) for name in LIBRARIES},
+        "libraries": {name: _library(name) for name in libraries},
         "variables": {
             name: value
             for name, value in os.environ.items()

@@ -17,12 +17,12 @@ from edgebias.backends.base import (
     Usage,
 )
 from edgebias.backends.store.journal import Journal
-from edgebias.backends.wrapper import StandingBefore
+from edgebias.backends.wrapper import BackendWrapper
 
 Answer = TypeVar("Answer", OptionScores, Generation)
 
 
-class JournaledBackend(StandingBefore[Backend]):
+class JournaledBackend(BackendWrapper[Backend]):
     """Yields the answers that ``journal`` knows first and the rest from ``inner``, which is told how many to skip.
 
     Every call with a list of requests is kept under its number and a hash of what was asked. A request that is given

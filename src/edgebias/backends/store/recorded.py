@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -17,8 +17,9 @@ from edgebias.backends.base import (
     OptionScores,
     Usage,
 )
+from edgebias.backends.kind import BackendKind, BackendProperties, Environment, require_key
 from edgebias.backends.store.content_hash import content_hash
-from edgebias.backends.wrapper import StandingBefore
+from edgebias.backends.wrapper import BackendWrapper
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_text
 
@@ -100,7 +101,7 @@ def _scores(stored: dict[str, Any]) -> OptionScores:
     )
 
 
-class RecordingBackend(StandingBefore[Backend]):
+class RecordingBackend(BackendWrapper[Backend]):
     """Passes requests on to ``inner`` and writes every answer to ``store`` when the block ends without an error."""
 
     def __init__(self, inner: Backend, store: Path) -> None:
@@ -129,3 +130,23 @@ class RecordingBackend(StandingBefore[Backend]):
 
     def _keep(self, key: str, answer: OptionScores | Generation) -> None:
         self._lines[key] = json.dumps({"key": key, **asdict(answer)}, sort_keys=True, ensure_ascii=False)
+
+
+def open_recording(
+    environment: Environment, model: Mapping[str, Any], weights: Path | None, *, capture_hidden: bool = False
+) -> Backend:
+    """Read the answers in the file ``store`` of the environment."""
+    return RecordedBackend(Path(require_key(environment, "store")))
+
+
+BACKEND = BackendKind(
+    name="recorded",
+    open=open_recording,
+    properties=BackendProperties(
+        weights=None,
+        keeps_answers=True,
+        job_memory_mb=500,
+        not_timed="recorded answers take no time",
+        place="recorded responses, replayed",
+    ),
+)

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgebias.backends.base import Backend, OptionRequest, OptionScores, Prompt
-from edgebias.backends.wrapper import ScoringOnly, taken_together
+from edgebias.backends.wrapper import ScoringWrapper, taken_together
 from edgebias.core.errors import InputError
 from edgebias.core.settings import require
 from edgebias.mitigate.registry import ANSWER_PRIOR
@@ -49,7 +49,7 @@ def without_content(text: str, content_free: str) -> str:
     return "\n".join(filter(None, [content_free, *cue]))
 
 
-class AnswerPriorBackend(ScoringOnly[Backend]):
+class AnswerPriorBackend(ScoringWrapper[Backend]):
     """A backend whose options are scored less their prior.
 
     A text that begins with the option, such as StereoSet's intrasentence items, asks nothing: its scores stay as they

@@ -37,7 +37,7 @@ from edgebias.mitigate.steering.vector_file import model_hint, write_control_vec
 from edgebias.models.perplexity import neutral_sentences
 
 if TYPE_CHECKING:
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
 BEHAVIOUR = 15 / 32, 24 / 32
 """The blocks that get the behaviour vector, as shares of depth: 15 to 23 of 32 (its quickstart)."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from edgebias.backends.base import Backend, OptionRequest, OptionScores, Prompt
-from edgebias.backends.wrapper import ScoringOnly, taken_together
+from edgebias.backends.wrapper import ScoringWrapper, taken_together
 from edgebias.core.errors import InputError
 from edgebias.core.settings import require
 from edgebias.mitigate.registry import REPROMPTING
@@ -38,7 +38,7 @@ def asked_again(request: OptionRequest, scores: OptionScores, text: str, remark:
     return OptionRequest(Prompt(text=f"{text}{answer}\n\n{remark}\n\n{text}"), request.options)
 
 
-class RepromptingBackend(ScoringOnly[Backend]):
+class RepromptingBackend(ScoringWrapper[Backend]):
     """A backend whose options are scored after it has seen its own answer and the request to remove bias from it.
 
     Args:

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebias.backends.base import OptionRequest, OptionScores, Prompt
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.backends.local.prefix_tree import PrefixTree
-from edgebias.backends.wrapper import ScoringOnly
+from edgebias.backends.wrapper import ScoringWrapper
 from edgebias.core.errors import InputError
 from edgebias.core.settings import require
 from edgebias.mitigate.registry import SELF_DEBIASING
@@ -69,7 +69,7 @@ def self_debiased(plain: FloatArray, announced: FloatArray, how: SelfDebiasingSe
     return found
 
 
-class SelfDebiasingBackend(ScoringOnly[LlamaBackend]):
+class SelfDebiasingBackend(ScoringWrapper[LlamaBackend]):
     """A build in llama.cpp whose options are scored under `self_debiased` probabilities. It continues no text.
 
     Args:

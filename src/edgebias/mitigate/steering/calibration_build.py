@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from edgebias.backends.base import Backend, OptionRequest
-from edgebias.backends.local.llama import LlamaBackend
+from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.seeds import generator
 from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
 from edgebias.infer.items import Item, items_from_table

@@ -21,7 +21,7 @@ from edgebias.core.files import read_json
 from edgebias.mitigate.probes.linear_probe import Doubles
 
 if TYPE_CHECKING:
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
 
 @dataclass(frozen=True)

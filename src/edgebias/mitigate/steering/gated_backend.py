@@ -12,9 +12,9 @@ from edgebias.backends.base import (
     OptionRequest,
     OptionScores,
 )
-from edgebias.backends.local.large_blocks import hand_back_large_blocks
-from edgebias.backends.local.llama import LlamaBackend
-from edgebias.backends.wrapper import StandingBefore, taken_together
+from edgebias.backends.local.large_blocks import return_freed_blocks_to_system
+from edgebias.backends.local.llama_engine import LlamaBackend
+from edgebias.backends.wrapper import BackendWrapper, taken_together
 from edgebias.mitigate.steering.directions import Matrix
 from edgebias.mitigate.steering.gate import words_of
 
@@ -30,7 +30,7 @@ class RequestGate(Protocol):
         ...
 
 
-class GatedBackend(StandingBefore[LlamaBackend]):
+class GatedBackend(BackendWrapper[LlamaBackend]):
     """The build with its gate.
 
     Args:
@@ -42,7 +42,7 @@ class GatedBackend(StandingBefore[LlamaBackend]):
     def __init__(self, inner: LlamaBackend, vector: Matrix, gate: RequestGate) -> None:
         super().__init__(inner)
         self._vector, self._gate = vector, gate
-        hand_back_large_blocks()
+        return_freed_blocks_to_system()
         self._asked = self._opened = 0
 
     def opened(self) -> float:

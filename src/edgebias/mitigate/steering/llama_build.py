@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgebias.backends.local.llama import LlamaBackend
+    from edgebias.backends.local.llama_engine import LlamaBackend
     from edgebias.infer.cell import Cell
 
 
@@ -16,7 +16,9 @@ def open_build(cell: Cell, weights: Path, *, capture_hidden: bool = False) -> Ll
     Raises:
         InputError: the weights or the environment's values are unusable.
     """
-    from edgebias.backends.local.llama import LlamaBackend  # loads llama.cpp, which readers of the tables do not need
+    from edgebias.backends.local.llama_engine import (
+        LlamaBackend,  # loads llama.cpp, which readers of the tables do not need
+    )
 
     return LlamaBackend(
         weights,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from edgebias.backends.registry import properties_of
 from edgebias.core.cell import Cell
 from edgebias.report.data import StudyData, of_cell
 from edgebias.report.numbers import ABSENT, number
@@ -103,11 +104,12 @@ def _answers_and_seconds(rows: pd.DataFrame) -> tuple[float, float]:
 
 
 def _memory_limit(environment: Mapping[str, Any]) -> str:
-    """The limit with whether the operating system enforces it, which it does for llama.cpp's process alone."""
+    """The limit with whether the operating system enforces it, which the backend says."""
     limit = environment.get("memory_mb")
     if limit is None:
         return "none"
-    return f"{number(limit)}, {'enforced' if environment.get('backend') == 'llama' else 'not enforced'}"
+    enforced = "backend" in environment and properties_of(environment).enforces_memory
+    return f"{number(limit)}, {'enforced' if enforced else 'not enforced'}"
 
 
 def not_asked(study: StudyData) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edgebias.backends.registry import properties_of
 from edgebias.mitigate.registry import LOOPS
 from edgebias.report.data import StudyData
 from edgebias.report.section import Section
@@ -12,18 +13,8 @@ from edgebias.report.section import Section
 
 def limits(study: StudyData) -> list[str]:
     """What these numbers cannot show; only limits that hold for what really ran."""
-    found = []
-    backends = {name: study.environments.get(name, {}) for name in {cell.environment for cell in study.cells}}
-    if any(entry.get("backend") == "openai" and entry.get("endpoint") == "loopback" for entry in backends.values()):
-        found.append(
-            "The cloud environment is a server on the same machine with the same weights. It shows what the HTTP and "
-            "chat interface changes, not what a provider's model, filters or system prompts do."
-        )
-    if any(entry.get("backend") == "llama" for entry in backends.values()):
-        found.append(
-            "The edge environment is a limited process on the machine named under Provenance. Its latency and memory "
-            "are not those of a Raspberry Pi; another processor's instructions can change single generated answers."
-        )
+    entries = [study.environments.get(name, {}) for name in {cell.environment for cell in study.cells}]
+    found = sorted({properties_of(entry).limitation for entry in entries if "backend" in entry} - {""})
     models = sorted({cell.model for cell in study.cells})
     if len(models) == 1:
         found.append(

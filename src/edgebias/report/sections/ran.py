@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edgebias.backends.registry import properties_of
 from edgebias.report.data import OUTCOMES, StudyData
 from edgebias.report.section import Section
 from edgebias.report.table import title_of
@@ -60,21 +61,10 @@ def environment_text(entry: Mapping[str, Any]) -> str:
         if entry.get(key) is not None
     )
     limits_text = f" ({limits_text})" if limits_text else ""
-    match entry.get("backend"):
-        case "llama":
-            return f"llama.cpp on this machine's processor{limits_text}, not on a Raspberry Pi."
-        case "torch":
-            return f"transformers on this machine's processor{limits_text}."
-        case "openai" if entry.get("endpoint") == "loopback":
-            return (
-                f"llama-cpp-python's server on this machine, asked over HTTP{limits_text}: it stands in for a cloud "
-                "service, and no cloud service was used."
-            )
-        case "openai":
-            return f"the OpenAI-compatible endpoint {entry.get('endpoint')}{limits_text}."
-        case "recorded":
-            return f"recorded responses, replayed{limits_text}."
-    return "The settings do not say what it is."
+    if "backend" not in entry:
+        return "The settings do not say what it is."
+    backend = properties_of(entry)
+    return f"{backend.place}{limits_text}{backend.place_remark}."
 
 
 def _capital(text: str) -> str:

@@ -22,6 +22,8 @@ def given(tmp_path: Path) -> dict[str, Any]:
     return {
         "stage": "edgebias.stages.infer",
         "settings": {"seed": 1, "infer": {"formats": {"bbq": ["letter"]}}},
+        "entries": ["edgebias.backends.local.torch"],
+        "libraries": ["numpy", "torch"],
         "files": [tmp_path / "items.parquet"],
         "weights": tmp_path / "model",
         "more": ["bbq"],
@@ -46,6 +48,7 @@ def rewrite(place: int, time: int) -> Callable[[dict[str, Any]], None]:
         lambda given: given.update(stage="edgebias.stages.rounds"),
         lambda given: given.update(entries=["edgebias.score.rounds"]),
         lambda given: given.update(more=["winobias"]),
+        lambda given: given.update(libraries=["numpy"]),
         lambda given: given.update(weights=None),
         lambda given: given["files"][0].write_bytes(b"other"),
         lambda given: (given["weights"] / "more.bin").write_bytes(b""),

@@ -185,7 +185,9 @@ def test_only_answers_that_cost_something_to_get_again_have_a_journal(
 def test_the_journal_stays_when_the_stage_fails(tmp_path: Path) -> None:
     with (
         pytest.raises(MemoryError),
-        open_journal("edgebias.stages.infer", {}, {}, files=[], weights=None, outputs=[tmp_path / "table"]),
+        open_journal(
+            "edgebias.stages.infer", {}, {"backend": "llama"}, files=[], weights=None, outputs=[tmp_path / "table"]
+        ),
     ):
         raise MemoryError
     assert (tmp_path / "table.journal").exists()
