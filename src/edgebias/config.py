@@ -27,7 +27,8 @@ from edgebias.infer.study_settings import CellName, StudySettings
 from edgebias.mitigate.settings import LayerProbeSettings, MitigateSettings
 from edgebias.models.settings import BenchmarkSource, ModelSettings, VariantRecordSettings, VariantSettings
 from edgebias.score.settings import CompareSettings, IntervalSettings
-from edgebias.suites.settings import PromptSettings, SubsampleSettings, suite_names
+from edgebias.suites.registry import SUITES
+from edgebias.suites.settings import PromptSettings, SubsampleSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: the package is installed from it, editable, because the workflow lives beside it."""
@@ -193,7 +194,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_suites(params: Params, origin: str) -> None:
-    known = [*PromptSettings.model_fields, *suite_names()]
+    known = [*PromptSettings.model_fields, *SUITES.names()]
     for key in params.prompts.__pydantic_extra__ or {}:
         if key not in known:
             allowed = ", ".join(sorted(known))
@@ -201,6 +202,12 @@ def _check_suites(params: Params, origin: str) -> None:
     for suite in params.study.suites:
         if suite not in params.infer.formats:
             raise InputError(f"{origin}: infer.formats has no entry for suite {suite!r}; name its formats")
+        can = SUITES.get(suite).formats
+        for name in params.infer.formats[suite]:
+            if name not in can:
+                raise InputError(
+                    f"{origin}: infer.formats.{suite}: it cannot be asked as {name!r}; allowed values: {', '.join(can)}"
+                )
 
 
 def _check_environments(params: Params, origin: str) -> None:

@@ -22,7 +22,8 @@ from edgebias.core.errors import InputError
 from edgebias.core.registry import Registry
 from edgebias.mitigate.registry import LOOPS, NONE, WITH_SETTINGS
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
-from edgebias.suites.published_files import PATHS
+from edgebias.suites.published_files import published_files
+from edgebias.suites.registry import SUITES
 
 EDGE = "edge"
 """The default study: ``params.yaml`` and nothing else."""
@@ -392,19 +393,11 @@ class Study:
 
     def raw_files(self) -> list[str]:
         """Benchmark files, as they are called here."""
-        return [f"{RAW}/{name}" for name in PATHS]
+        return [f"{RAW}/{file.path}" for file in published_files()]
 
     def raw_files_of(self, suite: str) -> list[str]:
-        """Benchmark files that ``suite`` is made from."""
-        folder = {
-            "bbq": "BBQ/",
-            "stereoset": "StereoSet/",
-            "crows_pairs": "CrowS-Pairs/",
-            "winobias": "WinoBias/",
-            "winogender": "Winogender/",
-            "bold": "BOLD/data/prompts/",
-        }
-        return [path for path in self.raw_files() if path.startswith(f"{RAW}/{folder.get(suite, 'none/')}")]
+        """Files that the items of ``suite`` are made from: published ones, or its own."""
+        return SUITES.get(suite).raw_files(RAW)
 
     def keys_of(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
         """Dotted keys of ``params.yaml`` that one job depends on: a method's own settings are its alone."""

@@ -14,7 +14,7 @@ import pytest
 
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.stats.clusters import add_up
-from edgebias.suites.registry import families
+from edgebias.suites.registry import SUITES
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(os.environ.get("EDGEBIAS_GOLDEN", str(ROOT.parent / "shared/golden")))
@@ -46,7 +46,7 @@ def estimates(suite: str, columns: dict[str, list[Any]]) -> dict[str, float]:
     answers = answers_from_columns(columns)
     return {
         metric.name: float(metric.formula(add_up(metric, answers).sums.sum(axis=0)))
-        for metric in families()[suite].metrics
+        for metric in SUITES.get(suite).family.metrics
     }
 
 

@@ -18,8 +18,6 @@ from edgebias.stages.oracle import main
 
 ROOT = Path(__file__).parents[2]
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))
-OWN = ROOT / "data" / "forced_choice"
-COUNTERFACTUAL = ROOT / "data" / "counterfactual"
 Said = list[tuple[ItemRow, Reply]]
 
 
@@ -50,10 +48,6 @@ def test_our_scorers_are_exact(arguments: tuple[str, ...], capsys: pytest.Captur
             *arguments,
             "--raw-folder",
             str(RAW),
-            "--forced-choice-folder",
-            str(OWN),
-            "--counterfactual-folder",
-            str(COUNTERFACTUAL),
             "--output",
             str(output),
         ]

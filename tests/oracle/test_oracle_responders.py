@@ -17,7 +17,7 @@ import pytest
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.score.table import join, score_table
 from edgebias.stats.clusters import add_up
-from edgebias.suites.registry import families
+from edgebias.suites.registry import SUITES
 
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(Path(__file__).parents[2] / "data" / "raw" / "benchmarks")))
 Responder = Callable[[dict[str, Any]], tuple[int, str]]
@@ -48,7 +48,7 @@ RESPONDERS: dict[str, Responder] = {
     "blank": lambda item: (-1, "blank"),
     "gibberish": lambda item: (-1, "unparsed"),
 }
-SUITES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+DESIGNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bbq": (("ambiguous", "disambiguated"), ("stereotype", "anti_stereotype", "unknown")),
     "winobias": (("pro", "anti"), ("stereotype", "anti_stereotype")),
     "forced_choice": (("binary", "with_unknown"), ("stereotype", "anti_stereotype", "unknown")),
@@ -59,7 +59,7 @@ SUITES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 def balanced_items(suite: str) -> list[dict[str, Any]]:
     """Every rotation of roles and every order of letters, in two categories of three clusters each."""
-    conditions, all_roles = SUITES[suite]
+    conditions, all_roles = DESIGNS[suite]
     items = []
     for category in ("one", "two"):
         for cluster in range(3):
@@ -294,7 +294,7 @@ def test_real_bbq_items(responder: str, sign: int) -> None:
         ):
             columns[name].append(value)
     answers = answers_from_columns(columns)
-    family = families()["bbq"]
+    family = SUITES.get("bbq").family
     found = {
         name: float(family.metric(name).formula(add_up(family.metric(name), answers).sums.sum(axis=0)))
         for name in ("sAMB", "sDIS", "accuracy_ambiguous", "accuracy_disambiguated")

@@ -7,13 +7,15 @@ import pytest
 
 from edgebias import config as params
 from edgebias.core.errors import InputError
-from edgebias.core.open_suites import BOLD_GROUPS, OPEN_SUITES
 from edgebias.infer.cell import formats_of, read_cell
 from edgebias.metrics.text_scores import SCORERS
 from edgebias.study import RAW, Study
+from edgebias.suites.bold.groups import BOLD_GROUPS
+from edgebias.suites.registry import suites
 from edgebias.workflow import needs
 
 ROOT = Path(__file__).resolve().parents[2]
+OPEN_SUITES = [suite.name for suite in suites() if suite.open_ended]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def study() -> Study:
 def test_bold_is_made_from_its_five_prompt_files(study: Study) -> None:
     names = {f"{RAW}/BOLD/data/prompts/{domain}_prompt.json" for domain in BOLD_GROUPS}
     assert set(study.raw_files_of("bold")) == names
-    assert study.raw_files_of("counterfactual") == []
+    assert study.raw_files_of("counterfactual") == sorted(map(str, Path("data/counterfactual").glob("*.yaml")))
 
 
 def test_a_chat_endpoint_is_not_asked_what_it_cannot_continue(study: Study) -> None:

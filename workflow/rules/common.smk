@@ -97,10 +97,6 @@ def items_of(suites):
 
 
 def sources_of(wildcards):
-    if wildcards.suite in ("forced_choice", "counterfactual"):
-        return sorted(
-            str(path) for path in Path("data", wildcards.suite).glob("*.yaml")
-        )
     return study.raw_files_of(wildcards.suite)
 
 

@@ -17,9 +17,8 @@ rule items:
     params:
         code=code_of("items"),
         settings=settings_of("items"),
-        folder=RAW,
     message:
         "items of {wildcards.suite}"
     shell:
         "python -m edgebias.stages.prompts --settings {params.settings:q} --suite {wildcards.suite:q}"
-        " --raw-folder {params.folder:q} --output {output.item_table:q} 2> {log:q}"
+        " --output {output.item_table:q} 2> {log:q}"

@@ -17,9 +17,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from edgebias.core.errors import InputError, run_stage
-from edgebias.infer.items import FORMATS, Item
+from edgebias.infer.items import Item
 from edgebias.infer.outcome import ANSWER_OUTCOMES, BLANK, REFUSAL, UNPARSED, Reading, read_text
 from edgebias.stats.wilson import wilson_limits
+from edgebias.suites.formats import FORMATS
 
 HALVES = ("development", "test")
 NO_OPTION = (REFUSAL, UNPARSED, BLANK)
@@ -156,12 +157,13 @@ def items_of(replies: Sequence[LabelledReply], raw_folder: Path, forced_choice_f
     Raises:
         InputError: a benchmark file is absent or unfit, or lacks an item of the labelled set.
     """
-    from edgebias.suites.registry import LOADERS
+    from edgebias.suites.registry import SUITES
 
     orders = {reply.item_id: reply.permutation for reply in replies}
     found: dict[str, Item] = {}
     for suite in sorted({reply.suite for reply in replies}):
-        loaded = LOADERS[suite].load(forced_choice_folder if suite == "forced_choice" else raw_folder)
+        entry = SUITES.get(suite)
+        loaded = entry.load(forced_choice_folder if entry.own_files else raw_folder)
         for row in (row for row in loaded if row.item_id in orders):
             shared = {field.name: getattr(row, field.name) for field in fields(Item)}
             found[row.item_id] = Item(**shared | {"permutation": orders[row.item_id]})

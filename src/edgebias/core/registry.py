@@ -71,6 +71,9 @@ class Registry(Generic[T]):
     def __init__(self, package: str, attribute: str, kind: type[T], word: str) -> None:
         self._package, self._attribute, self._kind, self._word = package, attribute, kind, word
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules()
+
     def names(self) -> list[str]:
         """The names of all entries, sorted."""
         return sorted(self._modules())

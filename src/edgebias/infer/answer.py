@@ -19,10 +19,10 @@ from edgebias.backends.base import (
 from edgebias.core.errors import InputError
 from edgebias.core.progress import watched
 from edgebias.infer.cost import Stopwatch
-from edgebias.infer.items import FORMATS, Item
+from edgebias.infer.items import Item
 from edgebias.infer.outcome import preferred, read_continuation, read_text
 from edgebias.infer.responses import response, response_table
-from edgebias.infer.shared_tokens import SUITES, shared_logprobs
+from edgebias.infer.shared_tokens import shared_logprobs
 from edgebias.infer.wording import (
     Wording,
     continuation_wording,
@@ -31,9 +31,10 @@ from edgebias.infer.wording import (
     open_wording,
     option_text_wording,
 )
+from edgebias.suites.formats import CONTINUATION, FORMATS, LETTER, LIKELIHOOD, OPEN, OPTION_TEXT
+from edgebias.suites.registry import SUITES
 from edgebias.suites.seeding import derive
 
-LIKELIHOOD, LETTER, OPTION_TEXT, OPEN, CONTINUATION = FORMATS
 _WORDINGS: dict[str, Callable[[Item, str | None], Wording]] = {
     LIKELIHOOD: likelihood_wording,
     LETTER: letter_wording,
@@ -220,7 +221,7 @@ def _likelihood(item: Item, wording: Wording, scores: OptionScores, settings: An
         seed=settings.seed,
         option_logprobs=scores.logprobs,
         n_tokens=scores.n_tokens,
-        shared_logprobs=shared_logprobs(scores) if item.suite in SUITES else (),
+        shared_logprobs=shared_logprobs(scores) if SUITES.get(item.suite).pairs_of_sentences else (),
         choice=reading.choice,
         outcome=reading.outcome,
     )

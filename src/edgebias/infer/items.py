@@ -11,16 +11,12 @@ import pandas as pd
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table
-from edgebias.core.open_suites import OPEN_SUITES
+from edgebias.metrics.answers import ROLES
+from edgebias.suites.formats import LETTERS
+from edgebias.suites.registry import SUITES
 
 COLUMNS = ("item_id", "suite", "category", "condition", "context", "question", "options", "roles", "permutation")
 """The columns of an item table that asking needs; the right answer is none of them."""
-
-ROLES = frozenset({"stereotype", "anti_stereotype", "unknown", "unrelated"})
-FORMATS = ("likelihood", "letter", "option_text", "open", "continuation")
-"""The answer formats, in the order in which an item is asked."""
-
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def _listed(row: Mapping[Hashable, Any], column: str, name: str) -> Sequence[Any
 
 def _problem(item: Item) -> str:
     """What is wrong with ``item``, or nothing."""
-    if item.suite in OPEN_SUITES:
+    if SUITES.get(item.suite).open_ended:
         if item.options or item.roles or item.permutation:
             return f"suite {item.suite!r} is open-ended: its items have no options, roles or permutation"
         return "" if item.context else "there is no text to continue"
@@ -109,7 +105,7 @@ def _problem(item: Item) -> str:
         return "an option is empty or occurs twice"
     if len(item.roles) != n_options:
         return f"{len(item.roles)} roles for {n_options} options"
-    unknown_roles = sorted(set(item.roles) - ROLES)
+    unknown_roles = sorted(set(item.roles) - set(ROLES))
     if unknown_roles:
         return f"role {unknown_roles[0]!r} is not one of {sorted(ROLES)}"
     if len(set(item.roles)) != n_options:

@@ -33,7 +33,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgebias.infer.items import LETTERS
+from edgebias.suites.formats import LETTERS
 
 UNKNOWN = "unknown"
 UNRELATED = "unrelated"

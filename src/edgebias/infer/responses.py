@@ -10,8 +10,8 @@ import pandas as pd
 
 from edgebias.core.files import FLOAT_DECIMALS
 from edgebias.core.table import FILLED, Column, Relation, Table, at_least, at_most, one_of
-from edgebias.infer.items import FORMATS
 from edgebias.infer.outcome import OUTCOMES
+from edgebias.suites.formats import FORMATS
 
 MODES = ("independent", "conversation")
 

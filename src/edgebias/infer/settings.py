@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edgebias.core.record import OneOf, Record, SomeOf, text_like
+from edgebias.suites.registry import names_where
 from edgebias.suites.settings import SuiteName
 
 FormatName = Literal["likelihood", "letter", "option_text", "open", "continuation"]
@@ -55,7 +56,7 @@ class RoundSettings(Record):
 class RobustnessSettings(Record):
     """Format robustness: the levels of each factor, and how many items cross them."""
 
-    suite: Literal["bbq", "forced_choice"] = "bbq"
+    suite: Annotated[str, OneOf(names_where(lambda suite: suite.undecided), "suite")] = "bbq"
     """The suite whose ambiguous items are asked, one a cluster; it needs an option for unknown."""
     clusters_per_category: int = Field(default=2, ge=0)
     """Clusters of each category; 0 takes all."""

@@ -14,9 +14,6 @@ from difflib import SequenceMatcher
 
 from edgebias.backends.base import OptionScores
 
-SUITES = frozenset({"crows_pairs"})
-"""The suites whose options are pairs of minimally different sentences."""
-
 
 def shared_places(left: Sequence[int], right: Sequence[int]) -> tuple[list[int], list[int]]:
     """Places of the shared tokens in either of two token sequences, in order.

@@ -13,9 +13,7 @@ from edgebias.infer.items import Item, items_from_table
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.mitigate.section import mitigate_section
 from edgebias.mitigate.steering.directions import LEARNED
-
-DRIVERS = ("forced_choice", "stereoset")
-"""Suites that may drive the loop (`mitigate.suites`): those whose bias is a stereotype rate."""
+from edgebias.suites.registry import names_where
 
 QUESTIONS = "bbq"
 """The suite whose questions the guard of the loop asks, where vectors are learned from them: some tell the answer."""
@@ -31,9 +29,10 @@ def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
         InputError: none is named, or one that has no stereotype rate.
     """
     suites = tuple(mitigate_section(settings, "suites")["suites"])
-    wrong = [suite for suite in suites if suite not in DRIVERS]
+    known = names_where(lambda suite: suite.drives_loop)()
+    wrong = [suite for suite in suites if suite not in known]
     if wrong or not suites:
-        raise InputError(f"mitigate.suites: {list(suites)!r} cannot drive the loop; choose among {list(DRIVERS)}")
+        raise InputError(f"mitigate.suites: {list(suites)!r} cannot drive the loop; choose among {known}")
     return suites
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from edgebias.core.files import read_json, read_table, write_text
 from edgebias.mitigate.calibration import QUESTIONS
 from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
-from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
+from edgebias.mitigate.reductions import MITIGATION_COLUMNS, overview
 from edgebias.mitigate.steering.directions import LEARNED
 from edgebias.mitigate.steering.loop import BOUNDS_HOLD, GUARD_HOLDS, IDEAL_REACHED, ROUNDS_OVER
 
@@ -150,7 +150,7 @@ def _score_rows(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
             _estimate(first[key]) if key in first else "–",  # a rise is one over no mitigation
             _estimate(second[key]),
         )
-        for key in OVERVIEW
+        for key in overview()
         if key in second
     ]
 

@@ -13,7 +13,7 @@ import pandas as pd
 from edgebias.backends.base import OptionRequest
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table, write_json
-from edgebias.infer.answer import LIKELIHOOD, answer_items
+from edgebias.infer.answer import answer_items
 from edgebias.infer.cell import formats_of, open_cell, read_cell
 from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.job import journaled, open_job
@@ -23,7 +23,7 @@ from edgebias.mitigate.held_out import HELD_OUT, read_split
 from edgebias.mitigate.methods.controls import CONTROLS, control_answers
 from edgebias.mitigate.mitigated import check_files, mitigate
 from edgebias.mitigate.preserved_texts import SparedTexts, losses, neutral_text, perplexity_scores, reference_answers
-from edgebias.mitigate.reductions import MITIGATION, SUITES, reductions, with_families
+from edgebias.mitigate.reductions import MITIGATION, reductions, with_families
 from edgebias.mitigate.reference_answers import read_answers
 from edgebias.mitigate.registry import CHOOSING, CONDITIONAL, INSTRUCTION, NONE, SCORING, SELF_DEBIASING
 from edgebias.mitigate.section import mitigate_section
@@ -32,6 +32,8 @@ from edgebias.models.perplexity import neutral_sentences
 from edgebias.score.settings import interval_settings
 from edgebias.score.table import RESPONSE_COLUMNS, join, score_table
 from edgebias.stats.bootstrap import Resampling
+from edgebias.suites.formats import LIKELIHOOD
+from edgebias.suites.registry import mitigated
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,11 @@ def evaluate(
     cell = read_cell(settings)
     how = Resampling(*interval_settings(settings | {"mitigate": section}, "mitigate"))
     instruction = str(mitigate_section(settings, INSTRUCTION)[INSTRUCTION]) if method == INSTRUCTION else None
-    paths = {suite: path for suite in SUITES if (path := items_folder / f"{suite}.parquet").exists()}
+    suites = [suite.name for suite in mitigated()]
+    paths = {suite: path for suite in suites if (path := items_folder / f"{suite}.parquet").exists()}
     if not paths:
         raise InputError(
-            f"{items_folder}: has none of {[f'{suite}.parquet' for suite in SUITES]}; run the prompts stage"
+            f"{items_folder}: has none of {[f'{suite}.parquet' for suite in suites]}; run the prompts stage"
         )
     held_out = {suite: read_split(path, HELD_OUT) for suite, path in paths.items()}
     sentences = neutral_sentences(texts, "perplexity")[: section["perplexity_sentences"]]

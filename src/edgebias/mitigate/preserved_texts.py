@@ -13,11 +13,11 @@ import pandas as pd
 from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.core.arrays import FloatArray
 from edgebias.core.seeds import generator
-from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.reference_answers import answer_requests
 from edgebias.score.table import ALL, SCORE
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, Formula
+from edgebias.suites.formats import LIKELIHOOD
 
 if TYPE_CHECKING:
     from edgebias.backends.base import OptionScores

@@ -18,24 +18,8 @@ from edgebias.score.table import ALL, SCORE, cell_answers
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap, score_interval
 from edgebias.stats.clusters import Clusters, Formula, add_up, align
 from edgebias.stats.contrasts import DETECTABLE_FACTOR, corrected, paired_difference
-from edgebias.suites.registry import families
-
-BIAS = {"forced_choice": "stereotype_rate", "stereoset": "ss", "bbq": "sAMB"}
-"""The metric of each suite whose distance from its ideal a method should reduce."""
-
-SUITES = tuple(BIAS)
-OVERVIEW = (
-    ("stereoset", "likelihood", "ss"),
-    ("forced_choice", "likelihood", "stereotype_rate"),
-    ("bbq", "likelihood", "sAMB"),
-    ("stereoset", "likelihood", "lms"),
-    ("bbq", "likelihood", "accuracy_ambiguous"),
-    ("bbq", "likelihood", "accuracy_disambiguated"),
-    ("bbq", "likelihood", "false_abstention"),
-    (NEUTRAL_TEXT, "likelihood", PERPLEXITY_RISE),
-    (REFERENCE_ANSWERS, "likelihood", PERPLEXITY_RISE),
-)
-"""(suite, format, metric): bias first, then what steering must not spoil."""
+from edgebias.suites.formats import LIKELIHOOD
+from edgebias.suites.registry import SUITES, mitigated
 
 REDUCTION, RELATIVE_REDUCTION = "reduction", "relative_reduction"
 CORRECTION = "holm"
@@ -68,6 +52,17 @@ MITIGATION = Table(
 MITIGATION_COLUMNS = MITIGATION.names
 
 
+def overview() -> list[tuple[str, str, str]]:
+    """(suite, format, metric) of what a method is judged by at a glance: bias first, then what it must not spoil."""
+    judged = mitigated()
+    return [
+        *((suite.name, LIKELIHOOD, suite.bias) for suite in judged),
+        *((suite.name, LIKELIHOOD, metric) for suite in judged for metric in suite.utility),
+        (NEUTRAL_TEXT, LIKELIHOOD, PERPLEXITY_RISE),
+        (REFERENCE_ANSWERS, LIKELIHOOD, PERPLEXITY_RISE),
+    ]
+
+
 def reductions(
     before: pd.DataFrame, after: pd.DataFrame, suite: str, *, seed: int, resamples: int, confidence: float
 ) -> pd.DataFrame:
@@ -81,12 +76,13 @@ def reductions(
     Args:
         before: responses of the method ``none`` joined with their items.
         after: responses of this method to the same items.
-        suite: a key of `BIAS`.
+        suite: one of `mitigated`, which has a metric of bias.
         seed: of the bootstrap.
         resamples: bootstrap samples.
         confidence: of the interval.
     """
-    metric = families()[suite].metric(BIAS[suite])
+    entry = SUITES.get(suite)
+    metric = entry.family.metric(entry.bias)
     how = Resampling(seed, resamples, confidence)
     rows: list[dict[str, Any]] = []
     for form in sorted(set(before["format"]) & set(after["format"])):

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from edgebias.core.record import ListOf, Record, SomeOf
+from edgebias.core.record import ListOf, OneOf, Record, SomeOf
 from edgebias.score.settings import IntervalSettings
+from edgebias.suites.registry import names_where
 
-LearnableSuite = Literal["bbq", "crows_pairs", "forced_choice", "stereoset"]
+LearnableSuite = Annotated[str, OneOf(names_where(lambda suite: suite.teaches), "suite")]
 """A suite with a stereotype and an anti-stereotype option."""
 
-DriverSuite = Literal["forced_choice", "stereoset"]
+DriverSuite = Annotated[str, OneOf(names_where(lambda suite: suite.drives_loop), "suite")]
 """A suite whose bias is a stereotype rate, which may drive the loop."""
 
 

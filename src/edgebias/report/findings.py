@@ -12,6 +12,7 @@ import pandas as pd
 from edgebias.report.data import StudyData
 from edgebias.report.numbers import number
 from edgebias.report.primary import ideal_of, primary_contrasts
+from edgebias.suites.registry import mitigated
 
 ALPHA = 0.05
 
@@ -20,9 +21,6 @@ BROKEN = 3.0
 
 KINDS = ("environment", "variant", "deployed")
 """Same build elsewhere; other build in the same environment; the shipped build against the others."""
-
-MITIGATED = (("stereoset", "ss"), ("forced_choice", "stereotype_rate"))
-"""(suite, metric) that mitigation may be judged by; StereoSet drives the loop of the default study."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +155,11 @@ def broken_builds(study: StudyData) -> list[str]:
 
 
 def reductions(study: StudyData) -> list[Reduction]:
-    """Each method against ``none`` on held-out items: of the first suite of `MITIGATED` that had bias to remove."""
+    """Each method against ``none`` on held-out items: of the first driver of the loop that had bias to remove."""
     table = study.mitigation
     table = table[table["category"] == "all"]
-    judged = [found for suite, metric in MITIGATED if (found := _reductions_in(table, suite, metric, study.methods))]
+    drivers = [suite for suite in mitigated() if suite.drives_loop]
+    judged = [found for suite in drivers if (found := _reductions_in(table, suite.name, suite.bias, study.methods))]
     with_headroom = [found for found in judged if any(math.isfinite(reduction.relative) for reduction in found)]
     return next(iter(with_headroom + judged), [])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from edgebias.mitigate.reductions import OVERVIEW
+from edgebias.mitigate.reductions import overview
 from edgebias.report.data import CELL, OUTCOMES, StudyData
 from edgebias.report.findings import Reduction, broken_builds, cell_name, reductions
 from edgebias.report.numbers import rounded
@@ -73,7 +73,8 @@ def _findings(study: StudyData) -> dict[str, Any]:
     overall = study.scores[study.scores["category"] == "all"]
     shown = [pair in panels for pair in zip(overall["suite"], overall["metric"], strict=True)]
     methods = study.mitigation[study.mitigation["category"] == "all"]
-    told = [key in OVERVIEW for key in zip(*(methods[name] for name in KEY), strict=True)]
+    known = overview()
+    told = [key in known for key in zip(*(methods[name] for name in KEY), strict=True)]
     contrasts = pd.concat([primary_contrasts(suite, study.contrasts, study.scores) for suite in study.suites])
     return {
         "title": study.title,

@@ -13,11 +13,10 @@ import pandas as pd
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_json, read_table
 from edgebias.core.settings import parse_settings
-from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.card import END
 from edgebias.mitigate.overall import Key, overall_reductions, overall_scores, title
 from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
-from edgebias.mitigate.reductions import MITIGATION_COLUMNS, OVERVIEW
+from edgebias.mitigate.reductions import MITIGATION_COLUMNS, overview
 from edgebias.mitigate.registry import LOOPS, NONE, OPEN_LOOP
 from edgebias.mitigate.steering.utility import Questions
 from edgebias.report.abstention import HEADS, abstention_rows
@@ -29,6 +28,7 @@ from edgebias.report.numbers import ABSENT, number, p_number
 from edgebias.report.sections.frontier import PUBLISHED
 from edgebias.report.sections.frontier import draw as draw_frontier
 from edgebias.report.table import score_text
+from edgebias.suites.formats import LIKELIHOOD
 
 ASKED = tuple(field.name for field in fields(Questions))
 """Columns that the trajectory has where the guard asks questions."""
@@ -133,7 +133,7 @@ def page(
         "mitigation.md",
         cell="/".join(folder.parts[-3:]),
         command=command,
-        score_heads=("method", *map(title, OVERVIEW)),
+        score_heads=("method", *map(title, overview())),
         scores=_score_rows(scores),
         missing=[_title(name) for name in part.methods if name not in scores],
         reductions=_reduction_rows(scores),
@@ -252,7 +252,7 @@ def _loop(folder: Path) -> str:
 def _score_rows(scores: Scores) -> list[tuple[str, ...]]:
     overall = {name: overall_scores(table) for name, table in scores.items()}
     return [
-        (_title(name), *(score_text(found[key], ABSENT) if key in found else ABSENT for key in OVERVIEW))
+        (_title(name), *(score_text(found[key], ABSENT) if key in found else ABSENT for key in overview()))
         for name, found in overall.items()
     ]
 

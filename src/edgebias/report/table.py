@@ -11,6 +11,7 @@ import pandas as pd
 from edgebias.core.cell import Cell
 from edgebias.mitigate.overall import Score
 from edgebias.report.numbers import brackets, estimate, number
+from edgebias.suites.registry import SUITES
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,7 @@ class Table:
 
 def title_of(name: str) -> str:
     """A suite's own spelling, or a key as words."""
-    special = {
-        "bbq": "BBQ",
-        "stereoset": "StereoSet",
-        "crows_pairs": "CrowS-Pairs",
-        "winobias": "WinoBias",
-        "winogender": "Winogender",
-        "bold": "BOLD",
-    }
-    return special.get(name, name.replace("_", " ").capitalize())
+    return SUITES.get(name).title if name in SUITES else name.replace("_", " ").capitalize()
 
 
 def cell_of(row: pd.Series) -> Cell:

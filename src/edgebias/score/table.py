@@ -11,10 +11,8 @@ import numpy as np
 import pandas as pd
 
 from edgebias.core.errors import InputError
-from edgebias.core.open_suites import OPEN_SUITES
 from edgebias.core.seeds import generator
 from edgebias.core.table import FILLED, Column, Table, ascending, at_least, between, one_of
-from edgebias.infer.items import FORMATS
 from edgebias.infer.responses import RESPONSE
 from edgebias.metrics.answers import OUTCOMES, ROLES, WRITTEN, Answers, answers_from_columns
 from edgebias.metrics.bounds import metric_bounds
@@ -22,8 +20,9 @@ from edgebias.metrics.metric import Family, Metric
 from edgebias.metrics.text_scores import open_scores
 from edgebias.stats.bootstrap import score_interval
 from edgebias.stats.clusters import add_up
+from edgebias.suites.formats import FORMATS
 from edgebias.suites.item import ITEM
-from edgebias.suites.registry import families
+from edgebias.suites.registry import SUITES
 
 ITEM_COLUMNS = ("item_id", "suite", "category", "cluster", "condition", "options", "roles", "label")
 RESPONSE_COLUMNS = (
@@ -110,7 +109,7 @@ RUN_PROMPTS, RUN_INFER = "; run the prompts stage again", "; run the infer stage
 
 def response_columns(suite: str) -> tuple[str, ...]:
     """The columns that the responses to ``suite`` must have."""
-    return (*RESPONSE_COLUMNS, TEXT_COLUMN) if suite in OPEN_SUITES else RESPONSE_COLUMNS
+    return (*RESPONSE_COLUMNS, TEXT_COLUMN) if SUITES.get(suite).open_ended else RESPONSE_COLUMNS
 
 
 def join(
@@ -174,7 +173,7 @@ def score_table(joined: pd.DataFrame, *, suite: str, seed: int, resamples: int, 
     A metric that has no item in a format (position bias without letters) has no row; one that has items but no usable
     response has a row of NaN.
     """
-    family = families()[suite]
+    family = SUITES.get(suite).family
     rows = [
         row
         for name, group in joined.groupby("format", sort=True)

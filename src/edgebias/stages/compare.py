@@ -48,11 +48,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from edgebias.core.settings import parse_settings
     from edgebias.score.contrasts.cells import contrasts_of, read_study
     from edgebias.score.contrasts.headline import headline
-    from edgebias.score.contrasts.table import CONTRAST, MAIN_METRICS, contrast_table
+    from edgebias.score.contrasts.table import CONTRAST, contrast_table
     from edgebias.score.rounds import OVER_TIME_COLUMNS
     from edgebias.score.settings import interval_settings
     from edgebias.score.table import ITEM_COLUMNS, join, response_columns
     from edgebias.stats.bootstrap import Resampling
+    from edgebias.suites.registry import SUITES
 
     settings = parse_settings(arguments.settings)
     how = Resampling(*interval_settings(settings, "compare"))
@@ -61,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"--settings: compare.correction is {correction!r}; choose one of {list(CORRECTIONS)}")
     study = read_study(settings)
     for suite in study.suites:
-        if suite not in MAIN_METRICS:
-            raise InputError(f"--settings: study.suites has {suite!r}; choose among {sorted(MAIN_METRICS)}")
+        if suite not in SUITES:
+            raise InputError(f"--settings: study.suites has {suite!r}; choose among {SUITES.names()}")
 
     @cache
     def joined(cell: Cell, suite: str) -> pd.DataFrame | None:

@@ -26,9 +26,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         InputError: a suite or scorer is not known, the benchmark files are absent or unfit, or no score was checked.
     """
     from edgebias.checks.oracle.scorers import NAMED
-    from edgebias.suites.item import SUITES
+    from edgebias.suites.registry import SUITES
 
-    known = list(SUITES)
+    known = SUITES.names()
     parser = argparse.ArgumentParser(
         prog="python -m edgebias.stages.oracle",
         description="Check scorers with synthetic responders whose exact scores are known.",
@@ -43,8 +43,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--category", action="append", help="only this category of the suite; repeat for several")
     parser.add_argument("--raw-folder", type=Path, default=Path("data/raw/benchmarks"), help="fetched benchmark files")
-    parser.add_argument("--forced-choice-folder", type=Path, default=Path("data/forced_choice"))
-    parser.add_argument("--counterfactual-folder", type=Path, default=Path("data/counterfactual"))
     parser.add_argument("--output", type=Path, help="every check as CSV")
     parser.add_argument("--markdown", type=Path, help="the tables of docs/results/oracle.md")
     options = parser.parse_args(argv)
@@ -62,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     suites = options.suite or known
     scorers = {name: load_scorer(name) for name in options.scorer or ["edgebias", "edgebias-text"]}
     work = [(suite, name, responder) for suite in suites for name in scorers for responder in responders_of(suite)]
-    own = {"forced_choice": options.forced_choice_folder, "counterfactual": options.counterfactual_folder}
-    items = {suite: suite_items(suite, own.get(suite, options.raw_folder), options.category) for suite in suites}
+    folders = {suite: SUITES.get(suite).folder(options.raw_folder) for suite in suites}
+    items = {suite: suite_items(suite, folders[suite], options.category) for suite in suites}
     checks: list[Check] = []
     for suite, name, responder in tqdm(work, desc="oracle", unit="responder", mininterval=5, ascii=True):
         checks += run_checks(suite, items[suite], responder, name, scorers[name], options.raw_folder)

@@ -37,10 +37,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from edgebias.core.files import read_table
     from edgebias.score.table import ITEM_COLUMNS, SCORE, join, response_columns, score_table
-    from edgebias.suites.registry import families
+    from edgebias.suites.registry import SUITES
 
-    if arguments.suite not in families():
-        raise InputError(f"--suite {arguments.suite}: unknown; choose one of {sorted(families())}")
+    if arguments.suite not in SUITES:
+        raise InputError(f"--suite {arguments.suite}: unknown; choose one of {SUITES.names()}")
     joined = join(
         read_table(arguments.items, ITEM_COLUMNS),
         read_table(arguments.responses, response_columns(arguments.suite)),

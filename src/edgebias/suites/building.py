@@ -10,7 +10,7 @@ from edgebias.core.errors import InputError
 from edgebias.core.settings import require
 from edgebias.suites.item import Item
 from edgebias.suites.permutation import with_permutations
-from edgebias.suites.registry import LOADERS
+from edgebias.suites.registry import SUITES
 from edgebias.suites.split import ordered_clusters, split_clusters, strata_of
 from edgebias.suites.subsample import in_categories, parse_subsample, subsample
 
@@ -19,7 +19,7 @@ def build_items(suite: str, folder: Path, settings: dict[str, Any]) -> list[Item
     """Load, split, subsample and permute one suite.
 
     Args:
-        suite: a key of `LOADERS`.
+        suite: the name of a suite.
         folder: the raw benchmark folder, or the folder of our own suite.
         settings: ``seed``, ``prompts.calibration_share`` and ``prompts.{suite}``.
 
@@ -31,7 +31,7 @@ def build_items(suite: str, folder: Path, settings: dict[str, Any]) -> list[Item
     seed = settings["seed"]
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InputError(f"seed: {seed!r} is not a whole number")
-    entry = LOADERS[suite]
+    entry = SUITES.get(suite)
     wanted = parse_subsample(settings[key], key, entry.conditions, entry.default_conditions)
     if wanted.items_per_cluster % entry.matched:
         raise InputError(f"{key}.items_per_cluster: {wanted.items_per_cluster} splits sets of {entry.matched}; 0: all")

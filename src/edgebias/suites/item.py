@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgebias.core.errors import InputError
-from edgebias.core.open_suites import OPEN_SUITES
-from edgebias.core.table import FILLED, Column, Table, at_least, one_of
+from edgebias.core.table import FILLED, Column, Rule, Table, at_least, one_of
+from edgebias.metrics.answers import ROLES
+from edgebias.suites.registry import SUITES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SUITES = ("bbq", "stereoset", "crows_pairs", "winobias", "winogender", "forced_choice", *OPEN_SUITES)
-ROLES = ("stereotype", "anti_stereotype", "unknown", "unrelated")
 SPLITS = ("calibration", "held_out")
 ITEM = Table(
     name="item",
@@ -24,7 +23,7 @@ ITEM = Table(
         Column(
             "item_id", "str", "stable, readable, unique in the suite, e.g. `bbq/Age/00012`", rule=FILLED, unique=True
         ),
-        Column("suite", "str", "the benchmark", rule=one_of(SUITES)),
+        Column("suite", "str", "the benchmark", rule=Rule("the name of a suite", lambda name: name in SUITES)),
         Column("category", "str", "the suite's own category (`Age`, `race`, `type1` …)", rule=FILLED),
         Column(
             "cluster",
@@ -128,7 +127,7 @@ def validate(table: pd.DataFrame) -> pd.DataFrame:
     ITEM.check(table, "items", "; the raw file is not what the suite expects")
     for row in table.to_dict("records"):
         answers = list(row["options"]), list(row["roles"]), int(row["label"]), list(row["permutation"])
-        fault = _open_fault(row["context"], *answers) if row["suite"] in OPEN_SUITES else _fault(*answers)
+        fault = _open_fault(row["context"], *answers) if SUITES.get(row["suite"]).open_ended else _fault(*answers)
         if fault:
             raise InputError(
                 f"items: {row['item_id']} ({row['source']}): {fault}; correct the raw file or add an erratum"

@@ -7,16 +7,9 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from edgebias.core.record import OneOf, Record, SomeOf
+from edgebias.suites.registry import SUITES
 
-
-def suite_names() -> list[str]:
-    """All suites."""
-    from edgebias.suites.item import SUITES
-
-    return list(SUITES)
-
-
-SuiteName = Annotated[str, OneOf(suite_names, "suite")]
+SuiteName = Annotated[str, OneOf(SUITES.names, "suite")]
 """The name of a suite."""
 
 

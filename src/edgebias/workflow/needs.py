@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edgebias.backends.registry import properties_of
-from edgebias.core.open_suites import OPEN_SUITES
 from edgebias.study import Study
+from edgebias.suites.registry import SUITES
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -79,7 +79,7 @@ def _benchmarks(study: Study) -> Iterator[Need]:
 
 
 def _scorers(study: Study) -> Iterator[Need]:
-    if not set(study.suites) & set(OPEN_SUITES):
+    if not any(SUITES.get(suite).open_ended for suite in study.suites):
         return
     from edgebias.metrics.text_scores import SCORERS
 

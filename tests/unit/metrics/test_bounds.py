@@ -15,7 +15,7 @@ from edgebias.metrics.answers import Answers, answers_from_columns
 from edgebias.metrics.bounds import Bounds, filled_bounds, metric_bounds
 from edgebias.metrics.metric import DIFFERENCE, Metric, percent_difference
 from edgebias.stats.clusters import add_up
-from edgebias.suites.registry import families
+from edgebias.suites.registry import SUITES
 
 S, A, U, X = "stereotype", "anti_stereotype", "unknown", "unrelated"
 SILENT = ("refusal", "unparsed", "blank")
@@ -89,7 +89,7 @@ def fillings(rows: list[Row]) -> list[Answers]:
 def test_bounds_are_the_extremes_of_all_fillings(suite: str, data: st.DataObject) -> None:
     rows = data.draw(responses(suite))
     answers, filled = answers_of(rows), fillings(rows)
-    for metric in families()[suite].metrics:
+    for metric in SUITES.get(suite).family.metrics:
         found = bounds_of(metric, answers)
         scores = [value for value in (score(metric, filling) for filling in filled) if math.isfinite(value)]
         reads_options = bool(metric.fractions)
@@ -110,7 +110,7 @@ def test_bounds_are_the_estimate_where_every_response_names_an_option(suite: str
         row | {"option_logprobs": [-1.0] * len(row["roles"]), "n_tokens": [1] * len(row["roles"])} for row in rows
     ]
     answers = answers_of(scored)
-    for metric in families()[suite].metrics:
+    for metric in SUITES.get(suite).family.metrics:
         if metric.usable(answers)[metric.items(answers)].all() or metric.fractions:
             estimate = score(metric, answers)
             found = bounds_of(metric, answers)
@@ -122,7 +122,7 @@ def test_bounds_are_the_estimate_where_every_response_names_an_option(suite: str
 @given(st.data())
 def test_fractions_are_the_formula(suite: str, data: st.DataObject) -> None:
     answers = answers_of(data.draw(responses(suite)))
-    for metric in families()[suite].metrics:
+    for metric in SUITES.get(suite).family.metrics:
         totals = add_up(metric, answers).sums.sum(axis=0)
         if not metric.fractions or any(not np.dot(part.positive, totals) > 0 for part in metric.fractions):
             continue
@@ -136,7 +136,7 @@ def row_of(roles: tuple[str, ...], outcome: str, label: int = -1, condition: str
 
 
 def test_by_hand() -> None:
-    bbq = families()["bbq"]
+    bbq = SUITES.get("bbq").family
     rows = [row_of((S, A, U), outcome, 2) for outcome in (U, U, S, S, A, "refusal", "blank")]
     answers = answers_of(rows)
     # two more for the stereotype: (2 * 4 - 5) / 7; two more against it: (2 * 2 - 5) / 7
@@ -149,29 +149,29 @@ def test_by_hand() -> None:
 def test_fillings_without_a_side_define_no_score() -> None:
     # The least negative sAMB is that of one anti-stereotypical answer among four: with none it is undefined.
     answers = answers_of([row_of((A, U), outcome, 1) for outcome in (U, "blank", "blank", "refusal")])
-    found = bounds_of(families()["bbq"].metric("sAMB"), answers)
+    found = bounds_of(SUITES.get("bbq").family.metric("sAMB"), answers)
     assert (found.low, found.high) == pytest.approx((-75.0, -25.0))
     # One of the two has to take a side. The lowest score is that of the second, beside an answer of unknown.
     either = answers_of([row_of((S, U), "blank", 1), row_of((X, S), "blank")])
-    found = bounds_of(families()["bbq"].metric("sAMB"), either)
+    found = bounds_of(SUITES.get("bbq").family.metric("sAMB"), either)
     assert (found.low, found.high) == pytest.approx((50.0, 100.0))
     nobody = answers_of([row_of((U, X), "blank", 0)])
-    assert math.isnan(bounds_of(families()["bbq"].metric("sAMB"), nobody).high)
+    assert math.isnan(bounds_of(SUITES.get("bbq").family.metric("sAMB"), nobody).high)
 
 
 def test_unanswered_everywhere_leaves_everything_possible() -> None:
     answers = answers_of([row_of((S, A), "blank", condition="binary")] * 3)
-    found = bounds_of(families()["forced_choice"].metric("stereotype_rate"), answers)
+    found = bounds_of(SUITES.get("forced_choice").family.metric("stereotype_rate"), answers)
     assert (found.low, found.high) == (0.0, 100.0)
 
 
 def test_no_bounds_where_they_cannot_be_known() -> None:
-    s_amb = families()["bbq"].metric("sAMB")
+    s_amb = SUITES.get("bbq").family.metric("sAMB")
     another_label = answers_of([row_of((S, A, U), S, 0), row_of((S, A, U), "blank", 0)])
     assert math.isfinite(score(s_amb, another_label))
     assert math.isnan(bounds_of(s_amb, another_label).low)
     without_roles = answers_from_columns({"outcome": [S, "blank"], "condition": ["binary"] * 2})
-    assert math.isnan(bounds_of(families()["forced_choice"].metric("stereotype_rate"), without_roles).high)
+    assert math.isnan(bounds_of(SUITES.get("forced_choice").family.metric("stereotype_rate"), without_roles).high)
 
 
 def test_a_response_in_two_fractions_is_refused() -> None:

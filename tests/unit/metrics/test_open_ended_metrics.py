@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebias.core.open_suites import BOLD_GROUPS
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.metrics.text_scores import gender_words
 from edgebias.stats.bootstrap import bootstrap
 from edgebias.stats.clusters import add_up
-from edgebias.suites.registry import families
+from edgebias.suites.bold.groups import BOLD_GROUPS
+from edgebias.suites.registry import SUITES
 
 NAN = math.nan
 Row = tuple[str, str, str, float, float]
@@ -24,12 +24,12 @@ Row = tuple[str, str, str, float, float]
 
 
 def score(suite: str, name: str, rows: list[Row]) -> float:
-    metric = families()[suite].metric(name)
+    metric = SUITES.get(suite).family.metric(name)
     return float(metric.formula(add_up(metric, answers_of(rows)).sums.sum(axis=0)))
 
 
 def coverage(suite: str, name: str, rows: list[Row]) -> float:
-    metric, answers = families()[suite].metric(name), answers_of(rows)
+    metric, answers = SUITES.get(suite).family.metric(name), answers_of(rows)
     return float((metric.items(answers) & metric.usable(answers)).sum() / metric.items(answers).sum())
 
 
@@ -70,7 +70,7 @@ def test_blank_texts_are_undefined_and_never_zero(suite: str) -> None:
     if suite == "bold":
         conditions = ("American_actors", "American_actresses", "corporate_titles")
     rows: list[Row] = [("gender", "one", condition, NAN, NAN) for condition in conditions * 2]
-    for metric in families()[suite].metrics:
+    for metric in SUITES.get(suite).family.metrics:
         assert math.isnan(score(suite, metric.name, rows)), metric.name
         assert coverage(suite, metric.name, rows) == 0.0
 
@@ -80,7 +80,7 @@ def test_the_gender_gap_is_signed_and_about_that_domain_alone() -> None:
     rows.append(("race", "x", "Asian_Americans", 0.9, 0.0))
     assert score("bold", "sentiment_gap_gender", rows) == pytest.approx(-40.0)
     assert score("bold", "toxicity_gap_gender", rows) == pytest.approx(100.0)
-    metric = families()["bold"].metric("sentiment_gap_gender")
+    metric = SUITES.get("bold").family.metric("sentiment_gap_gender")
     assert int(metric.items(answers_of(rows)).sum()) == 3
 
 
@@ -152,7 +152,7 @@ def test_between_groups_is_not_raised_by_noise_as_the_largest_gap_is() -> None:
 def test_intervals_of_between_groups_hold_the_truth() -> None:
     """Three groups 20 apart, noise 40: at least 90 % of 95 % intervals over topics hold the standard deviation."""
     generator = np.random.default_rng(11)
-    metric = families()["bold"].metric("sentiment_between_groups")
+    metric = SUITES.get("bold").family.metric("sentiment_between_groups")
     groups, truth, held = BOLD_GROUPS["race"][:3], (-0.2, 0.0, 0.2), 0
     for _ in range(60):
         rows: list[Row] = [
@@ -242,7 +242,7 @@ def test_the_excess_is_0_on_average_where_the_name_changes_nothing() -> None:
 
 
 def test_the_excess_is_about_templates_that_were_asked_twice() -> None:
-    metric = families()["counterfactual"].metric("class_difference_excess")
+    metric = SUITES.get("counterfactual").family.metric("class_difference_excess")
     rows = pair("one", [0.9], [0.9]) + pair("two", [0.9, -0.9], [0.0, 0.0]) + pair("three", [0.9, NAN], [0.9, 0.9])
     answers = answers_of(rows)
     assert int(metric.items(answers).sum()) == 8
@@ -276,7 +276,7 @@ def test_male_share_is_about_professions_and_gendered_texts() -> None:
             "gender_words": signs,
         }
     )
-    metric = families()["bold"].metric("male_share")
+    metric = SUITES.get("bold").family.metric("male_share")
     assert float(metric.formula(add_up(metric, answers).sums.sum(axis=0))) == 75.0
     assert int(metric.items(answers).sum()) == 6
     assert int((metric.items(answers) & metric.usable(answers)).sum()) == 4

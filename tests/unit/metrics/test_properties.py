@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.score.table import measure
-from edgebias.suites.registry import families
+from edgebias.suites.registry import SUITES
 
 S, A, U, X = "stereotype", "anti_stereotype", "unknown", "unrelated"
 SILENT = ("refusal", "unparsed", "blank")
@@ -26,8 +26,8 @@ DESIGN = {
     "winogender": {"male": (S, A), "female": (S, A)},
     "forced_choice": {"binary": (S, A), "with_unknown": (S, A, U)},
 }
-SUITES = sorted(DESIGN)
-METRICS = {suite: families()[suite].metrics for suite in SUITES}
+NAMES = sorted(DESIGN)
+METRICS = {suite: SUITES.get(suite).family.metrics for suite in NAMES}
 
 NEGATED = {"sAMB", "sDIS", "cost_of_nonalignment", "accuracy_gap", "gotcha_gap", "occupation_correlation"}
 MIRRORED = {
@@ -149,7 +149,7 @@ def test_every_metric_has_its_place() -> None:
     assert names == NEGATED | MIRRORED | set(EXCHANGED) | UNMOVED | WITHOUT_PARTNER
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", NAMES)
 @settings(max_examples=8)
 @given(st.data())
 def test_relabelling_the_groups(suite: str, data: st.DataObject) -> None:
@@ -179,7 +179,7 @@ def test_ties_are_not_mirrored(suite: str, name: str) -> None:
     assert score_rows(suite, [relabelled(tie)])[name]["estimate"] == 0.0
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", NAMES)
 @settings(max_examples=8)
 @given(st.data())
 def test_the_order_in_which_options_are_listed_changes_nothing(suite: str, data: st.DataObject) -> None:
@@ -190,7 +190,7 @@ def test_the_order_in_which_options_are_listed_changes_nothing(suite: str, data:
         assert same(after[name], before[name]), name
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", NAMES)
 @settings(max_examples=8)
 @given(st.data())
 def test_the_order_in_which_letters_show_options_moves_only_the_position_metrics(
@@ -208,7 +208,7 @@ def test_the_order_in_which_letters_show_options_moves_only_the_position_metrics
             assert same(after[name], before[name]), name
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", NAMES)
 @settings(max_examples=8)
 @given(st.data())
 def test_duplicates_change_no_estimate_and_estimates_stay_in_range(suite: str, data: st.DataObject) -> None:
@@ -224,7 +224,7 @@ def test_duplicates_change_no_estimate_and_estimates_stay_in_range(suite: str, d
             assert math.isnan(value) or metric.low - 1e-9 <= value <= metric.high + 1e-9, (metric.name, name)
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", NAMES)
 @settings(max_examples=8)
 @given(st.data())
 def test_answers_that_name_no_option_never_move_a_score_silently(suite: str, data: st.DataObject) -> None:
@@ -247,7 +247,7 @@ def test_answers_that_name_no_option_never_move_a_score_silently(suite: str, dat
         # Scores of log-probabilities use every response, whatever its text says; to drop one is to drop its item.
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", NAMES)
 @settings(max_examples=8)
 @given(st.data())
 def test_silencing_answers_is_seen_and_the_score_before_lies_within_the_bounds(suite: str, data: st.DataObject) -> None:
@@ -283,4 +283,4 @@ def test_options_of_different_length_are_compared_per_token() -> None:
 
 def test_unknown_metric_name() -> None:
     with pytest.raises(KeyError):
-        families()["bbq"].metric("bias")
+        SUITES.get("bbq").family.metric("bias")

@@ -11,11 +11,9 @@ import pandas as pd
 import pytest
 
 from edgebias.core.errors import InputError
-from edgebias.core.open_suites import OPEN_SUITES
 from edgebias.metrics import text_scores
-from edgebias.score.contrasts.table import MAIN_METRICS
 from edgebias.stages.score import main
-from edgebias.suites.registry import families
+from edgebias.suites.registry import SUITES, suites
 
 SETTINGS = '{"seed": 7, "score": {"resamples": 200, "confidence": 0.95}}'
 GOOD, BAD, FOUL = " a wonderful success", " convicted of murder", " a fucking idiot"
@@ -142,7 +140,7 @@ def test_scorers_on_obvious_sentences(scorers: None) -> None:
     assert alone[0] == sentiment[2]  # a score does not depend on the other texts
 
 
-@pytest.mark.parametrize("suite", OPEN_SUITES)
+@pytest.mark.parametrize("suite", [suite.name for suite in suites() if suite.open_ended])
 def test_contrasts_name_metrics_that_exist(suite: str) -> None:
-    for name in MAIN_METRICS[suite]:
-        assert families()[suite].metric(name).name == name
+    for name in SUITES.get(suite).contrasted:
+        assert SUITES.get(suite).family.metric(name).name == name

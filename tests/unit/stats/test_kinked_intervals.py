@@ -15,10 +15,10 @@ from edgebias.core.seeds import generator
 from edgebias.stats.bootstrap import Interval, bootstrap, score_interval
 from edgebias.stats.clusters import Clusters
 from edgebias.stats.contrasts import difference_pieces, paired_difference
-from edgebias.suites.registry import families
+from edgebias.suites.registry import SUITES
 from edgebias.suites.stereoset.metrics import ICAT_BRANCHES, icat, term_scores
 
-ICAT = families()["stereoset"].metric("icat")
+ICAT = SUITES.get("stereoset").family.metric("icat")
 
 
 def terms(rng: np.random.Generator, n: int, preference: float) -> FloatArray:
@@ -49,7 +49,7 @@ def test_the_branches_meet_in_icat(lms: float, ss: float) -> None:
     totals = np.array([lms, ss, 1.0])
     assert icat(totals) == pytest.approx(lms * min(ss, 100 - ss) / 50, abs=1e-9)
     assert icat(totals) == min(branch(totals) for branch in ICAT_BRANCHES)
-    for metric in families()["stereoset"].metrics:
+    for metric in SUITES.get("stereoset").family.metrics:
         assert bool(metric.branches) == metric.name.startswith("icat")
 
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebias.core.errors import InputError
-from edgebias.core.open_suites import BOLD_GROUPS
 from edgebias.suites.bold import items as bold
+from edgebias.suites.bold.groups import BOLD_GROUPS
 from edgebias.suites.building import build_items
 from edgebias.suites.counterfactual import items as counterfactual
 from edgebias.suites.errata import errata

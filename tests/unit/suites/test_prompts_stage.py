@@ -18,12 +18,12 @@ from edgebias.stages.prompts import main
 from edgebias.suites.building import build_items
 from edgebias.suites.item import COLUMNS, Design, Item, to_table
 from edgebias.suites.permutation import with_permutations
-from edgebias.suites.registry import LOADERS
+from edgebias.suites.registry import SUITES
 from edgebias.suites.split import ordered_clusters, split_clusters
 from edgebias.suites.subsample import SubsampleSettings, subsample
 
-OWN_SUITE = Path(__file__).parents[3] / "data" / "forced_choice"
-OWN_PAIRS = Path(__file__).parents[3] / "data" / "counterfactual"
+ROOT = Path(__file__).parents[3]
+OWN_SUITE = ROOT / "data" / "forced_choice"
 
 
 def section(suite: str, seed: int = 1, share: float = 0.5, **values: Any) -> dict[str, Any]:
@@ -65,15 +65,14 @@ def drawn(items: list[Item], per_category: int, per_cluster: int, seed: int) -> 
     return subsample(items, clusters, splits, SubsampleSettings(per_category, per_cluster, None), seed)
 
 
-@pytest.mark.parametrize("suite", sorted(LOADERS))
+@pytest.mark.parametrize("suite", SUITES.names())
 def test_command_writes_the_contract_twice_the_same(suite: str, raw: Path, tmp_path: Path) -> None:
     written = []
     for name in ("one", "two"):
         output = tmp_path / name / f"{suite}.parquet"
         main(
             [
-                *("--suite", suite, "--raw-folder", str(raw), "--forced-choice-folder", str(OWN_SUITE)),
-                *("--counterfactual-folder", str(OWN_PAIRS)),
+                *("--suite", suite, "--raw-folder", str(ROOT / SUITES.get(suite).folder(raw))),
                 *("--settings", json.dumps(section(suite, items_per_cluster=4)), "--output", str(output)),
             ]
         )

@@ -16,6 +16,7 @@ from edgebias.suites.bbq import items as bbq
 from edgebias.suites.crows_pairs import items as crows_pairs
 from edgebias.suites.forced_choice import items as forced_choice
 from edgebias.suites.item import Item
+from edgebias.suites.registry import SUITES
 from edgebias.suites.stereoset import items as stereoset
 from edgebias.suites.winobias import items as winobias
 from edgebias.suites.winogender import items as winogender
@@ -260,7 +261,7 @@ def test_own_suite_has_the_promised_size_and_balance() -> None:
     assert {item.label for item in binary} == {-1}
     assert {item.roles[item.label] for item in items if item.condition == "with_unknown"} == {"unknown"}
     # Naming whoever is mentioned first, or always the same group, must not look like a stereotype.
-    for condition in forced_choice.CONDITIONS:
+    for condition in SUITES.get("forced_choice").conditions:
         firsts = Counter((i.category, i.roles[0]) for i in items if i.condition == condition)
         assert all(firsts[c, "stereotype"] == firsts[c, "anti_stereotype"] for c in templates)
     targets = Counter((i.category, i.design.block, i.options[i.roles.index("stereotype")]) for i in binary)

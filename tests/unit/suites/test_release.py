@@ -37,7 +37,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_items(
         [
             *("--settings", json.dumps(settings), "--suite", "forced_choice", "--output", str(items)),
-            *("--forced-choice-folder", str(root / "data/forced_choice")),
+            *("--raw-folder", str(root / "data/forced_choice")),
         ]
     )
     return root

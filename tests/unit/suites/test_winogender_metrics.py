@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.stats.bootstrap import bootstrap
 from edgebias.stats.clusters import add_up
-from edgebias.suites.registry import families
+from edgebias.suites.registry import SUITES
 
-FAMILY = families()["winogender"]
+FAMILY = SUITES.get("winogender").family
 Answer = tuple[str, float, str, bool, bool]
 """Occupation, share of women in per cent, gender of the pronoun, occupation is right, occupation is chosen."""
 

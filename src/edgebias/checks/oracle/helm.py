@@ -23,7 +23,7 @@ from edgebias.checks.oracle.exact import ItemRow
 from edgebias.checks.oracle.raw_rows import bbq_row
 from edgebias.checks.oracle.responders import Reply
 from edgebias.checks.oracle.scorers import percent
-from edgebias.infer.items import LETTERS
+from edgebias.suites.formats import LETTERS
 
 _SCORES = {"bbq_metric_ambiguous_bias": "sAMB", "bbq_metric_unambiguous_bias": "sDIS"}
 _Key = tuple[str, tuple[str, ...]]

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from edgebias.checks.oracle.exact import ItemRow
 from edgebias.suites.building import build_items
-
-CONDITIONS = {"stereoset": ["intrasentence", "intersentence"]}
-"""Conditions that a study leaves out by default and a check does not."""
+from edgebias.suites.registry import SUITES
 
 
 def suite_items(suite: str, folder: Path, categories: Sequence[str] | None = None) -> list[ItemRow]:
@@ -24,10 +22,9 @@ def suite_items(suite: str, folder: Path, categories: Sequence[str] | None = Non
     Raises:
         InputError: a file is absent or unfit, or the suite lacks a category.
     """
-    section: dict[str, object] = {"clusters_per_category": 0, "items_per_cluster": 0}
+    conditions = list(SUITES.get(suite).conditions)  # those, too, that a study leaves out by default
+    section: dict[str, object] = {"clusters_per_category": 0, "items_per_cluster": 0, "conditions": conditions}
     if categories:
         section["categories"] = list(categories)
-    if suite in CONDITIONS:
-        section["conditions"] = CONDITIONS[suite]
     settings = {"seed": 0, "prompts.calibration_share": 0.5, f"prompts.{suite}": section}
     return [asdict(item) for item in build_items(suite, folder, settings)]

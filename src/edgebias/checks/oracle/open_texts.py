@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from edgebias.checks.oracle.exact import ItemRow, Pairs, Scores, difference, root
-from edgebias.core.open_suites import BOLD_GROUPS, GROUP_A, GROUP_B
 from edgebias.infer.outcome import BLANK, REFUSAL
+from edgebias.suites.bold.groups import BOLD_GROUPS
+from edgebias.suites.counterfactual.groups import GROUP_A, GROUP_B
 
 
 @dataclass(frozen=True)

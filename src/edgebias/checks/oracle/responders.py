@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from edgebias.checks.oracle.exact import ItemRow
 from edgebias.checks.oracle.open_texts import RULES, TEXTS, each
-from edgebias.core.open_suites import OPEN_SUITES
-from edgebias.infer.items import LETTERS
 from edgebias.infer.outcome import BLANK, REFUSAL, UNKNOWN, UNPARSED, UNRELATED
+from edgebias.suites.formats import LETTERS
+from edgebias.suites.registry import SUITES
 
 STEREOTYPE, ANTI_STEREOTYPE = "stereotype", "anti_stereotype"
 SILENT = {
@@ -128,12 +128,12 @@ OPEN_RESPONDERS = tuple(Responder(*rule) for rule in RULES)
 
 def responders_of(suite: str) -> tuple[Responder, ...]:
     """The responders that can answer the items of ``suite``."""
-    return OPEN_RESPONDERS if suite in OPEN_SUITES else RESPONDERS
+    return OPEN_RESPONDERS if SUITES.get(suite).open_ended else RESPONDERS
 
 
 def reply(item: ItemRow, answer: str) -> Reply:
     """What a model that gives ``answer`` does with ``item``."""
-    if item["suite"] in OPEN_SUITES:
+    if SUITES.get(item["suite"]).open_ended:
         text = TEXTS[answer].words if answer in TEXTS else SILENT[answer]
         return Reply(answer, -1, text, text, (), (), ())
     roles, options = list(item["roles"]), list(item["options"])
@@ -151,7 +151,7 @@ def reply(item: ItemRow, answer: str) -> Reply:
 def _logprobs(item: ItemRow, words: tuple[int, ...], preferred: str) -> tuple[float, ...]:
     """Sums that put ``preferred`` first, ``unrelated`` last unless preferred, and the others level between."""
     ranks = [0 if role == preferred else 2 if role == UNRELATED else 1 for role in item["roles"]]
-    if item["suite"] == "crows_pairs":
+    if SUITES.get(item["suite"]).pairs_of_sentences:
         return tuple(-100.0 - rank for rank in ranks)  # whole sentences are compared by their sums
     if item["suite"] == "stereoset":
         return tuple((-1.0 - rank) * count for rank, count in zip(ranks, words, strict=True))  # means tie exactly
@@ -160,6 +160,6 @@ def _logprobs(item: ItemRow, words: tuple[int, ...], preferred: str) -> tuple[fl
 
 def _shared_logprobs(item: ItemRow, preferred: str) -> tuple[float, ...]:
     """Sums over shared tokens that put ``preferred`` last and are level where it is neither; empty but for pairs."""
-    if item["suite"] != "crows_pairs":
+    if not SUITES.get(item["suite"]).pairs_of_sentences:
         return ()
     return tuple(-51.0 if role == preferred else -50.0 for role in item["roles"])

@@ -12,8 +12,8 @@ from typing import Any
 from edgebias.checks.oracle.exact import ItemRow
 from edgebias.checks.oracle.responders import Reply
 from edgebias.core.errors import InputError
-from edgebias.core.open_suites import OPEN_SUITES
 from edgebias.infer.outcome import read_continuation, read_text
+from edgebias.suites.registry import SUITES
 
 Scorer = Callable[[str, Sequence[ItemRow], Sequence[Reply], Path], Mapping[str, float]]
 """``(suite, items, replies, raw_folder) -> {metric: score}``.
@@ -42,7 +42,7 @@ def edgebias_text(
 def _edgebias(
     suite: str, items: Sequence[ItemRow], texts: Sequence[str], replies: Sequence[Reply]
 ) -> Mapping[str, float]:
-    if suite in OPEN_SUITES:
+    if SUITES.get(suite).open_ended:
         return _without_companions(
             _module(suite).compute(
                 **{name: [item[name] for item in items] for name in ("category", "cluster", "condition")},
@@ -54,7 +54,11 @@ def _edgebias(
         read_text(text, item["options"], item["roles"], item["permutation"])
         for item, text in zip(items, texts, strict=True)
     ]
-    shared = {"shared_logprobs": [list(reply.shared_logprobs) for reply in replies]} if suite == "crows_pairs" else {}
+    shared = (
+        {"shared_logprobs": [list(reply.shared_logprobs) for reply in replies]}
+        if SUITES.get(suite).pairs_of_sentences
+        else {}
+    )
     found: dict[str, float] = _module(suite).compute(
         **shared,
         **{name: [item[name] for item in items] for name in ("category", "cluster", "condition", "label")},

@@ -12,12 +12,12 @@ import numpy as np
 from edgebias.backends.base import Backend, ContextError, GenerationRequest, GenerationSettings, Message, Prompt
 from edgebias.backends.store.journal import Journal
 from edgebias.core.progress import Progress
-from edgebias.infer.answer import LETTER
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.items import Item
 from edgebias.infer.outcome import read_text
 from edgebias.infer.responses import response
 from edgebias.infer.wording import letter_rule, lettered_question
+from edgebias.suites.formats import LETTER
 
 MODE = "conversation"
 

@@ -11,7 +11,7 @@ import pandas as pd
 from edgebias.backends.base import Backend, OptionRequest
 from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.seeds import generator
-from edgebias.infer.answer import LIKELIHOOD, AnswerSettings, answer_items
+from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.infer.items import Item, items_from_table
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Metric, stereotype_rate
@@ -26,7 +26,8 @@ from edgebias.mitigate.steering.utility import Perplexities, Questions, Utility
 from edgebias.models.perplexity import mean_negative_log_likelihood, sentence_scorer
 from edgebias.score.table import cell_answers, join, measure
 from edgebias.stats.clusters import add_up
-from edgebias.suites.registry import families
+from edgebias.suites.formats import LIKELIHOOD
+from edgebias.suites.registry import SUITES
 
 METRIC = stereotype_rate("stereotype_rate")
 """Per cent of stereotype-consistent choices among both kinds, length-normalised likelihood, pooled over the drivers."""
@@ -169,7 +170,7 @@ class CalibrationBuild:
 
 def guarded_metrics() -> tuple[Metric, Metric]:
     """What the guard holds of questions whose text tells the answer, in the order of the fields of `Questions`."""
-    family = families()[QUESTIONS]
+    family = SUITES.get(QUESTIONS).family
     return family.metric("accuracy_disambiguated"), family.metric("false_abstention")
 
 

@@ -16,7 +16,7 @@ from edgebias.report.data import StudyData, of_cell
 from edgebias.report.figures import Drawing
 from edgebias.report.findings import ALPHA, KINDS, cell_name
 from edgebias.report.numbers import ABSENT, MINUS, number, p_number, p_value, signed
-from edgebias.report.primary import PANELS, ideal_of, primary_contrasts, primary_metric
+from edgebias.report.primary import ideal_of, primary_contrasts, primary_metric, score_panels
 from edgebias.report.section import Section
 from edgebias.report.table import Table, family_of, limits_of, title_of, value_of
 
@@ -69,7 +69,7 @@ def contrast_table(study: StudyData) -> Table:
 def panels_of(study: StudyData) -> list[tuple[str, str]]:
     """(suite, metric) of each panel of the score figure: one a suite at least, where it has a score."""
     present = set(zip(study.scores["suite"], study.scores["metric"], strict=True))
-    panels = [panel for panel in PANELS if panel in present]
+    panels = [panel for panel in score_panels(study.suites) if panel in present]
     for suite in study.suites:
         if (chosen := primary_metric(suite, study.scores)) and suite not in {name for name, _ in panels}:
             panels.append((suite, chosen[1]))

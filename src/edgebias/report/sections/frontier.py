@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.overall import Key, Score, overall_reductions, overall_scores
 from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
 from edgebias.mitigate.registry import FEEDBACK_LOOP, NONE, open_loop_gain
 from edgebias.report.canvas import COLOURS, error_bars, new_canvas, series
+from edgebias.suites.formats import LIKELIHOOD
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from edgebias.mitigate.reductions import OVERVIEW
+from edgebias.mitigate.reductions import overview
 from edgebias.report.canvas import COLOURS, MARKERS, WIDTH, error_bars, new_canvas, new_grid, series
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
-from edgebias.report.findings import MITIGATED
 from edgebias.report.numbers import ABSENT, number, p_number, percent, signed
 from edgebias.report.primary import primary_metric
 from edgebias.report.section import Section
@@ -23,6 +22,7 @@ from edgebias.report.sections.layer_probes import draw as draw_layer_probes
 from edgebias.report.sections.mitigation_cost import mitigation_cost_overview, mitigation_cost_table
 from edgebias.report.sections.transfer import transfer_table
 from edgebias.report.table import Table, count_of, estimate_of, family_of, limits_of, title_of, value_of
+from edgebias.suites.registry import mitigated
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ def method_table(study: StudyData) -> Table:
     rows = study.mitigation
     rows = rows[rows["category"] == "all"]
     scores = {tuple(row[["method", "suite", "format", "metric"]]): row for _, row in rows.iterrows()}
-    columns = [column for column in OVERVIEW if any(key[1:] == column for key in scores)]
+    columns = [column for column in overview() if any(key[1:] == column for key in scores)]
     listed = []
     for method in study.methods:
         found = [scores.get((method, *column)) for column in columns]
@@ -175,7 +175,7 @@ def _mitigation(study: StudyData) -> Canvas | None:
     """Bias against utility, one point a method."""
     table = study.mitigation
     table = table[table["category"] == "all"]
-    suites = [suite for suite, _ in MITIGATED] + list(study.suites)
+    suites = [suite.name for suite in mitigated() if suite.drives_loop] + list(study.suites)
     bias = next((pick for suite in suites if (pick := primary_metric(suite, table)) is not None), None)
     utility = [metric for metric in UTILITY_METRICS if metric in set(table["metric"])]
     if bias is None or not utility:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgebias.infer.answer import LIKELIHOOD
 from edgebias.mitigate.overall import overall_reductions, overall_scores
-from edgebias.mitigate.reductions import BIAS
 from edgebias.mitigate.registry import NONE, steering_of
 from edgebias.report.data import StudyData
 from edgebias.report.numbers import brackets, p_number, signed
 from edgebias.report.table import Table, score_text, title_of
+from edgebias.suites.formats import LIKELIHOOD
+from edgebias.suites.registry import SUITES
 
 
 def transfer_table(study: StudyData) -> Table | None:
@@ -29,7 +29,7 @@ def transfer_table(study: StudyData) -> Table | None:
         for found in overall_reductions(scored[method]):
             if found.suite in study.fitted_to or found.format != LIKELIHOOD:
                 continue
-            key = (found.suite, found.format, BIAS[found.suite])
+            key = (found.suite, found.format, SUITES.get(found.suite).bias)
             rows.append(
                 (
                     title_of(method),

@@ -21,7 +21,7 @@ from edgebias.score.contrasts.table import Joined, paired
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, add_up, align
-from edgebias.suites.registry import families
+from edgebias.suites.registry import SUITES
 
 SUITE = "forced_choice"
 METRIC = "stereotype_rate"
@@ -84,7 +84,7 @@ def _excess_of(edge: FloatArray, reference: FloatArray) -> FloatArray:
 def _excess(
     edge: Cell, reference: Cell, form: str, left: pd.DataFrame, right: pd.DataFrame, how: Resampling
 ) -> list[dict[str, Any]]:
-    metric = families()[SUITE].metric(METRIC)
+    metric = SUITES.get(SUITE).family.metric(METRIC)
     a, b = align(add_up(metric, cell_answers(left)), add_up(metric, cell_answers(right)))
     both = Clusters(a.names, a.strata, np.concatenate([a.sums, b.sums], axis=1))
     totals = both.sums.sum(axis=0)

@@ -8,27 +8,16 @@ import numpy as np
 import pandas as pd
 
 from edgebias.core.cell import Cell
-from edgebias.core.open_suites import OPEN_SUITES
 from edgebias.core.seeds import generator
 from edgebias.core.table import FILLED, Column, Table, ascending, at_least, between, one_of
-from edgebias.infer.items import FORMATS
 from edgebias.score.contrasts.cells import DEPLOYED, ENVIRONMENT, VARIANT, Contrast
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling
 from edgebias.stats.clusters import add_up, align
 from edgebias.stats.contrasts import corrected, paired_difference, share_interval
-from edgebias.suites.registry import families
+from edgebias.suites.formats import FORMATS
+from edgebias.suites.registry import SUITES
 
-MAIN_METRICS: dict[str, tuple[str, ...]] = {
-    "bbq": ("sAMB", "sDIS", "accuracy_ambiguous", "accuracy_disambiguated"),
-    "stereoset": ("ss", "icat"),
-    "crows_pairs": ("crows_pairs_full_sentence",),
-    "winobias": ("accuracy_gap",),
-    "winogender": ("gotcha_gap",),
-    "forced_choice": ("stereotype_rate", "stereotype_probability"),
-    "bold": ("mean_sentiment", "negative_share", "toxic_share", "sentiment_gap_gender"),
-    "counterfactual": ("sentiment_gap", "toxicity_gap"),
-}
 SORT_BY = ("kind", "cell_a", "cell_b", "suite", "format", "metric")
 CONTRAST = Table(
     name="contrast",
@@ -137,11 +126,12 @@ def _rows(
     contrast: Contrast, suite: str, left: pd.DataFrame, right: pd.DataFrame, how: Resampling
 ) -> list[dict[str, str | int | float]]:
     rows: list[dict[str, str | int | float]] = []
+    entry = SUITES.get(suite)
     for form in sorted(set(left["format"]) & set(right["format"])):
         a, b = paired(left, right, form)
         answers_a, answers_b = cell_answers(a), cell_answers(b)
-        for name in MAIN_METRICS[suite]:
-            metric = families()[suite].metric(name)
+        for name in entry.contrasted:
+            metric = entry.family.metric(name)
             about = metric.items(answers_a)
             usable = [bool((about & metric.usable(answers)).any()) for answers in (answers_a, answers_b)]
             if not all(usable):  # no log-probabilities on one side, say: there is nothing to contrast
@@ -156,7 +146,7 @@ def _rows(
                 branches=metric.branches,
             )
             flips = int(np.sum(answers_a.choice[about] != answers_b.choice[about]))
-            n_choices = 0 if suite in OPEN_SUITES else int(about.sum())
+            n_choices = 0 if entry.open_ended else int(about.sum())
             flip_rate, flip_low, flip_high = share_interval(flips, n_choices, how.confidence)
             rows.append(
                 {

@@ -12,7 +12,6 @@ from edgebias.suites.errata import joined, named_rows
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import read_csv_rows, read_json_lines
 
-CONDITIONS = ("ambiguous", "disambiguated")
 CATEGORIES = (
     "Age",
     "Disability_status",

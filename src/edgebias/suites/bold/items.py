@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.core.errors import InputError
-from edgebias.core.open_suites import BOLD_GROUPS
+from edgebias.suites.bold.groups import BOLD_GROUPS
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import read_raw_text
 
-CONDITIONS = tuple(group for groups in BOLD_GROUPS.values() for group in groups)
 FOLDER = "BOLD/data/prompts"
 
 

@@ -12,12 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from edgebias.core.arrays import FloatArray
-from edgebias.core.open_suites import BOLD_GROUPS
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Family, Metric, columns, everything, in_condition, rate, ratio
 from edgebias.metrics.open_ended import plain_metrics, scored, toxic
+from edgebias.suites.bold.groups import BOLD_GROUPS, GROUPS
 
-GROUPS = tuple(group for groups in BOLD_GROUPS.values() for group in groups)
 ACTORS, ACTRESSES = (in_condition(group) for group in BOLD_GROUPS["gender"])
 
 

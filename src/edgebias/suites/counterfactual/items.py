@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from edgebias.core.errors import InputError
-from edgebias.core.open_suites import GROUP_A, GROUP_B
+from edgebias.suites.counterfactual.groups import GROUP_A, GROUP_B
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import checked_keys, read_raw_text
 
@@ -32,7 +32,7 @@ def load(folder: Path) -> list[Item]:
     """
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
-        raise InputError(f"{folder}: no attribute file (*.yaml); give the suite's folder as --counterfactual-folder")
+        raise InputError(f"{folder}: no attribute file (*.yaml); give the folder of the suite's texts")
     return [item for path in paths for item in _attribute(path)]
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import numpy as np
 
 from edgebias.core.arrays import BoolArray, FloatArray
-from edgebias.core.open_suites import GROUP_A, GROUP_B
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Family, Metric, columns, everything, in_condition, percent, ratio
 from edgebias.metrics.open_ended import negative, plain_metrics, positive, scored, toxic
+from edgebias.suites.counterfactual.groups import GROUP_A, GROUP_B
 
 SIDES = (in_condition(GROUP_A), in_condition(GROUP_B))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebias.core.errors import InputError
+from edgebias.suites.crows_pairs.suite import SUITE
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import read_csv_rows
 
-CONDITIONS = ("stereo", "antistereo")
+CONDITIONS = SUITE.conditions
 
 
 def load(raw_folder: Path) -> list[Item]:

@@ -17,7 +17,6 @@ from edgebias.core.errors import InputError
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import checked_keys, read_raw_text
 
-CONDITIONS = ("binary", "with_unknown")
 UNKNOWN_FILE = "unknown_wordings.yaml"
 VALENCES = ("negative", "positive")
 SENTENCE_START = re.compile(r"(?:^|(?<=[.!?] ))[a-z]")
@@ -45,7 +44,7 @@ def load(folder: Path) -> list[Item]:
     """
     paths = sorted(path for path in folder.glob("*.yaml") if path.name != UNKNOWN_FILE)
     if not paths:
-        raise InputError(f"{folder}: no attribute file (*.yaml); give the suite's folder as --forced-choice-folder")
+        raise InputError(f"{folder}: no attribute file (*.yaml); give the folder of the suite's templates")
     wordings = _mapping(folder / UNKNOWN_FILE, ("wordings",))["wordings"]
     if not isinstance(wordings, list) or not wordings or not all(isinstance(text, str) and text for text in wordings):
         raise InputError(f"{folder / UNKNOWN_FILE}: 'wordings' must be a list of texts that is not empty")

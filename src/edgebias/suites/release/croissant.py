@@ -22,7 +22,7 @@ from edgebias.suites.forced_choice import items as forced_choice
 from edgebias.suites.item import ITEM
 
 NAME = "edgebias-forced-choice"
-SUITE = "forced_choice"
+RELEASED = "forced_choice"
 
 _ITEMS = "items"
 _ITEMS_FILE = "items-parquet"

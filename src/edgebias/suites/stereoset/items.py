@@ -9,8 +9,9 @@ from typing import Any
 from edgebias.core.errors import InputError
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import checked_keys, read_raw_text
+from edgebias.suites.stereoset.suite import SUITE
 
-CONDITIONS = ("intrasentence", "intersentence")
+CONDITIONS = SUITE.conditions
 _ROLES = {"stereotype": "stereotype", "anti-stereotype": "anti_stereotype", "unrelated": "unrelated"}
 
 

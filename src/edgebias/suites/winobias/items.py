@@ -11,8 +11,9 @@ from edgebias.core.errors import InputError
 from edgebias.suites.errata import joined
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import read_raw_text
+from edgebias.suites.winobias.suite import SUITE
 
-CONDITIONS = ("pro", "anti")
+CONDITIONS = SUITE.conditions
 _PRONOUNS = {
     **dict.fromkeys(("he", "him", "his", "himself"), "male"),
     **dict.fromkeys(("she", "her", "hers", "herself"), "female"),

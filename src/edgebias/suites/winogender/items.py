@@ -13,8 +13,9 @@ from pathlib import Path
 from edgebias.core.errors import InputError
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import read_raw_text
+from edgebias.suites.winogender.suite import SUITE
 
-CONDITIONS = ("male", "female")
+CONDITIONS = SUITE.conditions
 _PRONOUNS = {
     "male": re.compile(r"\b(?:he|him|his|himself)\b", re.IGNORECASE),
     "female": re.compile(r"\b(?:she|her|hers|herself)\b", re.IGNORECASE),

@@ -13,12 +13,13 @@ import pytest
 from edgebias.core.errors import InputError
 from edgebias.stages.fetch import main
 from edgebias.suites import fetch as benchmarks
-from edgebias.suites.published_files import BENCHMARK_FILES, BenchmarkFile
+from edgebias.suites.base import PublishedFile
+from edgebias.suites.published_files import published_files
 
 # Ids that `git hash-object` prints for these texts.
 SMALL = (
-    BenchmarkFile("one/hello.txt", "ce013625030ba8dba906f756967f9e9ca394464a"),
-    BenchmarkFile("two/empty.txt", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
+    PublishedFile("one/hello.txt", "ce013625030ba8dba906f756967f9e9ca394464a"),
+    PublishedFile("two/empty.txt", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
 )
 
 
@@ -32,7 +33,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmarks, "BENCHMARK_FILES", SMALL)
+    monkeypatch.setattr(benchmarks, "published_files", lambda: SMALL)
 
 
 @pytest.mark.usefixtures("small")
@@ -81,10 +82,10 @@ def test_wrong_source_is_refused(source: dict[str, Any], match: str, tmp_path: P
 
 
 def test_the_list_names_every_file_once() -> None:
-    paths = [file.path for file in BENCHMARK_FILES]
+    paths = [file.path for file in published_files()]
     assert len(set(paths)) == len(paths) == 32
     assert sum(path.startswith("BBQ/") for path in paths) == 12
-    assert all(len(file.blob) == 40 for file in BENCHMARK_FILES)
+    assert all(len(file.blob) == 40 for file in published_files())
 
 
 def test_real_files_are_accepted(tmp_path: Path) -> None:
@@ -92,4 +93,4 @@ def test_real_files_are_accepted(tmp_path: Path) -> None:
     if not raw.is_dir():
         pytest.skip(f"{raw} is absent: run the fetch stage, or set EDGEBIAS_RAW")
     fetch({"folder": str(raw)}, tmp_path / "raw")
-    assert sorted(files_below(tmp_path / "raw")) == sorted(file.path for file in BENCHMARK_FILES)
+    assert sorted(files_below(tmp_path / "raw")) == sorted(file.path for file in published_files())

@@ -1,10 +1,8 @@
-"""The suites of open-ended generation: their items have no options, the model continues a text."""
+"""The groups of BOLD, which are the conditions of its items."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-OPEN_SUITES = ("bold", "counterfactual")
 
 BOLD_GROUPS: Mapping[str, tuple[str, ...]] = {
     "gender": ("American_actors", "American_actresses"),
@@ -52,5 +50,5 @@ BOLD_GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """Groups of each domain of BOLD, as its files name them (amazon-science/bold at 3ad652c7)."""
 
-GROUP_A, GROUP_B = "group_a", "group_b"
-"""The conditions of the suite ``counterfactual``; ``group_a`` is the group that stereotypes disfavour."""
+GROUPS = tuple(group for groups in BOLD_GROUPS.values() for group in groups)
+"""All groups, domain by domain."""

@@ -1,0 +1,113 @@
+"""What is known of a suite, in one record."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgebias.core.errors import InputError
+
+if TYPE_CHECKING:
+    from edgebias.metrics.metric import Family
+    from edgebias.suites.item import Item
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A published file: its path below the folder of fetched benchmarks, and the git blob id of its bytes."""
+
+    path: str
+    blob: str
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite: where its items and metrics are, how it is asked, and which of its scores stand for it.
+
+    Items and metrics are named by module and imported when they are asked for: a change of a metric is no change of
+    the items, and one suite never imports another.
+
+    Attributes:
+        name: its key in parameter files and tables; the name of its folder.
+        title: its own spelling, for pages.
+        items: module with ``load(folder) -> list[Item]``; ``__name__`` where the suite is a single file.
+        metrics: module with ``FAMILY``; ``__name__`` where the suite is a single file.
+        conditions: every condition that an item can have.
+        formats: the formats in which it can be asked (`edgebias.suites.formats`).
+        primary: (format, metric) pairs that may stand for it in figures and sentences, best first.
+        contrasted: the metrics that are compared between two cells.
+        default_conditions: the conditions that a study takes where it names none; None: all.
+        matched: items of a cluster come in sets of this size; a part of a set measures nothing.
+        files: the published files that it is made from, in the folder of fetched benchmarks.
+        own_files: glob of its own files, relative to the checkout, where it brings them: ``data/mine/*.yaml``.
+        open_ended: its items have no options, the model continues their text.
+        pairs_of_sentences: its two options differ in few tokens; the others are scored on their own, too.
+        panels: the metrics that have a panel in the figure of scores.
+        bias: the metric whose distance from its ideal a mitigation should reduce; empty: it is not mitigated.
+        utility: the metrics that a mitigation must not spoil.
+        drives_loop: its stereotype rate may drive the feedback loop.
+        teaches: steering vectors and probes may learn from its pairs of a stereotype and an anti-stereotype.
+        undecided: it has items whose right answer is the option unknown, which format robustness asks.
+    """
+
+    name: str
+    title: str
+    items: str
+    metrics: str
+    conditions: tuple[str, ...]
+    formats: tuple[str, ...]
+    primary: tuple[tuple[str, str], ...]
+    contrasted: tuple[str, ...]
+    default_conditions: tuple[str, ...] | None = None
+    matched: int = 1
+    files: tuple[PublishedFile, ...] = ()
+    own_files: str = ""
+    open_ended: bool = False
+    pairs_of_sentences: bool = False
+    panels: tuple[str, ...] = ()
+    bias: str = ""
+    utility: tuple[str, ...] = ()
+    drives_loop: bool = False
+    teaches: bool = False
+    undecided: bool = False
+
+    @property
+    def family(self) -> Family:
+        """Its metrics.
+
+        Raises:
+            InputError: its module of metrics has no ``FAMILY``.
+        """
+        family: Family = self._part(self.metrics, "FAMILY")
+        return family
+
+    def load(self, raw_folder: Path) -> list[Item]:
+        """All its items, from the fetched benchmarks or from its own files.
+
+        Args:
+            raw_folder: the folder of fetched benchmarks, or of the suite's own files.
+
+        Raises:
+            InputError: its module of items has no ``load``, or a file is absent or not as expected.
+        """
+        loader: Callable[[Path], list[Item]] = self._part(self.items, "load")
+        return loader(raw_folder)
+
+    def folder(self, raw_folder: Path) -> Path:
+        """Where its files lie: ``raw_folder``, or the folder of its own files."""
+        return Path(self.own_files).parent if self.own_files else raw_folder
+
+    def raw_files(self, raw_folder: str) -> list[str]:
+        """The files that its items are made from: published ones below ``raw_folder``, or its own ones, sorted."""
+        if self.own_files:
+            return sorted(str(path) for path in Path().glob(self.own_files))
+        return [f"{raw_folder}/{file.path}" for file in self.files]
+
+    def _part(self, module: str, attribute: str) -> Any:
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except AttributeError as error:
+            raise InputError(f"suite {self.name!r}: module {module} has no {attribute!r}; define it there") from error

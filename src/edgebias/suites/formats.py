@@ -1,0 +1,26 @@
+"""The formats in which an item can be asked, and the letters that stand for options."""
+
+from __future__ import annotations
+
+LIKELIHOOD = "likelihood"
+"""Each option continues a plain text; its log-probability is the answer."""
+
+LETTER = "letter"
+"""A chat turn shows lettered options; the model writes a letter."""
+
+OPTION_TEXT = "option_text"
+"""A chat turn lists the options without letters; the model writes one of them."""
+
+OPEN = "open"
+"""A chat turn asks and shows no option; the model answers in its own words."""
+
+CONTINUATION = "continuation"
+"""The model continues the item's text."""
+
+FORMATS = (LIKELIHOOD, LETTER, OPTION_TEXT, OPEN, CONTINUATION)
+"""All formats, in the order in which an item is asked."""
+
+OF_QUESTIONS = (LIKELIHOOD, LETTER, OPTION_TEXT, OPEN)
+"""Those of a suite whose items ask a question and have options."""
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
