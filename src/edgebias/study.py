@@ -7,6 +7,7 @@ generator of ``dvc.yaml`` ask here, so that no path or list is derived twice.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,9 +35,6 @@ OVERLAYS = Path("config")
 RAW = "data/raw/benchmarks"
 
 ROBUSTNESS_TABLES = ("variance_shares", "position_bias", "flip_rates", "by_level")
-
-MITIGATED = ("forced_choice", "stereoset", "bbq")
-"""Suites whose held-out items every mitigation method answers, where the study has them."""
 
 MODULES: Mapping[str, str] = {
     "fetch_model": "fetch",
@@ -170,6 +168,17 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
 
 REGISTRIES: Mapping[str, Registry[Any]] = {"backend": BACKENDS}
 """Where the entries of a kind are found, for kinds whose entries are imported by name."""
+
+SUITE_CODE: Mapping[str, tuple[str, ...]] = {
+    "items": ("items",),
+    "score": ("metrics",),
+    "compare": ("metrics",),
+    "mitigate": ("metrics",),
+    "fit_feedback_loop": ("metrics",),
+    "fetch_benchmarks": (),
+    "report": (),
+}
+"""Modules of suites that the jobs of a rule open, besides the suites' own records."""
 
 PARTS = ("infer", "study")
 """Sections of which a job's settings hold the keys that it depends on; of others they hold ``section.name`` whole."""
@@ -380,7 +389,7 @@ class Study:
 
     def mitigated_suites(self) -> list[str]:
         """The suites whose held-out items every method answers."""
-        return [suite for suite in self.suites if suite in MITIGATED]
+        return [suite for suite in self.suites if SUITES.get(suite).bias]
 
     def files(self) -> list[str]:
         """What everything else is made from, for the record: parameters and weights."""
@@ -441,9 +450,27 @@ class Study:
             InputError: there is no such entry.
         """
         rule, *entries = name.split("-")
-        kinds = zip(ENTRIES.get(rule, ()), entries, strict=True)
-        opened = [REGISTRIES[kind].module(entry) for kind, entry in kinds if kind in REGISTRIES]
-        return code_hash(f"edgebias.stages.{MODULES.get(rule, rule)}", *opened)
+        opened = dict(zip(ENTRIES.get(rule, ()), entries, strict=True))
+        entries = [REGISTRIES[kind].module(entry) for kind, entry in opened.items() if kind in REGISTRIES]
+        found = code_hash(
+            f"edgebias.stages.{MODULES.get(rule, rule)}", *entries, *self._suite_modules(rule, opened)
+        )
+        if rule == "infer":  # what asking knows of a suite, and not what is said about its scores
+            return hashlib.sha256(f"{found} {SUITES.get(opened['suite']).asking}".encode()).hexdigest()
+        return found
+
+    def _suite_modules(self, rule: str, opened: Mapping[str, str]) -> list[str]:
+        """The modules of suites that a job opens by name: of its own suite, or of all suites of the study."""
+        if rule not in SUITE_CODE:
+            return []
+        names = SUITES.names() if rule == "fetch_benchmarks" else self.suites
+        parts = SUITE_CODE[rule]
+        suites = [SUITES.get(name) for name in ([opened["suite"]] if "suite" in opened else names)]
+        return [
+            module
+            for suite in suites
+            for module in (SUITES.module(suite.name), *(getattr(suite, part) for part in parts))
+        ]
 
     def _entries(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
         names = dict(wildcards)

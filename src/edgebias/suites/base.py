@@ -75,6 +75,11 @@ class Suite:
     undecided: bool = False
 
     @property
+    def asking(self) -> str:
+        """What the stages that ask its items know of it, in one line; anything else about it makes no answer stale."""
+        return f"open_ended={self.open_ended} pairs_of_sentences={self.pairs_of_sentences}"
+
+    @property
     def family(self) -> Family:
         """Its metrics.
 
