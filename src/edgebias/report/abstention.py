@@ -14,13 +14,13 @@ import pandas as pd
 
 from edgebias.core.files import read_table
 from edgebias.core.seeds import generator
-from edgebias.infer.answer import LIKELIHOOD
 from edgebias.metrics.answers import UNKNOWN
 from edgebias.metrics.metric import percent
 from edgebias.mitigate.held_out import HELD_OUT, read_split
 from edgebias.report.numbers import estimate
 from edgebias.stats.bootstrap import bootstrap
 from edgebias.stats.clusters import Clusters
+from edgebias.suites.formats import LIKELIHOOD
 
 RESAMPLES, CONFIDENCE = 10_000, 0.95
 
