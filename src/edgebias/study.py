@@ -452,9 +452,7 @@ class Study:
         rule, *entries = name.split("-")
         opened = dict(zip(ENTRIES.get(rule, ()), entries, strict=True))
         entries = [REGISTRIES[kind].module(entry) for kind, entry in opened.items() if kind in REGISTRIES]
-        found = code_hash(
-            f"edgebias.stages.{MODULES.get(rule, rule)}", *entries, *self._suite_modules(rule, opened)
-        )
+        found = code_hash(f"edgebias.stages.{MODULES.get(rule, rule)}", *entries, *self._suite_modules(rule, opened))
         if rule == "infer":  # what asking knows of a suite, and not what is said about its scores
             return hashlib.sha256(f"{found} {SUITES.get(opened['suite']).asking}".encode()).hexdigest()
         return found
