@@ -14,28 +14,22 @@ ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 # Two test processes, a file each at a time.
 PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 # Scripts of `make benchmark`, commas for spaces.
-BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 control_vector_memory.py oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/prompts/bbq.parquet
+BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 control_vector_memory.py oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/items/edge/bbq.parquet
 MODEL := data/models/smollm2-135m-instruct
 # Seeds of the mitigation studies: none is that of params.yaml, whose held-out sentences were read while the method was built.
 STUDY_SEED ?= 20261124
 REPEAT_SEEDS ?= 20261125 20261126
-# What a study in a folder of its own needs of this one.
-STUDY_FILES := Snakefile params.yaml claims.yaml workflow profiles config src data/forced_choice data/counterfactual data/paper data/hardware
-STEERED := results/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0
+STEERED := mitigation/edge/smollm2-135m-instruct/wanda50_q8_0
 
-# $(call study_of_seeds,FOLDER,FIRST,OTHERS): the mitigation of a study in FOLDER/SEED for each seed, with config/FIRST.yaml
-# for the first seed and config/OTHERS.yaml for the others, which take over its models.
+# $(call study_of_seeds,FIRST,OTHERS): the methods of config/FIRST.yaml with the first seed, of config/OTHERS.yaml with the others.
 define study_of_seeds
-for seed in $(STUDY_SEED) $(REPEAT_SEEDS); do \
-	  first=$(1)/$(STUDY_SEED); folder=$(1)/$$seed; overlay=$(2); mkdir -p $$folder/data && \
-	  cp -rp --parents $(STUDY_FILES) $$folder && \
-	  if [ $$folder != $$first ]; then overlay=$(3); cp -rpn $$first/data/raw $$first/data/models $$folder/data; fi && \
-	  (cd $$folder && ../../$(BIN)/snakemake --cores $(CORES) --configfile config/$$overlay.yaml --config seed=$$seed -- mitigation results/provenance.json) || exit 1; \
-	done
+$(BIN)/snakemake --cores $(CORES) --config study=$(1) seed=$(STUDY_SEED) -- mitigation
+for seed in $(REPEAT_SEEDS); do $(BIN)/snakemake --cores $(CORES) --config study=$(2) seed=$$seed -- mitigation || exit 1; done
+$(BIN)/python -m edgebias.stages.provenance --files params.yaml config/$(1).yaml --output results/$(1)-$(STUDY_SEED)/provenance.json
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce smoke all-of-bbq mitigation-study mitigation-study-bbq test test-fast benchmark oracle oracle-peers stock-server lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce smoke mitigation-study mitigation-study-bbq test test-fast benchmark oracle oracle-peers stock-server lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,34 +48,27 @@ reproduce: $(READY) ## Reproduce the whole study with the default params.yaml
 	@echo "Reproducing the study: 40 to 90 minutes on 2 cores. Progress below; logs in logs/."
 	$(BIN)/snakemake --cores $(CORES)
 	if [ -d .git ]; then $(MAKE) record; fi
-	@echo "Done. Open results/report/index.html"
+	@echo "Done. Open results/edge/report/index.html"
 
 record: $(READY) ## Let DVC take over what Snakemake has made (dvc.lock)
+	$(BIN)/dvc repro --quiet --single-item code
 	$(BIN)/dvc commit --force --quiet
 
-smoke: $(READY) ## The whole pipeline on a few items (minutes), in .smoke/ beside the study
-	rm -rf .smoke && mkdir .smoke
-	cp -r --parents $(STUDY_FILES) .smoke
-	cd .smoke && ../$(BIN)/snakemake --cores $(CORES) --configfile config/smoke.yaml
+smoke: $(READY) ## The whole pipeline on a few items (minutes): the study `smoke`, beside the others
+	$(BIN)/snakemake --cores $(CORES) --config study=smoke
 
-all-of-bbq: data ## Every item of BBQ by option log-likelihood, full precision (20 to 90 minutes), in .all-of-bbq/
-	mkdir -p .all-of-bbq/data
-	cp -rp --parents $(STUDY_FILES) .all-of-bbq
-	cp -rpn data/raw data/models .all-of-bbq/data
-	cd .all-of-bbq && ../$(BIN)/snakemake --cores $(CORES) --configfile config/all_of_bbq.yaml
-
-mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (four hours), in .mitigation-study/; writes docs/results/mitigation.md
-	$(call study_of_seeds,.mitigation-study,mitigation,mitigation_repeat)
-	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study/$(STUDY_SEED)/$(STEERED) --study config/mitigation.yaml \
-	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study/$(seed)/$(STEERED)) --repeated-study config/mitigation_repeat.yaml \
-	  --provenance .mitigation-study/$(STUDY_SEED)/results/provenance.json --markdown docs/results/mitigation.md \
+mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (four hours); writes docs/results/mitigation.md
+	$(call study_of_seeds,mitigation,mitigation_repeat)
+	$(BIN)/python -m edgebias.report.mitigation_study --folder results/mitigation-$(STUDY_SEED)/$(STEERED) --study config/mitigation.yaml \
+	  --repeats $(foreach seed,$(REPEAT_SEEDS),results/mitigation_repeat-$(seed)/$(STEERED)) --repeated-study config/mitigation_repeat.yaml \
+	  --provenance results/mitigation-$(STUDY_SEED)/provenance.json --markdown docs/results/mitigation.md \
 	  --figure docs/results/mitigation-frontier.svg
 
-mitigation-study-bbq: $(READY) ## One vector for StereoSet and BBQ, three seeds (two and a half hours), in .mitigation-study-bbq/; writes docs/results/mitigation-bbq.md
-	$(call study_of_seeds,.mitigation-study-bbq,mitigation_bbq,mitigation_bbq)
-	$(BIN)/python -m edgebias.report.mitigation_study --folder .mitigation-study-bbq/$(STUDY_SEED)/$(STEERED) --study config/mitigation_bbq.yaml \
-	  --repeats $(foreach seed,$(REPEAT_SEEDS),.mitigation-study-bbq/$(seed)/$(STEERED)) --written-by "make mitigation-study-bbq" \
-	  --provenance .mitigation-study-bbq/$(STUDY_SEED)/results/provenance.json --markdown docs/results/mitigation-bbq.md \
+mitigation-study-bbq: $(READY) ## One vector for StereoSet and BBQ, three seeds (two and a half hours); writes docs/results/mitigation-bbq.md
+	$(call study_of_seeds,mitigation_bbq,mitigation_bbq)
+	$(BIN)/python -m edgebias.report.mitigation_study --folder results/mitigation_bbq-$(STUDY_SEED)/$(STEERED) --study config/mitigation_bbq.yaml \
+	  --repeats $(foreach seed,$(REPEAT_SEEDS),results/mitigation_bbq-$(seed)/$(STEERED)) --written-by "make mitigation-study-bbq" \
+	  --provenance results/mitigation_bbq-$(STUDY_SEED)/provenance.json --markdown docs/results/mitigation-bbq.md \
 	  --before-after docs/results/mitigation-bbq.svg
 
 data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
@@ -111,7 +98,7 @@ oracle: data oracle-peers ## Check our BBQ scorer and two harnesses with respond
 	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/results/oracle.md || [ $$? -eq 1 ]
 
 benchmark: data oracle-peers ## Inference beside its peers, nothing else running (half an hour); writes docs/results/performance.md
-	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- $(MODEL)/{q8_0,q4_0,wanda50_q8_0}.gguf data/prompts/bbq.parquet
+	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- $(MODEL)/{q8_0,q4_0,wanda50_q8_0}.gguf data/items/edge/bbq.parquet
 	{ echo "# Inference beside its peers"; echo; \
 	  echo "Made by \`make benchmark\`: $$(nproc) cores, $$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), 2 threads. What it means: [speed](../design/speed.md)."; \
 	  for script in $(BENCHMARKS); do \
@@ -156,6 +143,6 @@ lock: $(READY) ## Write requirements/lock.txt from the installed packages
 	mv requirements/lock.txt.part requirements/lock.txt
 
 clean: ## Remove results, logs and fetched data (the environment stays)
-	rm -rf results logs data/raw data/models data/prompts .snakemake
+	rm -rf results logs data/raw data/models data/items data/code .snakemake
 
 FORCE:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from edgebias.core import code_hash as module
+from edgebias.core import parsed as parsing
 from edgebias.core.code_hash import PACKAGE, code_files, code_hash
+from edgebias.core.parsed import parsed
 
 SOURCE = '''"""Prose."""
 
@@ -40,8 +42,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fresh(*modules: str) -> str:
-    module.code_hash.cache_clear()
-    module._module.cache_clear()
+    for remembered in (module.code_hash, module._imported, parsed):
+        remembered.cache_clear()
     return code_hash(*modules)
 
 
@@ -106,6 +108,22 @@ def test_a_plugin_counts_with_its_neighbours_and_what_it_imports(
     (package / "helper.py").write_text("ONE = 2\n")
     found.append(fresh("colleague"))
     assert len(set(found)) == 3
+
+
+@pytest.mark.parametrize("stored", ["", "{}", "[[1, 2]]", None])
+def test_a_broken_or_absent_store_of_what_was_parsed_is_made_anew(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: str | None
+) -> None:
+    before = fresh("edgebias.job")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    store = parsing._store()
+    if stored is not None:
+        store.parent.mkdir(parents=True)
+        store.write_text(stored)
+    parsing._remembered.cache_clear()
+    assert fresh("edgebias.job") == before
+    assert parsed(package / "job.py").digest in store.read_text()
+    parsing._remembered.cache_clear()
 
 
 def test_scoring_does_not_depend_on_the_code_that_asks_models() -> None:

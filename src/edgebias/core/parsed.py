@@ -1,0 +1,106 @@
+"""What parsing a source file finds, remembered by the file's content: a process parses only what no other one has."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from edgebias.core.files import write_text
+
+MOST_REMEMBERED = 2000
+"""Files, about ten times those of the package: versions of some edits."""
+
+_FILE_NAME = re.compile(r"[\w-][\w.-]{0,80}")
+
+
+class Parsed(NamedTuple):
+    """A parsed source file.
+
+    Attributes:
+        digest: SHA-256 of its syntax tree without docstrings, comments and layout.
+        imports: dotted names that it may import, also inside functions.
+        strings: its texts that could name a file or a folder.
+    """
+
+    digest: str
+    imports: tuple[str, ...]
+    strings: tuple[str, ...]
+
+
+@cache
+def parsed(path: Path) -> Parsed:
+    """Parse a source file, once in a process and once for each content.
+
+    Raises:
+        SyntaxError: it is not Python.
+    """
+    source = path.read_bytes()
+    key = hashlib.sha256(source).hexdigest()
+    known = _remembered()
+    if key not in known:
+        known[key] = _parse(source)
+        _remember(known)
+    return known[key]
+
+
+@cache
+def _remembered() -> dict[str, Parsed]:
+    try:
+        stored = json.loads(_store().read_text(encoding="utf-8"))
+        return {key: Parsed(digest, tuple(imports), tuple(strings)) for key, (digest, imports, strings) in stored}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _remember(known: dict[str, Parsed]) -> None:
+    try:
+        write_text(json.dumps(list(known.items())[-MOST_REMEMBERED:]), _store())
+    except OSError:
+        return  # a folder that cannot be written: each process parses for itself
+
+
+def _store() -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(folder, "edgebias", f"parsed-{sys.version_info.major}.{sys.version_info.minor}.json")
+
+
+def _parse(source: bytes) -> Parsed:
+    tree = ast.parse(source)
+    imports: set[str] = set()
+    strings: set[str] = set()
+    for node in ast.walk(tree):
+        _drop_prose(node)
+        if isinstance(node, ast.Import):
+            imports.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            imports.add(node.module)
+            imports.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _FILE_NAME.fullmatch(node.value):
+            strings.add(node.value)
+    text = ast.unparse(tree).encode("utf-8", "surrogatepass")
+    return Parsed(hashlib.sha256(text).hexdigest(), tuple(sorted(imports)), tuple(sorted(strings)))
+
+
+def _drop_prose(node: ast.AST) -> None:
+    """Take out strings that stand alone as statements: they document modules, functions, classes and attributes."""
+    for field in ("body", "orelse", "finalbody"):
+        statements = getattr(node, field, None)
+        if isinstance(statements, list):
+            left = [statement for statement in statements if not _is_prose(statement)]
+            if len(left) < len(statements):
+                setattr(node, field, left or [ast.Pass()])
+
+
+def _is_prose(statement: ast.AST) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
