@@ -24,7 +24,6 @@ WRITTEN = [page for page in CURRENT if DOCS / "results" not in page.parents]
 
 COMING = (
     "add-a-suite.md",
-    "add-a-backend.md",
     "add-a-method.md",
     "evaluate.md",
     "params.md",

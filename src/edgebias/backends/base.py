@@ -107,6 +107,8 @@ class Usage:
 class Backend(Protocol):
     """A loaded model. Use it as a context manager; answers come in the order of the requests.
 
+    A class may inherit from this one. Then it needs ``name``, ``scores_options``, ``score`` and ``generate`` alone.
+
     A backend may evaluate several requests of a call together: give it the whole list. An answer is determined by the
     list, and by it alone where the list has more than one request. A request that is given alone may be read from
     where the one before it left off, until `forget` is called.
@@ -139,12 +141,13 @@ class Backend(Protocol):
 
     def forget(self) -> None:
         """Keep nothing of what was read so far, so that the next answer does not depend on it."""
-        ...
 
     def usage(self) -> Usage:
-        """What the work so far cost."""
-        ...
+        """Return what the work so far cost."""
+        return Usage()
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *exception: object) -> None: ...
+    def __exit__(self, *exception: object) -> None:
+        return None

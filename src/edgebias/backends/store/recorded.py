@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from edgebias.backends.base import (
     Backend,
@@ -30,7 +30,7 @@ def request_key(request: OptionRequest | GenerationRequest, settings: Generation
     return content_hash(content)
 
 
-class RecordedBackend:
+class RecordedBackend(Backend):
     """Replays a store: JSON lines with ``key`` (`request_key`) and the fields of the answer.
 
     Raises:
@@ -71,18 +71,9 @@ class RecordedBackend:
                 scores and _scores(scores),
             )
 
-    def forget(self) -> None:
-        """Nothing: an answer depends on its request alone."""
-
     def usage(self) -> Usage:
         """Nothing but the store's name: a replay costs no tokens."""
         return Usage(notes={"store": self._store.name})
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        return None
 
     def _find(self, index: int, key: str, needed: str) -> dict[str, Any]:
         answer = self._answers.get(key)
