@@ -15,6 +15,7 @@ ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 # Scripts of `make benchmark`, commas for spaces.
 BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 control_vector_memory.py oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/items/edge/bbq.parquet
+SIMULATIONS := interval_coverage slope_coverage variance_share_coverage calibration_loop online_loop
 MODEL := data/models/smollm2-135m-instruct
 # Seeds of the mitigation studies: none is that of params.yaml, whose held-out sentences were read while the method was built.
 STUDY_SEED ?= 20261124
@@ -29,7 +30,7 @@ $(BIN)/python -m edgebias.stages.provenance --files params.yaml config/$(1).yaml
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce smoke mitigation-study mitigation-study-bbq test test-fast benchmark oracle oracle-peers stock-server lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mitigation-study mitigation-study-bbq test test-fast benchmark simulations oracle oracle-peers stock-server lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,8 +48,13 @@ $(READY): requirements/lock.txt requirements/llama-cpp.txt pyproject.toml
 reproduce: $(READY) ## Reproduce the whole study with the default params.yaml
 	@echo "Reproducing the study: 40 to 90 minutes on 2 cores. Progress below; logs in logs/."
 	$(BIN)/snakemake --cores $(CORES)
+	$(MAKE) pages
 	if [ -d .git ]; then $(MAKE) record; fi
 	@echo "Done. Open results/edge/report/index.html"
+
+pages: $(READY) ## Write docs/results/edge.md, its figure and the README's findings from results/edge
+	$(BIN)/edgebias pages --metrics results/edge/report/metrics.json --claims claims.yaml --verdicts results/edge/report/claims.csv \
+	  --markdown docs/results/edge.md --readme README.md
 
 record: $(READY) ## Let DVC take over what Snakemake has made (dvc.lock)
 	$(BIN)/dvc repro --quiet --single-item code
@@ -59,15 +65,16 @@ smoke: $(READY) ## The whole pipeline on a few items (minutes): the study `smoke
 
 mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (four hours); writes docs/results/mitigation.md
 	$(call study_of_seeds,mitigation,mitigation_repeat)
-	$(BIN)/python -m edgebias.report.mitigation_study --folder results/mitigation-$(STUDY_SEED)/$(STEERED) --study config/mitigation.yaml \
-	  --repeats $(foreach seed,$(REPEAT_SEEDS),results/mitigation_repeat-$(seed)/$(STEERED)) --repeated-study config/mitigation_repeat.yaml \
+	$(BIN)/edgebias mitigation-page --folder results/mitigation-$(STUDY_SEED)/$(STEERED) --study config/mitigation.yaml \
+	  $(foreach seed,$(REPEAT_SEEDS),--repeats results/mitigation_repeat-$(seed)/$(STEERED)) --repeated-study config/mitigation_repeat.yaml \
 	  --provenance results/mitigation-$(STUDY_SEED)/provenance.json --markdown docs/results/mitigation.md \
 	  --figure docs/results/mitigation-frontier.svg
 
 mitigation-study-bbq: $(READY) ## One vector for StereoSet and BBQ, three seeds (two and a half hours); writes docs/results/mitigation-bbq.md
 	$(call study_of_seeds,mitigation_bbq,mitigation_bbq)
-	$(BIN)/python -m edgebias.report.mitigation_study --folder results/mitigation_bbq-$(STUDY_SEED)/$(STEERED) --study config/mitigation_bbq.yaml \
-	  --repeats $(foreach seed,$(REPEAT_SEEDS),results/mitigation_bbq-$(seed)/$(STEERED)) --written-by "make mitigation-study-bbq" \
+	$(BIN)/edgebias mitigation-page --folder results/mitigation_bbq-$(STUDY_SEED)/$(STEERED) --study config/mitigation_bbq.yaml \
+	  $(foreach seed,$(REPEAT_SEEDS),--repeats results/mitigation_bbq-$(seed)/$(STEERED)) --written-by "make mitigation-study-bbq" \
+	  --items data/items/mitigation_bbq-$(STUDY_SEED)/bbq.parquet $(foreach seed,$(REPEAT_SEEDS),--items data/items/mitigation_bbq-$(seed)/bbq.parquet) \
 	  --provenance results/mitigation_bbq-$(STUDY_SEED)/provenance.json --markdown docs/results/mitigation-bbq.md \
 	  --before-after docs/results/mitigation-bbq.svg
 
@@ -81,8 +88,8 @@ test-fast: $(READY) ## The fast tests (some minutes)
 	$(BIN)/pytest $(PYTEST_OPTIONS) -m "not model and not pipeline and not fault"
 
 lint: $(READY) ## Formatting, lint, types, workflow lint
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks simulations
+	$(BIN)/ruff check src tests benchmarks simulations
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -106,9 +113,16 @@ benchmark: data oracle-peers ## Inference beside its peers, nothing else running
 	  done; } > docs/results/performance.md.part
 	mv docs/results/performance.md.part docs/results/performance.md
 
+simulations: $(READY) ## Intervals and loops on models of known truth (some minutes); writes docs/results/simulations.md
+	{ echo "# Intervals and loops on models of known truth"; echo; echo "Made by \`make simulations\`, which asks no language model."; \
+	  for script in $(SIMULATIONS); do \
+	    echo; echo "## simulations/$$script.py"; echo; echo '```'; $(BIN)/python simulations/$$script.py || exit 1; echo '```'; \
+	  done; } > docs/results/simulations.md.part
+	mv docs/results/simulations.md.part docs/results/simulations.md
+
 format: $(READY) ## Format everything
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks simulations
+	$(BIN)/ruff check --fix src tests benchmarks simulations
 	$(BIN)/snakefmt Snakefile workflow
 
 dvc.yaml: $(READY) FORCE ## Write dvc.yaml from the Snakefile

@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         vector = np.random.default_rng(0).normal(scale=1e-3, size=(backend.n_layer, backend.n_embd)).astype(np.float32)
         vector[0] = 0.0
         measured(backend)  # the first evaluation loads weights
-        with_it, without = [], []
+        with_it: list[tuple[float, float]] = []
+        without: list[tuple[float, float]] = []
         for number in range(options.pairs):
             for steered in (number % 2 == 0, number % 2 == 1):
                 backend.set_control_vector(vector if steered else None)

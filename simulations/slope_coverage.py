@@ -43,7 +43,7 @@ class Law:
         for number in range(1, rounds):
             again = rng.random(conversations) < self.repeats
             hits[again, number] = hits[again, number - 1]
-        return hits
+        return np.asarray(hits)
 
     def average_slope(self, rounds: int) -> float:
         """The slope that a logistic fit to the averaged probabilities has."""
