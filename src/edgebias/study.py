@@ -63,16 +63,17 @@ ASKING = (
     "infer.max_new_tokens_continuation",
     "infer.continuation_temperature",
     "infer.continuations",
-    "models.{model}",
+    "models.{model}.start_token",
+    "models.{model}.endpoint_model",
     "environments.{environment}",
 )
 """What every job that asks a model depends on; the formats of a suite come on top."""
 
 RULE_KEYS: Mapping[str, tuple[str, ...]] = {
-    "fetch_model": ("models.{model}",),
+    "fetch_model": ("models.{model}.source",),
     "fetch_benchmarks": ("benchmarks",),
     "items": ("seed", "prompts.calibration_share", "prompts.{suite}"),
-    "full_precision": ("variant_record", "models.{model}"),
+    "full_precision": ("variant_record", "models.{model}.start_token"),
     "compress": ("variant_record", "variants.{variant}"),
     "transformers_weights": (),
     "infer": ("seed", *ASKING, "infer.formats.{suite}"),
@@ -172,16 +173,17 @@ REGISTRIES: Mapping[str, Registry[Any]] = {"backend": BACKENDS}
 SUITE_CODE: Mapping[str, tuple[str, ...]] = {
     "items": ("items",),
     "score": ("metrics",),
+    "score_rounds": ("metrics",),
+    "score_robustness": ("metrics",),
     "compare": ("metrics",),
     "mitigate": ("metrics",),
     "fit_feedback_loop": ("metrics",),
-    "fetch_benchmarks": (),
     "report": (),
 }
-"""Modules of suites that the jobs of a rule open, besides the suites' own records."""
+"""Modules of suites that the jobs of a rule open, besides the suites' own records; which suites: `Study.suites_opened`."""
 
-PARTS = ("infer", "study")
-"""Sections of which a job's settings hold the keys that it depends on; of others they hold ``section.name`` whole."""
+BY_NAME = ("models", "environments", "variants", "prompts", "mitigate")
+"""Sections whose entries are passed on as ``section.name``; of others a job gets a part of the section."""
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -422,15 +424,17 @@ class Study:
         values: dict[str, Any] = {"infer": {"formats": {}}} if ASKING[0] in RULE_KEYS[rule] else {}
         for key in self.keys_of(rule, wildcards):
             section, *rest = key.split(".")
-            if section == "models" and rule in ("fetch_model", "full_precision"):
-                values[key] = {name: value for name, value in self._lookup(key).items() if name != "endpoint_model"}
-            elif section in PARTS and rest:
-                place = values.setdefault(section, {})
-                for part in rest[:-1]:
-                    place = place.setdefault(part, {})
-                place[rest[-1]] = self._lookup(key)
-            else:
-                values[key] = self._lookup(key)
+            if section in BY_NAME and rest:
+                section, rest = f"{section}.{rest[0]}", rest[1:]
+            value = self._lookup(key)
+            if not rest:
+                values[section] = value
+                continue
+            place = values.setdefault(section, {})
+            for part in rest[:-1]:
+                place = place.setdefault(part, {})
+            if value is not None:
+                place[rest[-1]] = value
         return json.dumps(values, sort_keys=True)
 
     def code_name(self, rule: str, wildcards: Mapping[str, str]) -> str:
@@ -451,24 +455,40 @@ class Study:
         """
         rule, *entries = name.split("-")
         opened = dict(zip(ENTRIES.get(rule, ()), entries, strict=True))
-        entries = [REGISTRIES[kind].module(entry) for kind, entry in opened.items() if kind in REGISTRIES]
-        found = code_hash(f"edgebias.stages.{MODULES.get(rule, rule)}", *entries, *self._suite_modules(rule, opened))
-        if rule == "infer":  # what asking knows of a suite, and not what is said about its scores
-            return hashlib.sha256(f"{found} {SUITES.get(opened['suite']).asking}".encode()).hexdigest()
-        return found
+        modules = [f"edgebias.stages.{MODULES.get(rule, rule)}"]
+        modules += [REGISTRIES[kind].module(entry) for kind, entry in opened.items() if kind in REGISTRIES]
+        suites = [SUITES.get(suite) for suite in self.suites_opened(rule, opened)]
+        if rule in SUITE_CODE:
+            modules += [SUITES.module(suite.name) for suite in suites]
+            modules += [getattr(suite, part) for suite in suites for part in SUITE_CODE[rule]]
+            known = []
+        elif rule == "fetch_benchmarks":
+            known = [str(suite.files) for suite in suites]
+        else:  # what asking knows of a suite, and not what is said about its scores
+            known = [suite.asking for suite in suites]
+        found = code_hash(*modules)
+        return hashlib.sha256(" ".join([found, *known]).encode()).hexdigest() if known else found
 
-    def _suite_modules(self, rule: str, opened: Mapping[str, str]) -> list[str]:
-        """The modules of suites that a job opens by name: of its own suite, or of all suites of the study."""
-        if rule not in SUITE_CODE:
-            return []
-        names = SUITES.names() if rule == "fetch_benchmarks" else self.suites
-        parts = SUITE_CODE[rule]
-        suites = [SUITES.get(name) for name in ([opened["suite"]] if "suite" in opened else names)]
-        return [
-            module
-            for suite in suites
-            for module in (SUITES.module(suite.name), *(getattr(suite, part) for part in parts))
-        ]
+    def suites_opened(self, rule: str, opened: Mapping[str, str]) -> list[str]:
+        """The suites that a job opens by name: its own, or those that the rule reads the items or scores of."""
+        match rule:
+            case _ if "suite" in opened:
+                return [opened["suite"]]
+            case "fetch_benchmarks":
+                return SUITES.names()
+            case "rounds" | "score_rounds":
+                return ["forced_choice"]
+            case "robustness" | "score_robustness":
+                return [str(self.config["robustness"]["suite"])]
+            case "directions" | "gate" | "conditional_steering" | "fit_feedback_loop":
+                return self.steered_suites()
+            case "layer_probes":
+                return self.layer_probe_suites()
+            case "mitigate":
+                return self.mitigated_suites()
+            case "compare" | "report":
+                return self.suites
+        return []
 
     def _entries(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
         names = dict(wildcards)
@@ -477,10 +497,11 @@ class Study:
         return [names[kind] for kind in ENTRIES.get(rule, ())]
 
     def _lookup(self, key: str) -> Any:
+        *sections, last = key.split(".")
         value: Any = self.config
-        for part in key.split("."):
+        for part in sections:
             value = value[part]
-        return value
+        return value.get(last) if sections else value[last]
 
 
 def read_study(
