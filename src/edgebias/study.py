@@ -180,7 +180,7 @@ SUITE_CODE: Mapping[str, tuple[str, ...]] = {
     "fit_feedback_loop": ("metrics",),
     "report": (),
 }
-"""Modules of suites that the jobs of a rule open, besides the suites' own records; which suites: `Study.suites_opened`."""
+"""Modules of suites that a rule opens, besides the records of these suites; which suites: `Study.suites_opened`."""
 
 BY_NAME = ("models", "environments", "variants", "prompts", "mitigate")
 """Sections whose entries are passed on as ``section.name``; of others a job gets a part of the section."""
