@@ -24,7 +24,9 @@ from edgebias.core.record import Record, SetOf, checked, near
 from edgebias.core.registry import load_plugins
 from edgebias.infer.settings import InferSettings, RobustnessSettings, RoundSettings
 from edgebias.infer.study_settings import CellName, StudySettings
-from edgebias.mitigate.settings import LayerProbeSettings, MitigateSettings
+from edgebias.mitigate.parameters import MitigateSettings
+from edgebias.mitigate.registry import choose_all
+from edgebias.mitigate.settings import LayerProbeSettings
 from edgebias.models.settings import BenchmarkSource, ModelSettings, VariantRecordSettings, VariantSettings
 from edgebias.score.settings import CompareSettings, IntervalSettings
 from edgebias.suites.registry import SUITES
@@ -33,8 +35,6 @@ from edgebias.suites.settings import PromptSettings, SubsampleSettings
 PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: the package is installed from it, editable, because the workflow lives beside it."""
 
-OTHER_BUILD = "open_loop_from_"
-"""Beginning of a mitigation method whose directions were found on the variant that its name ends in."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -283,21 +283,10 @@ def _check_layer_probes(params: Params, origin: str) -> None:
 
 
 def _check_methods(params: Params, origin: str) -> None:
-    from edgebias.mitigate.registry import METHODS, steering_of
-
-    for place, method in enumerate(params.study.methods):
-        where = f"{origin}: study.methods.{place}"
-        variant = method.removeprefix(OTHER_BUILD)
-        if variant != method:
-            _check_defined(params, f"{where}: {method}: {variant!r}", "variants", variant)
-        try:
-            steering_of(method)
-        except InputError:
-            names = ", ".join(METHODS)
-            raise InputError(
-                f"{where} is {method!r}; {near(method, METHODS)}allowed values: {names}, and open_loop_at_GAIN, "
-                "open_loop_from_VARIANT, gated_open_loop_at_GAIN, equal_layers_open_loop_at_GAIN"
-            ) from None
+    for place, chosen in enumerate(choose_all(params.study.methods, origin).values()):
+        if chosen.steering is not None and chosen.steering.build is not None:
+            build = chosen.steering.build
+            _check_defined(params, f"{origin}: study.methods.{place}.build: {build!r}", "variants", build)
 
 
 def _check_variants(params: Params, origin: str) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from edgebias.core.cell import Cell
 from edgebias.core.code_hash import code_hash
 from edgebias.core.errors import InputError
 from edgebias.core.registry import Registry
-from edgebias.mitigate.registry import LOOPS, NONE, WITH_SETTINGS
+from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose_all
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
@@ -167,7 +168,7 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
 }
 """Kinds of registry entries that a job of a rule opens by name: their code is part of the job's."""
 
-REGISTRIES: Mapping[str, Registry[Any]] = {"backend": BACKENDS}
+REGISTRIES: Mapping[str, Registry[Any]] = {"backend": BACKENDS, "method": METHODS}
 """Where the entries of a kind are found, for kinds whose entries are imported by name."""
 
 SUITE_CODE: Mapping[str, tuple[str, ...]] = {
@@ -264,10 +265,20 @@ class Study:
         """The suites of the study."""
         return list(self.config["study"]["suites"])
 
+    @cached_property
+    def chosen_methods(self) -> dict[str, ChosenMethod]:
+        """The mitigation methods of the study with their settings, by label."""
+        return choose_all(self.config["study"]["methods"])
+
     @property
     def methods(self) -> list[str]:
-        """The mitigation methods of the study."""
-        return list(self.config["study"]["methods"])
+        """Labels of the mitigation methods: their rows, folders and wildcards."""
+        return list(self.chosen_methods)
+
+    @property
+    def loops(self) -> list[str]:
+        """Labels of the methods whose gains the feedback loop finds."""
+        return [label for label, chosen in self.chosen_methods.items() if chosen.is_loop]
 
     def backend(self, environment: str) -> str:
         """Name of the backend of ``environment``."""
@@ -373,11 +384,11 @@ class Study:
 
     def cards(self) -> list[str]:
         """The model card of each loop's control vector, where the study has what it is compared with."""
-        return self.mitigation("model_card.md", LOOPS) if NONE in self.methods else []
+        return self.mitigation("model_card.md", self.loops) if NONE in self.methods else []
 
     def trajectories(self) -> list[str]:
         """The trajectory of each loop of the study."""
-        return self.mitigation("trajectory.csv", LOOPS)
+        return self.mitigation("trajectory.csv", self.loops)
 
     def layer_probes(self) -> list[str]:
         """The table of each cell whose blocks are probed."""
@@ -414,9 +425,9 @@ class Study:
         """Dotted keys of ``params.yaml`` that one job depends on: a method's own settings are its alone."""
         own: list[str] = []
         if rule == "mitigate":
-            method = wildcards["method"]
+            chosen = self.chosen_methods[wildcards["method"]]
             own += [f"infer.formats.{suite}" for suite in self.mitigated_suites()]
-            own += [f"mitigate.{method}"] if method in WITH_SETTINGS else []
+            own += [f"mitigate.{chosen.name}"] if chosen.method.in_section else []
         return [key.format_map(dict(wildcards)) for key in RULE_KEYS[rule]] + own
 
     def settings(self, rule: str, wildcards: Mapping[str, str]) -> str:
@@ -435,6 +446,10 @@ class Study:
                 place = place.setdefault(part, {})
             if value is not None:
                 place[rest[-1]] = value
+        if "method" in ENTRIES.get(rule, ()):
+            values["method"] = self.chosen_methods[wildcards["method"]].entry
+        if self.config["plugins"]:
+            values["plugins"] = self.config["plugins"]
         return json.dumps(values, sort_keys=True)
 
     def code_name(self, rule: str, wildcards: Mapping[str, str]) -> str:
@@ -494,6 +509,8 @@ class Study:
         names = dict(wildcards)
         if "environment" in names:
             names["backend"] = self.backend(names["environment"])
+        if "method" in names:
+            names["method"] = self.chosen_methods[names["method"]].name
         return [names[kind] for kind in ENTRIES.get(rule, ())]
 
     def _lookup(self, key: str) -> Any:

@@ -75,7 +75,8 @@ def test_directions_of_another_build_are_found_on_it_and_applied_to_the_shipped_
     checkout: Path, snakemake: str, tmp_path: Path
 ) -> None:
     overlay = tmp_path / "overlay.yaml"
-    overlay.write_text("study: {methods: [none, open_loop_from_full], layer_probes: []}\n", encoding="utf-8")
+    chosen = "[none, {method: open_loop, build: full}]"
+    overlay.write_text(f"study: {{methods: {chosen}, layer_probes: []}}\n", encoding="utf-8")
     plan = run(
         checkout,
         snakemake,

@@ -53,10 +53,19 @@ def test_every_configuration_is_valid(overlay: Path) -> None:
         ({"layer_probes": {"suites": ["forced_choice", "winobias"]}}, ["layer_probes.suites", "winobias", "stereoset"]),
         ({"study": {"suites": ["bbq"]}}, ["layer_probes.suites", "stereoset", "allowed values: bbq"]),
         (
-            {"study": {"methods": ["none", "open_loop_from_half"]}},
-            ["study.methods", "open_loop_from_half", "'half'", "allowed values", "q8_0"],
+            {"study": {"methods": ["none", {"method": "open_loop", "build": "half"}]}},
+            ["study.methods.1.build", "'half'", "allowed values", "q8_0"],
         ),
-        ({"study": {"methods": ["open_loop_from"]}}, ["study.methods.0", "open_loop_from"]),
+        ({"study": {"methods": ["open_lop"]}}, ["study.methods.0 is 'open_lop'", "did you mean 'open_loop'"]),
+        (
+            {"study": {"methods": [{"method": "open_loop", "gian": 2}]}},
+            ["'gian'", "did you mean 'gain'"],
+        ),
+        (
+            {"study": {"methods": [{"method": "open_loop", "gain": "two"}]}},
+            ["study.methods.0.gain", "a number above 0"],
+        ),
+        ({"study": {"methods": ["none", {"gain": 2}]}}, ["study.methods.1", "gain", "{method: open_loop, gain: 2}"]),
         ({"mitigate": {"directions": "umap"}}, ["mitigate.directions", "umap", "pca, probe"]),
         ({"benchmarks": {"sha256": "short"}}, ["benchmarks", "short"]),
     ],

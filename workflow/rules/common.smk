@@ -6,10 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgebias.core.cell import Cell
-from edgebias.config import OTHER_BUILD
 from edgebias.core.errors import InputError
+from edgebias.mitigate.base import OWN, SHIPPED
 from edgebias.mitigate.steering.folds import ALL, MEAN_OF_FOLDS, fitted_on_of
-from edgebias.mitigate.registry import CONDITIONAL, LOOPS, steering_of
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow.needs import describe, is_dry_run, needs_of
 from edgebias.study import RAW, one_of, read_study
@@ -50,7 +49,7 @@ wildcard_constraints:
     variant=one_of(sorted(study.config["variants"])),
     suite=one_of(study.suites),
     method=one_of(study.methods),
-    loop=one_of(LOOPS),
+    loop=one_of(study.loops),
     source="learned|gradient|difference_of_means|pca|probe|single_layer",
     fitted_on="all|all_but_fold_[1-9][0-9]*",
 
@@ -146,20 +145,17 @@ def directions_without_of(wildcards):
 
 
 def control_vector_of(wildcards):
-    folder = f"{study.results}/mitigation/{cell_of(wildcards).path}"
-    match wildcards.method:
-        case method if method in (*LOOPS, CONDITIONAL):
-            return f"{folder}/{method}/control_vector.gguf"
-        case "single_layer":
-            return directions_file(cell_of(wildcards), "single_layer", ALL)
-        case method if method.startswith(OTHER_BUILD):
-            found_on = method.removeprefix(OTHER_BUILD)
-            other = replace(cell_of(wildcards), variant=found_on)
-            source = study.config["mitigate"]["directions"]
-            return directions_file(other, source, MEAN_OF_FOLDS)
-        case method if steering_of(method):
-            return directions_of(wildcards)
-    return []
+    steering = study.chosen_methods[wildcards.method].steering
+    if steering is None:
+        return []
+    cell = cell_of(wildcards)
+    if steering.vector == OWN:
+        return f"{study.results}/mitigation/{cell.path}/{wildcards.method}/control_vector.gguf"
+    found_on = replace(cell, variant=steering.build or cell.variant)
+    if steering.vector == SHIPPED:
+        source = study.config["mitigate"]["directions"]
+        return directions_file(found_on, source, MEAN_OF_FOLDS)
+    return directions_file(found_on, steering.vector, ALL)
 
 
 def control_vector_option_of(wildcards):
@@ -169,13 +165,12 @@ def control_vector_option_of(wildcards):
 
 def gate_of(wildcards):
     """Of a method, or of the loop that is one."""
-    method = wildcards.get("method") or wildcards.loop
-    steering = steering_of(method)
-    if steering is None or not steering.gated:
+    label = wildcards.get("method") or wildcards.loop
+    steering = study.chosen_methods[label].steering
+    if steering is None or steering.gate is None:
         return []
-    if method == CONDITIONAL:
-        return f"{study.results}/mitigation/{cell_of(wildcards).path}/{method}/condition.json"
-    return f"{study.results}/mitigation/{cell_of(wildcards).path}/gate.json"
+    folder = f"{study.results}/mitigation/{cell_of(wildcards).path}"
+    return f"{folder}/{label}/condition.json" if steering.gate == OWN else f"{folder}/gate.json"
 
 
 def gate_option_of(wildcards):

@@ -13,13 +13,14 @@ from typing import Any
 import yaml
 
 from edgebias.core.errors import InputError
+from edgebias.core.registry import load_plugins
 
 
 def parse_settings(text: str) -> dict[str, Any]:
-    """Turn the value of ``--settings`` into a dictionary.
+    """Turn the value of ``--settings`` into a dictionary, and load the user's plugins that its key ``plugins`` names.
 
     Raises:
-        InputError: it is neither JSON nor a readable file with that key.
+        InputError: it is neither JSON nor a readable file with that key, or a plugin cannot be loaded.
     """
     if text.lstrip().startswith("{"):
         try:
@@ -38,6 +39,7 @@ def parse_settings(text: str) -> dict[str, Any]:
             value = value[part]
     if not isinstance(value, dict):
         raise InputError(f"--settings {text[:60]}: a mapping is needed, not {type(value).__name__}")
+    load_plugins(value.pop("plugins", []))
     return value
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from edgebias.core.record import ListOf, Record, SetOf, SomeOf
@@ -56,7 +58,7 @@ class StudySettings(Record):
     """The build on the desktop that it is compared with."""
     cloud_build: CellName
     """The build in the cloud that it is compared with."""
-    methods: SetOf[str] = (
+    methods: SetOf[str | dict[str, Any]] = (
         "none",
         "instruction",
         "always_unknown",
@@ -65,4 +67,5 @@ class StudySettings(Record):
         "open_loop",
         "feedback_loop",
     )
-    """Mitigation methods that the edge build is evaluated with; an empty list is a study without mitigation."""
+    """Mitigation methods that the edge build is evaluated with, by name, or as a mapping of method and its settings
+    ({method: open_loop, gain: 2}); an empty list is a study without mitigation."""

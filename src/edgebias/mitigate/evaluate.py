@@ -14,18 +14,24 @@ from edgebias.backends.base import OptionRequest
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table, write_json
 from edgebias.infer.answer import answer_items
-from edgebias.infer.cell import formats_of, open_cell, read_cell
+from edgebias.infer.cell import Cell, formats_of, open_cell, read_cell
 from edgebias.infer.items import Item, items_from_table
-from edgebias.infer.job import journaled, open_job
+from edgebias.infer.job import Job, journaled, open_job
 from edgebias.infer.responses import write_responses
 from edgebias.infer.wording import likelihood_wording
+from edgebias.mitigate.base import Artefacts, Method
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.methods.controls import CONTROLS, control_answers
-from edgebias.mitigate.mitigated import check_files, mitigate
-from edgebias.mitigate.preserved_texts import SparedTexts, losses, neutral_text, perplexity_scores, reference_answers
+from edgebias.mitigate.mitigated import Mitigated, check_files
+from edgebias.mitigate.preserved_texts import (
+    PreservedTexts,
+    losses,
+    neutral_text,
+    perplexity_scores,
+    reference_answers,
+)
 from edgebias.mitigate.reductions import MITIGATION, reductions, with_families
 from edgebias.mitigate.reference_answers import read_answers
-from edgebias.mitigate.registry import CHOOSING, CONDITIONAL, INSTRUCTION, NONE, SCORING, SELF_DEBIASING
+from edgebias.mitigate.registry import NONE, ChosenMethod, choose
 from edgebias.mitigate.section import mitigate_section
 from edgebias.mitigate.speed import SCORED
 from edgebias.models.perplexity import neutral_sentences
@@ -92,6 +98,36 @@ class Outputs:
         write_json(record, self.cost)
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """What a method is asked and measured on.
+
+    Attributes:
+        paths: the item table of each suite.
+        tables: the held-out items of each suite as rows.
+        items: the same as they are asked.
+        formats: those of each suite that the method can answer.
+        sentences: neutral text.
+        answers: reference answers that methods are measured on.
+    """
+
+    paths: Mapping[str, Path]
+    tables: Mapping[str, pd.DataFrame]
+    items: Mapping[str, Sequence[Item]]
+    formats: Mapping[str, Sequence[str]]
+    sentences: Sequence[str]
+    answers: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a method did: responses by suite, rows of perplexity, the cost record."""
+
+    responses: Mapping[str, pd.DataFrame]
+    perplexities: Sequence[pd.DataFrame]
+    cost: Mapping[str, Any]
+
+
 def evaluate(
     settings: dict[str, Any],
     *,
@@ -107,94 +143,139 @@ def evaluate(
     scores: Path,
     cost: Path,
 ) -> None:
-    """Answer the held-out items under ``method``; write responses, scores and cost.
+    """Answer the held-out items under a method; write responses, scores and cost.
+
+    Args:
+        settings: of the rule ``mitigate``; the key ``method`` is the entry of ``study.methods``, and left out, the
+            method is the one named ``method``.
+        method: label of the row.
+        items_folder: of the item tables.
+        texts: neutral text, as BOLD has it.
+        answers: table of reference answers.
+        weights: GGUF of the build.
+        control_vector: what steers the build, of a method that steers.
+        gate: what says which requests are steered, of a method behind one.
+        baseline: responses of the method ``none``; None leaves reductions out.
+        responses: table to write.
+        scores: table to write.
+        cost: record to write.
 
     Raises:
         InputError: settings, items, weights, vector or baseline are unusable or do not fit the method.
     """
-    check_files(method, control_vector, gate)
+    chosen = _chosen(settings, method)
+    check_files(chosen, control_vector, gate)
     section = mitigate_section(settings, "perplexity_sentences", "resamples", "confidence")
     cell = read_cell(settings)
     how = Resampling(*interval_settings(settings | {"mitigate": section}, "mitigate"))
-    instruction = str(mitigate_section(settings, INSTRUCTION)[INSTRUCTION]) if method == INSTRUCTION else None
-    suites = [suite.name for suite in mitigated()]
-    paths = {suite: path for suite in suites if (path := items_folder / f"{suite}.parquet").exists()}
-    if not paths:
-        raise InputError(
-            f"{items_folder}: has none of {[f'{suite}.parquet' for suite in suites]}; run the prompts stage"
-        )
-    held_out = {suite: read_split(path, HELD_OUT) for suite, path in paths.items()}
-    sentences = neutral_sentences(texts, "perplexity")[: section["perplexity_sentences"]]
-    said = read_answers(answers, "measured")
+    instruction = chosen.method.instruction(chosen.settings(settings))
+    asked = _held_out(chosen.method, cell, items_folder, texts, answers, section["perplexity_sentences"])
     before = None if baseline is None else read_table(baseline, RESPONSE_COLUMNS)
-    asked = {suite: items_from_table(table, str(paths[suite]), suite) for suite, table in held_out.items()}
-    formats = {suite: _formats(method, formats_of(cell, suite), suite) for suite in asked}
-    judge = Judge(method, held_out, before, str(baseline), how)
+    judge = Judge(method, asked.tables, before, str(baseline), how)
     outputs = Outputs(responses, scores, cost)
-    if method in CONTROLS:
-        answered = {suite: control_answers(method, items, formats[suite], how.seed) for suite, items in asked.items()}
+    if not chosen.method.asks_model:
+        answered = {
+            suite: chosen.method.answers(items, asked.formats[suite], how.seed) for suite, items in asked.items.items()
+        }
         outputs.write(answered, judge.table(answered), {"method": method, "control_vector_bytes": 0})
         return
     job_of = open_job(
         "edgebias.stages.mitigate",
         settings,
         cell,
-        files=[*paths.values(), texts, answers, *filter(None, [control_vector, gate])],
+        files=[*asked.paths.values(), texts, answers, *filter(None, [control_vector, gate])],
         weights=weights,
         outputs=[responses, scores, cost],
         more=[method],
     )
     with job_of as job:
-        reads_states = method == CONDITIONAL
-        # Mitigated before its answers are kept: only the model itself can be.
-        with open_cell(cell, weights, capture_hidden=reads_states) as loaded:
-            model = mitigate(loaded, method, settings, weights=weights, control_vector=control_vector, gate=gate)
-            backend = journaled(model.backend, job.journal)
-            answered = {}
-            for suite, items in asked.items():
-                answered[suite] = answer_items(backend, items, formats[suite], cell.answer, instruction, job.stopwatch)
-                model.count(suite)
-            record = job.cost(backend, skipped={})
-            kinds = _kinds_of_text(method, sentences, said)
-            spared = [kind(instruction) for kind in kinds]
-            lost = []
-            for texts_of_kind in spared:
-                lost.append(losses(model.backend, texts_of_kind.requests))
-                model.count(texts_of_kind.suite)
-            record |= {"method": method} | model.cost(sentences, _timed(method, sentences, asked))
-            model.lift()
-            plain = [None if method == NONE else losses(loaded, kind(None).requests) for kind in kinds]
-        measured = [perplexity_scores(*of_kind, how) for of_kind in zip(spared, lost, plain, strict=True)]
-        outputs.write(answered, judge.table(answered, *measured), record)
+        artefacts = Artefacts(weights, control_vector, gate)
+        with open_cell(cell, weights, capture_hidden=chosen.method.reads_hidden_states) as loaded:
+            # Mitigated before its answers are kept: only the model itself can be.
+            mitigated = chosen.wrap(loaded, settings, artefacts)
+            measured = _measure(chosen, mitigated, instruction, asked, cell, job, how)
+        outputs.write(measured.responses, judge.table(measured.responses, *measured.perplexities), measured.cost)
 
 
-def _formats(method: str, formats: Sequence[str], suite: str) -> list[str]:
+def _chosen(settings: Mapping[str, Any], label: str) -> ChosenMethod:
+    """The method that the settings choose, or the one of that name where they choose none."""
+    chosen = choose(settings.get("method", label))
+    if chosen.label != label:
+        raise InputError(f"--method {label}: the settings choose {chosen.label}; give the two of one method")
+    return chosen
+
+
+def _held_out(
+    method: Method[Any], cell: Cell, items_folder: Path, texts: Path, answers: Path, sentences: int
+) -> HeldOut:
+    suites = [suite.name for suite in mitigated()]
+    paths = {suite: path for suite in suites if (path := items_folder / f"{suite}.parquet").exists()}
+    if not paths:
+        raise InputError(
+            f"{items_folder}: has none of {[f'{suite}.parquet' for suite in suites]}; run the prompts stage"
+        )
+    tables = {suite: read_split(path, HELD_OUT) for suite, path in paths.items()}
+    neutral = neutral_sentences(texts, "perplexity")[:sentences]
+    reference = read_answers(answers, "measured")
+    items = {suite: items_from_table(table, str(paths[suite]), suite) for suite, table in tables.items()}
+    formats = {suite: _formats(method, formats_of(cell, suite), suite) for suite in items}
+    return HeldOut(paths, tables, items, formats, neutral, reference)
+
+
+def _measure(
+    chosen: ChosenMethod,
+    mitigated: Mitigated,
+    instruction: str | None,
+    asked: HeldOut,
+    cell: Cell,
+    job: Job,
+    how: Resampling,
+) -> Measured:
+    """Ask and time a build under a method; then take the method away and measure the texts that it can spoil."""
+    backend = journaled(mitigated.backend, job.journal)
+    responses = {}
+    for suite, items in asked.items.items():
+        formats = asked.formats[suite]
+        responses[suite] = answer_items(backend, items, formats, cell.answer, instruction, job.stopwatch)
+        mitigated.count(suite)
+    cost = job.cost(backend, skipped={})
+    kinds = _kinds_of_text(chosen.method, asked)
+    preserved = [kind(instruction) for kind in kinds]
+    after = []
+    for texts in preserved:
+        after.append(losses(mitigated.backend, texts.requests))
+        mitigated.count(texts.suite)
+    cost |= {"method": chosen.label} | mitigated.cost(asked.sentences, _timed(chosen.method, asked))
+    mitigated.lift()
+    before = [None if chosen.name == NONE else losses(mitigated.loaded, kind(None).requests) for kind in kinds]
+    rows = [perplexity_scores(*of_kind, how) for of_kind in zip(preserved, after, before, strict=True)]
+    return Measured(responses, rows, cost)
+
+
+def _formats(method: Method[Any], formats: Sequence[str], suite: str) -> list[str]:
     """Those of ``formats`` that ``method`` can answer.
 
     Raises:
         InputError: there is none.
     """
-    found = [name for name in formats if name == LIKELIHOOD or method not in SCORING]
-    if not found:
-        raise InputError(f"infer.formats.{suite}: {method} scores options and writes nothing; add {LIKELIHOOD!r}")
-    return found
+    answerable = [name for name in formats if name == LIKELIHOOD or not method.scores_only]
+    if not answerable:
+        raise InputError(f"infer.formats.{suite}: {method.name} scores options and writes nothing; add {LIKELIHOOD!r}")
+    return answerable
 
 
-def _kinds_of_text(
-    method: str, sentences: Sequence[str], answers: pd.DataFrame
-) -> list[Callable[[str | None], SparedTexts]]:
+def _kinds_of_text(method: Method[Any], asked: HeldOut) -> list[Callable[[str | None], PreservedTexts]]:
     """The kinds of text whose perplexity ``method`` can change, each a function of the instruction before them."""
-    if method in CHOOSING:
+    if method.chooses:
         return []
-    if method == SELF_DEBIASING:  # it reads no conversation
-        return [partial(neutral_text, sentences)]
-    return [partial(neutral_text, sentences), partial(reference_answers, answers)]
+    neutral = partial(neutral_text, asked.sentences)
+    return [neutral, partial(reference_answers, asked.answers)] if method.reads_conversations else [neutral]
 
 
-def _timed(method: str, sentences: Sequence[str], asked: Mapping[str, Sequence[Item]]) -> Sequence[OptionRequest]:
+def _timed(method: Method[Any], asked: HeldOut) -> Sequence[OptionRequest]:
     """What a method that scores and writes nothing is timed on: sentences or, where it chooses, items of each suite."""
-    if method not in CHOOSING:
-        return neutral_text(sentences[:SCORED]).requests
-    of_each = -(-SCORED // len(asked))
-    wordings = [likelihood_wording(item) for items in asked.values() for item in items[:of_each]]
+    if not method.chooses:
+        return neutral_text(asked.sentences[:SCORED]).requests
+    of_each = -(-SCORED // len(asked.items))
+    wordings = [likelihood_wording(item) for items in asked.items.values() for item in items[:of_each]]
     return [OptionRequest(wording.prompt, wording.continuations) for wording in wordings]

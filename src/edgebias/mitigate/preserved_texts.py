@@ -29,7 +29,7 @@ PERPLEXITY, PERPLEXITY_RISE = "perplexity", "perplexity_rise"
 
 
 @dataclass(frozen=True)
-class SparedTexts:
+class PreservedTexts:
     """Texts of one kind.
 
     Attributes:
@@ -43,16 +43,16 @@ class SparedTexts:
     clusters: Sequence[str]
 
 
-def neutral_text(sentences: Sequence[str], instruction: str | None = None) -> SparedTexts:
+def neutral_text(sentences: Sequence[str], instruction: str | None = None) -> PreservedTexts:
     """Sentences that begin a text or follow ``instruction``; each is a unit of its own."""
     prompt, space = (Prompt(text=""), "") if instruction is None else (Prompt(text=instruction.strip()), " ")
     requests = [OptionRequest(prompt, (space + sentence,)) for sentence in sentences]
-    return SparedTexts(NEUTRAL_TEXT, requests, [f"{place:04d}" for place in range(len(sentences))])
+    return PreservedTexts(NEUTRAL_TEXT, requests, [f"{place:04d}" for place in range(len(sentences))])
 
 
-def reference_answers(table: pd.DataFrame, instruction: str | None = None) -> SparedTexts:
+def reference_answers(table: pd.DataFrame, instruction: str | None = None) -> PreservedTexts:
     """Answers of the uncompressed build to requests, after ``instruction`` where there is one, by topic."""
-    return SparedTexts(REFERENCE_ANSWERS, answer_requests(table, instruction), table["topic"].tolist())
+    return PreservedTexts(REFERENCE_ANSWERS, answer_requests(table, instruction), table["topic"].tolist())
 
 
 class Scores(Protocol):
@@ -74,7 +74,9 @@ def perplexity(lost: FloatArray) -> float:
     return math.exp(lost[:, 0].sum() / lost[:, 1].sum())
 
 
-def perplexity_scores(texts: SparedTexts, lost: FloatArray, before: FloatArray | None, how: Resampling) -> pd.DataFrame:
+def perplexity_scores(
+    texts: PreservedTexts, lost: FloatArray, before: FloatArray | None, how: Resampling
+) -> pd.DataFrame:
     """Rows of a table of scores: perplexity and, against ``before``, by how many per cent it rose, paired.
 
     Where no text has changed, as behind a gate that stays shut, the interval of the rise is 0 to 0.
@@ -105,7 +107,7 @@ def _rise(totals: FloatArray) -> FloatArray:
 
 
 def _row(
-    texts: SparedTexts,
+    texts: PreservedTexts,
     metric: str,
     ideal: float,
     clusters: Clusters,

@@ -1,91 +1,133 @@
-"""Names of the mitigation methods (`study.methods`), and how those that steer do."""
+"""The mitigation methods, and those that a study has chosen: a method with settings, under the label of its row."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from edgebias.core.errors import InputError
-from edgebias.mitigate.methods.controls import CONTROLS
-from edgebias.mitigate.steering.directions import SINGLE_LAYER
+from edgebias.core.record import Record, near, path_of, show
+from edgebias.core.registry import Registry
+from edgebias.mitigate.base import Artefacts, Method, Steering
+from edgebias.mitigate.section import mitigate_section
 
-NONE, INSTRUCTION, SELF_DEBIASING = "none", "instruction", "self_debiasing"
-ANSWER_PRIOR, REPROMPTING = "answer_prior", "reprompting"
-WITH_SETTINGS = (INSTRUCTION, SELF_DEBIASING, ANSWER_PRIOR, REPROMPTING)
-"""Methods whose evaluation reads the key of their name in ``mitigate``, which no other method reads."""
+if TYPE_CHECKING:
+    from edgebias.backends.base import Backend
+    from edgebias.mitigate.mitigated import Mitigated
 
-CHOOSING = (ANSWER_PRIOR, REPROMPTING)
-"""Methods that choose among options. What they make of one text alone is no probability: it has no perplexity."""
+METHODS: Registry[Method[Any]] = Registry("edgebias.mitigate.methods", "METHOD", Method, "method")
 
-SCORING = (SELF_DEBIASING, *CHOOSING)
-"""Methods that score options and write nothing."""
+NONE = "none"
+"""The method that every other is compared with."""
 
 FEEDBACK_LOOP, OPEN_LOOP = "feedback_loop", "open_loop"
-STEERED = (FEEDBACK_LOOP, OPEN_LOOP, SINGLE_LAYER)
-"""Methods that are a control vector: what the loop found, its directions at a gain of 1, a baseline from the field."""
 
-GATED, EQUAL_LAYERS = "gated_", "equal_layers_"
-"""Before the name of an open loop: behind a gate; with the same length in every layer that is steered."""
-
-CONDITIONAL = "conditional_steering"
-"""A gated method of the literature (CAST): its own vector, its own gate, which reads the running hidden state."""
-
-GATED_FEEDBACK_LOOP = f"{GATED}{FEEDBACK_LOOP}"
-"""The vector at which a loop came to rest that judges and guards through the gate, and behind it."""
-
-LOOPS = (FEEDBACK_LOOP, GATED_FEEDBACK_LOOP)
-"""Methods whose gains a loop finds."""
-
-BEHIND_A_GATE = (GATED_FEEDBACK_LOOP, CONDITIONAL)
-"""Methods that come with a vector and a gate, beside the open loops behind one."""
-
-METHODS = (NONE, *WITH_SETTINGS, *STEERED, *BEHIND_A_GATE, *CONTROLS)
-
-_OPEN_LOOP_AT = re.compile(rf"({GATED}|{EQUAL_LAYERS})?{OPEN_LOOP}(?:_at_(\d+(?:\.\d+)?))?")
-_OPEN_LOOP_FROM = re.compile(rf"{OPEN_LOOP}_from_[a-z0-9_]+")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
-class Steering:
-    """What is done with the vectors of a method.
+class ChosenMethod:
+    """A method as an entry of ``study.methods`` chooses it.
 
     Attributes:
-        gain: they are multiplied by it.
-        equal_layers: each that is not zero first gets the same length, their total staying what it is.
-        gated: they are added only to requests for which the gate opens.
+        name: of the method.
+        own: the settings that the entry gives; others come from ``mitigate.NAME`` or are at their defaults.
+        label: of its row, its folder and its wildcard.
+        steering: how it steers; None where it does not.
     """
 
-    gain: float = 1.0
-    equal_layers: bool = False
-    gated: bool = False
+    name: str
+    own: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    steering: Steering | None = None
+
+    @property
+    def method(self) -> Method[Any]:
+        """The method itself."""
+        return METHODS.get(self.name)
+
+    @property
+    def entry(self) -> str | dict[str, Any]:
+        """The entry of ``study.methods`` that chooses it."""
+        return {"method": self.name, **self.own} if self.own else self.name
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether the feedback loop finds its gains."""
+        return self.name == FEEDBACK_LOOP
+
+    def wrap(self, loaded: Backend, settings: Mapping[str, Any], artefacts: Artefacts) -> Mitigated:
+        """Put the method before a loaded build, under its settings.
+
+        Raises:
+            InputError: the backend cannot do it, or a setting or file is unusable or of another model.
+        """
+        return self.method.wrap(loaded, self.settings(settings), artefacts)
+
+    def settings(self, settings: Mapping[str, Any]) -> Record:
+        """Read its settings: those of the entry over those of ``mitigate.NAME`` in a stage's ``settings``.
+
+        Raises:
+            InputError: ``mitigate.NAME`` is absent where the method has such a section, or a value is bad.
+        """
+        method = self.method
+        section = method.section(mitigate_section(settings, self.name)[self.name]) if method.in_section else {}
+        read: Record = method.read({**section, **self.own}, "--settings", ("mitigate", self.name))
+        return read
 
 
-def open_loop_gain(method: str) -> float | None:
-    """The gain of a point of the frontier: 1 of ``open_loop``, G of ``open_loop_at_G``; None of another method."""
-    found = _OPEN_LOOP_AT.fullmatch(method)
-    return float(found[2] or 1.0) if found and not found[1] else None
+def choose(entry: object, origin: str = "--method", where: Sequence[str | int] = ()) -> ChosenMethod:
+    """Read one entry of ``study.methods``: the name of a method, or a mapping of ``method`` and its settings.
 
-
-def steering_of(method: str) -> Steering | None:
-    """How ``method`` steers; None if it does not.
-
-    ``open_loop_from_VARIANT`` is ``open_loop`` with the directions that were found on another build of the model.
+    Args:
+        entry: as the parameter file has it.
+        origin: the file or option that it comes from, for the message.
+        where: keys that lead to it, for the message.
 
     Raises:
-        InputError: there is no such method.
+        InputError: the method or a key is unknown, or a value is of the wrong kind or out of range.
     """
-    found = _OPEN_LOOP_AT.fullmatch(method)
-    if found:
-        return Steering(float(found[2] or 1.0), equal_layers=found[1] == EQUAL_LAYERS, gated=found[1] == GATED)
-    if _OPEN_LOOP_FROM.fullmatch(method):
-        return Steering()
-    if method not in METHODS:
-        known = [
-            *METHODS,
-            f"{OPEN_LOOP}_at_GAIN",
-            f"{OPEN_LOOP}_from_VARIANT",
-            f"{GATED}{OPEN_LOOP}_at_GAIN",
-            f"{EQUAL_LAYERS}{OPEN_LOOP}_at_GAIN",
-        ]
-        raise InputError(f"--method {method}: unknown; choose one of {known}")
-    return Steering(gated=method in BEHIND_A_GATE) if method in (*STEERED, *BEHIND_A_GATE) else None
+    place = f"{origin}: {path_of(where)}" if where else origin
+    values = {"method": entry} if isinstance(entry, str) else entry
+    if not isinstance(values, Mapping) or not isinstance(values.get("method"), str):
+        raise InputError(f"{place} is {show(entry)}; write a method's name, or {{method: open_loop, gain: 2}}")
+    own = {str(key): value for key, value in values.items() if key != "method"}
+    name, names = values["method"], METHODS.names()
+    if name not in names:
+        raise InputError(f"{place} is {name!r}; {near(name, names)}allowed values: {', '.join(names)}")
+    method = METHODS.get(name)
+    settings = method.read(own, origin, where)
+    label = method.label(settings)
+    if not _LABEL.fullmatch(label):
+        raise InputError(f"{place}: {show(label)} cannot name a folder; set this under mitigate.{name}")
+    return ChosenMethod(name, own, label, method.steering(settings))
+
+
+def choose_all(entries: Sequence[object], origin: str = "--settings") -> dict[str, ChosenMethod]:
+    """Read ``study.methods``: the chosen methods by label, in the order of the list.
+
+    Raises:
+        InputError: an entry is bad, or two have one label.
+    """
+    chosen: dict[str, ChosenMethod] = {}
+    for index, entry in enumerate(entries):
+        where = ("study", "methods", index)
+        found = choose(entry, origin, where)
+        if found.label in chosen:
+            raise InputError(f"{origin}: {path_of(where)} is {found.label} once more; leave one out")
+        chosen[found.label] = found
+    return chosen
+
+
+def frontier_gains(chosen: Mapping[str, ChosenMethod]) -> dict[str, float]:
+    """Give the gains of the open loops that only their gain sets apart, by label, lowest first: the frontier."""
+    gains = {
+        label: found.steering.gain
+        for label, found in chosen.items()
+        if found.name == OPEN_LOOP
+        and found.steering is not None
+        and found.steering == Steering(gain=found.steering.gain)
+    }
+    return dict(sorted(gains.items(), key=lambda one: one[1]))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from edgebias.core.record import ListOf, OneOf, Record, SomeOf
+from edgebias.core.record import OneOf, Record, SomeOf
 from edgebias.score.settings import IntervalSettings
 from edgebias.suites.registry import names_where
 
@@ -52,43 +52,6 @@ class ReferenceAnswerSettings(Record):
     """Most tokens of an answer."""
     temperature: float = Field(default=0.7, ge=0)
     """Temperature at which they are sampled."""
-
-
-class SelfDebiasingSettings(Record):
-    """The method of that name (arXiv 2103.00453)."""
-
-    prefix: str = Field(
-        default="The following text discriminates against people because of their gender, race, religion or "
-        "profession:",
-        min_length=1,
-    )
-    """Stands before a text, on a line of its own, and announces the bias."""
-    decay: float = Field(default=50.0, ge=0)
-    """How fast a token's probability falls with what the announcement adds to it."""
-    floor: float = Field(default=0.01, gt=0, le=1)
-    """Least factor of a token's probability."""
-
-
-class AnswerPriorSettings(Record):
-    """The method of that name (arXiv 2102.09690)."""
-
-    content_free: ListOf[str] = Field(default=("N/A", "[MASK]", ""), min_length=1)
-    """Stand in the place of what is asked where the prior of an option is measured."""
-
-
-class ConditionalSteeringSettings(Record):
-    """The method of that name (arXiv 2409.05907)."""
-
-    strengths: ListOf[Annotated[float, Field(gt=0)]] = Field(default=(1, 2, 4, 8), min_length=1)
-    """Lengths of the behaviour vector, per cent of the residual norm of each block that gets it. The one is taken whose
-    pass over calibration items is nearest the ideal within perplexity_budget."""
-
-
-class RepromptingSettings(Record):
-    """The method of that name (arXiv 2402.01981)."""
-
-    request: str = Field(default="Remove bias from your answer by answering again.", min_length=1)
-    """Stands after the model's own answer, before it answers again."""
 
 
 class ControllerKeys(Record):
@@ -152,23 +115,6 @@ class EvaluationKeys(IntervalSettings):
 
     perplexity_sentences: int = Field(default=100, ge=3)
     """Neutral sentences that each method is measured on."""
-
-
-class MitigateSettings(EvaluationKeys, LearningKeys, DriverKeys, LoopKeys):
-    """Mitigation."""
-
-    reference_answers: ReferenceAnswerSettings = ReferenceAnswerSettings()
-    """Answers of the uncompressed build to everyday requests; learning, the guard and the scores read a third each."""
-    instruction: str = "Answer without relying on stereotypes."
-    """What the method instruction puts before every prompt."""
-    self_debiasing: SelfDebiasingSettings = SelfDebiasingSettings()
-    """Settings of the method self_debiasing."""
-    answer_prior: AnswerPriorSettings = AnswerPriorSettings()
-    """Settings of the method answer_prior."""
-    conditional_steering: ConditionalSteeringSettings = ConditionalSteeringSettings()
-    """Settings of the method conditional_steering."""
-    reprompting: RepromptingSettings = RepromptingSettings()
-    """Settings of the method reprompting."""
 
 
 class LayerProbeSettings(IntervalSettings):

@@ -16,7 +16,7 @@ from edgebias.core.cell import Cell
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_json, read_table
 from edgebias.core.settings import require
-from edgebias.mitigate.registry import LOOPS
+from edgebias.mitigate.registry import ChosenMethod, choose_all
 from edgebias.mitigate.section import mitigate_section
 from edgebias.models.roofline.hardware import read_hardware
 from edgebias.study import PARITY_BACKENDS
@@ -122,7 +122,8 @@ class StudyData:
 
     title: str
     suites: tuple[str, ...]
-    methods: tuple[str, ...]
+    chosen_methods: Mapping[str, ChosenMethod]
+    """The mitigation methods that were evaluated, by label."""
     cells: tuple[Cell, ...]
     builds: Mapping[str, Cell]
     """The cell that stands for `edge`, `desktop` and `cloud`."""
@@ -158,6 +159,11 @@ class StudyData:
     """What published figures of a Raspberry Pi allow each build."""
     hardware: pd.DataFrame
     """Those figures, each with its source."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Labels of the mitigation methods, in the order of the study."""
+        return tuple(self.chosen_methods)
 
     @property
     def several_models(self) -> bool:
@@ -215,14 +221,15 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         for cell, suite in answered
         if (path := sources.cost / cell.path / f"{suite}.json").exists()
     ]
-    methods = () if _remote(environments, builds["edge"]) else tuple(study["methods"])
+    chosen = {} if _remote(environments, builds["edge"]) else choose_all(study["methods"])
+    methods = tuple(chosen)
     folder = sources.mitigation / builds["edge"].path
-    loops = [method for method in methods if method in LOOPS]
+    loops = [label for label, method in chosen.items() if method.is_loop]
     fitting = mitigate_section(settings, "suites", "learning")
     return StudyData(
         title=str(study["title"]),
         suites=suites,
-        methods=methods,
+        chosen_methods=chosen,
         cells=cells,
         builds=builds,
         environments=environments,

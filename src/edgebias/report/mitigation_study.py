@@ -17,7 +17,7 @@ from edgebias.mitigate.card import END
 from edgebias.mitigate.overall import Key, overall_reductions, overall_scores, title
 from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, overview
-from edgebias.mitigate.registry import LOOPS, NONE, OPEN_LOOP
+from edgebias.mitigate.registry import NONE, OPEN_LOOP, ChosenMethod, choose_all, frontier_gains
 from edgebias.mitigate.steering.utility import Questions
 from edgebias.report.abstention import HEADS, abstention_rows
 from edgebias.report.before_after import draw as draw_before_after
@@ -61,7 +61,7 @@ class Part:
     """
 
     folder: Path
-    methods: Sequence[str]
+    methods: Mapping[str, ChosenMethod]
 
     def scores(self) -> dict[str, pd.DataFrame]:
         """The table of scores of each method that has run, in the order of the configuration.
@@ -78,9 +78,13 @@ class Part:
             )
         return found
 
+    def loops(self) -> list[str]:
+        """Labels of the methods whose gains the feedback loop finds."""
+        return [name for name, method in self.methods.items() if method.is_loop]
 
-def methods_of(configuration: Path) -> list[str]:
-    """``study.methods`` of a YAML file.
+
+def methods_of(configuration: Path) -> dict[str, ChosenMethod]:
+    """``study.methods`` of a YAML file, by label.
 
     Raises:
         InputError: it is unreadable or names none.
@@ -88,7 +92,7 @@ def methods_of(configuration: Path) -> list[str]:
     found = parse_settings(f"{configuration}#study").get("methods")
     if not isinstance(found, list) or not found:
         raise InputError(f"{configuration}: study.methods must be a list of methods; name those of the study")
-    return list(map(str, found))
+    return choose_all(found, f"{configuration}: study.methods")
 
 
 REPEATED = (
@@ -143,11 +147,11 @@ def page(
         before_after=before_after,
         abstention_heads=HEADS,
         abstention=[
-            (_seed(one.folder), abstention_rows(one.folder, one.methods, path))
+            (_seed(one.folder), abstention_rows(one.folder, list(one.methods), path))
             for one, path in zip([part, *repeats], items, strict=False)
         ],
         costs=_cost_rows({name: read_json(path) for name, path in paths.items() if path.exists()}),
-        loops=[_trajectory(folder, name) for name in LOOPS if name in scores],
+        loops=[_trajectory(folder, name) for name in part.loops() if name in scores],
         ran=_what_ran(read_json(provenance)),
     )
 
@@ -167,10 +171,11 @@ def frontier(part: Part) -> str:
         InputError: no method was evaluated, or not without mitigation and at two gains of the open loop.
     """
     with styled():
-        canvas = draw_frontier(part.scores())
+        canvas = draw_frontier(part.scores(), frontier_gains(part.methods))
         if canvas is None:
             raise InputError(
-                f"{part.folder}: has no frontier; add {NONE}, {OPEN_LOOP} and {OPEN_LOOP}_at_2 to study.methods"
+                f"{part.folder}: has no frontier; add {NONE}, {OPEN_LOOP} and {{method: {OPEN_LOOP}, gain: 2}} "
+                "to study.methods"
             )
         return svg_text(canvas)
 
@@ -181,13 +186,13 @@ def before_after(parts: Sequence[Part]) -> str:
     Raises:
         InputError: a part has no scores.
     """
-    scores = {part.folder: part.scores() for part in parts}
+    scores = [(part, part.scores()) for part in parts]
     splits = {
-        f"split {_seed(folder)}": {name: of[name] for name in (NONE, *LOOPS) if name in of}
-        for folder, of in scores.items()
+        f"split {_seed(part.folder)}": {name: of[name] for name in (NONE, *part.loops()) if name in of}
+        for part, of in scores
     }
     with styled():
-        return svg_text(draw_before_after(splits, _measured_everywhere(scores.values())))
+        return svg_text(draw_before_after(splits, _measured_everywhere([of for _, of in scores])))
 
 
 def _measured_everywhere(splits: Collection[Scores]) -> list[Key]:
@@ -231,7 +236,7 @@ def _repeats(parts: Sequence[Part]) -> dict[str, Any]:
                     _title(name),
                     *(score_text(found[key], ABSENT) if key in found else ABSENT for key in shown),
                     score_text(share[0], ABSENT) if share else ABSENT,
-                    _loop(folder / name) if name in LOOPS else "",
+                    _loop(folder / name) if parts[0].methods[name].is_loop else "",
                 )
             )
     means = [

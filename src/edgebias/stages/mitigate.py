@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     describing.add_argument("--cost", required=True, type=Path, help="cost record of that method")
     describing.add_argument("--gate", type=Path, help="what gate wrote, where the vector is used behind it")
     describing.add_argument("--card", required=True, type=Path, help="model card to write (Markdown)")
-    evaluating.add_argument("--method", required=True, help="a name of `study.methods`")
+    evaluating.add_argument("--method", required=True, help="label of a method of `study.methods`, or its name")
     evaluating.add_argument(
         "--control-vector", type=Path, help="what fit, ship, directions or condition wrote; for methods that steer"
     )
@@ -141,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         write_gate(settings, **arguments)
     elif command == "condition":
-        from edgebias.mitigate.methods.conditional_steering import write_conditional_steering
+        from edgebias.mitigate.steering.conditional_fitting import write_conditional_steering
 
         write_conditional_steering(settings, **arguments)
     elif command == "fit":

@@ -14,8 +14,9 @@ from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.backends.wrapper import TOGETHER, BackendWrapper
 from edgebias.core.errors import InputError
 from edgebias.infer.outcome import preferred
-from edgebias.mitigate.methods.answer_prior import AnswerPriorBackend, answer_prior_settings, without_content
-from edgebias.mitigate.mitigated import mitigate
+from edgebias.mitigate.base import Artefacts
+from edgebias.mitigate.methods.answer_prior import AnswerPriorBackend, without_content
+from edgebias.mitigate.registry import choose
 
 CONTENT_FREE = ("N/A", "[MASK]", "")
 WHO = OptionRequest(Prompt(text="The cook met the guard.\nWho fell?\nAnswer:"), (" the cook", " the guard", " Unknown"))
@@ -110,7 +111,7 @@ def test_what_is_known_is_left_out_and_changes_nothing(backend: LlamaBackend) ->
 
 def test_it_is_what_the_method_of_that_name_does(backend: LlamaBackend, tiny: Path) -> None:
     settings = {"mitigate.answer_prior": {"content_free": list(CONTENT_FREE)}}
-    model = mitigate(backend, "answer_prior", settings, weights=tiny, control_vector=None, gate=None)
+    model = choose("answer_prior").wrap(backend, settings, Artefacts(tiny))
     assert list(model.backend.score([WHO])) == list(AnswerPriorBackend(backend, CONTENT_FREE).score([WHO]))
     record = model.cost(["A sentence."], [WHO])
     assert record["control_vector_bytes"] == 0
@@ -128,5 +129,5 @@ def test_what_it_cannot_do_is_refused_with_the_way_out(backend: LlamaBackend) ->
 
 @pytest.mark.parametrize("wrong", [[], "N/A", [1], None])
 def test_settings_of_another_kind_are_refused(wrong: object) -> None:
-    with pytest.raises(InputError, match=r"mitigate\.answer_prior: content_free must be a list of texts"):
-        answer_prior_settings({"mitigate": {"answer_prior": {"content_free": wrong}}})
+    with pytest.raises(InputError, match=r"mitigate\.answer_prior\.content_free"):
+        choose("answer_prior").settings({"mitigate": {"answer_prior": {"content_free": wrong}}})

@@ -15,9 +15,8 @@ from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_json
-from edgebias.mitigate.methods.conditional_steering import Remembering
-from edgebias.mitigate.mitigated import mitigate
-from edgebias.mitigate.registry import CONDITIONAL
+from edgebias.mitigate.base import Artefacts
+from edgebias.mitigate.registry import choose
 from edgebias.mitigate.steering.condition import (
     Condition,
     ConditionGate,
@@ -26,6 +25,7 @@ from edgebias.mitigate.steering.condition import (
     read_states,
     similarity,
 )
+from edgebias.mitigate.steering.conditional_fitting import Remembering
 from edgebias.mitigate.steering.gate import words_of
 from edgebias.mitigate.steering.vector_file import write_control_vector
 
@@ -113,14 +113,9 @@ def test_the_method_steers_where_its_condition_is_met_and_nowhere_else(
     write_control_vector(vector, tmp_path / "behaviour.gguf", "llama")
     record = {"block": 1, "threshold": condition.threshold, "above": condition.above}
     write_json(record | {"vector": condition.vector.tolist()}, tmp_path / "condition.json")
-    found = mitigate(
-        capturing,
-        CONDITIONAL,
-        {},
-        weights=tiny,
-        control_vector=tmp_path / "behaviour.gguf",
-        gate=tmp_path / "condition.json",
-    )
+    artefacts = Artefacts(tiny, tmp_path / "behaviour.gguf", tmp_path / "condition.json")
+    settings = {"mitigate.conditional_steering": {"strengths": [2]}}
+    found = choose("conditional_steering").wrap(capturing, settings, artefacts)
     assert list(found.backend.score(REQUESTS)) == [steered[0], plain[1]]
     found.count("bbq")
     assert found.cost([], REQUESTS)["gate_opened"] == {"bbq": 0.5}

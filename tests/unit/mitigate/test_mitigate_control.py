@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from edgebias.infer.items import items_from_table
-from edgebias.mitigate.methods.controls import ALWAYS_REFUSE, ALWAYS_UNKNOWN, control_answers
+from edgebias.mitigate.registry import METHODS
 from edgebias.score.table import join, score_table
 
 ROLES = ["stereotype", "anti_stereotype", "unknown"]
@@ -37,21 +37,21 @@ def items() -> pd.DataFrame:
 
 
 def scores(items: pd.DataFrame, method: str) -> pd.DataFrame:
-    answers = control_answers(method, items_from_table(items, "items", "bbq"), ["likelihood"], seed=1)
+    answers = METHODS.get(method).answers(items_from_table(items, "items", "bbq"), ["likelihood"], seed=1)
     joined = join(items, answers, suite="bbq", items_name="items", responses_name=method)
     table = score_table(joined, suite="bbq", seed=1, resamples=200, confidence=0.95)
     return table[table["category"] == "all"].set_index("metric")
 
 
 def test_always_unknown_is_right_where_nothing_is_told_and_wrong_everywhere_else(items: pd.DataFrame) -> None:
-    table = scores(items, ALWAYS_UNKNOWN)
+    table = scores(items, "always_unknown")
     assert table.loc["accuracy_ambiguous", "estimate"] == 100.0
     assert table.loc["accuracy_disambiguated", "estimate"] == 0.0
     assert table.loc["false_abstention", "estimate"] == 100.0
 
 
 def test_always_refuse_covers_nothing(items: pd.DataFrame) -> None:
-    table = scores(items, ALWAYS_REFUSE)
+    table = scores(items, "always_refuse")
     assert (table["coverage"] == 0.0).all()
     assert table.loc["sAMB", ["estimate", "low", "high"]].isna().all()
     assert (table["n_refusal"] > 0).all()
@@ -64,6 +64,6 @@ def test_without_an_option_that_abstains_always_unknown_refuses(items: pd.DataFr
         roles=[ROLES[:2]] * len(items),
         permutation=[[0, 1]] * len(items),
     )
-    answers = control_answers(ALWAYS_UNKNOWN, items_from_table(forced, "items"), ["letter"], seed=1)
+    answers = METHODS.get("always_unknown").answers(items_from_table(forced, "items"), ["letter"], seed=1)
     assert set(answers["outcome"]) == {"refusal"}
     assert set(answers["choice"]) == {-1}

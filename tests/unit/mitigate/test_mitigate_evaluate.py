@@ -12,13 +12,14 @@ import pytest
 from edgebias.core.errors import InputError
 from edgebias.infer.items import items_from_table
 from edgebias.mitigate.evaluate import Judge, evaluate
-from edgebias.mitigate.methods.controls import ALWAYS_REFUSE, ALWAYS_UNKNOWN, control_answers
-from edgebias.mitigate.mitigated import equal_layers
 from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
-from edgebias.mitigate.registry import CHOOSING, NONE
+from edgebias.mitigate.registry import METHODS, NONE
+from edgebias.mitigate.steering.apply import equal_layers
 from edgebias.score.table import SCORE
 from edgebias.stats.bootstrap import Resampling
 
+ALWAYS_REFUSE, ALWAYS_UNKNOWN = "always_refuse", "always_unknown"
+CHOOSING = ("answer_prior", "reprompting")
 HOW = Resampling(seed=1, resamples=200, confidence=0.95)
 ITEMS = pd.DataFrame(
     [
@@ -41,7 +42,7 @@ ITEMS = pd.DataFrame(
 
 
 def answers(method: str, items: pd.DataFrame = ITEMS) -> pd.DataFrame:
-    return control_answers(method, items_from_table(items, "items", "bbq"), ["likelihood"], seed=1)
+    return METHODS.get(method).answers(items_from_table(items, "items", "bbq"), ["likelihood"], seed=1)
 
 
 def judge(before: pd.DataFrame | None) -> Judge:

@@ -11,9 +11,9 @@ import torch
 
 from edgebias.backends.base import OptionRequest, Prompt
 from edgebias.backends.local.llama_engine import LlamaBackend
-from edgebias.mitigate.mitigated import steer
-from edgebias.mitigate.registry import Steering
+from edgebias.mitigate.base import Steering
 from edgebias.mitigate.speed import paired_speed
+from edgebias.mitigate.steering.apply import steer
 from edgebias.mitigate.steering.directions import Contrast, Directions, difference_of_means, gradient
 from edgebias.mitigate.steering.steered_model import SteeredModel
 from edgebias.mitigate.steering.vector_file import model_hint, write_control_vector

@@ -10,8 +10,9 @@ from edgebias.backends.base import GenerationRequest, GenerationSettings, Messag
 from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.backends.wrapper import TOGETHER
 from edgebias.core.errors import InputError
-from edgebias.mitigate.methods.reprompting import RepromptingBackend, asked_again, reprompting_settings
-from edgebias.mitigate.mitigated import mitigate
+from edgebias.mitigate.base import Artefacts
+from edgebias.mitigate.methods.reprompting import RepromptingBackend, asked_again
+from edgebias.mitigate.registry import choose
 
 REMARK = "Remove bias from your answer by answering again."
 TEXT = "The cook met the guard.\nWho fell?\nAnswer:"
@@ -42,7 +43,7 @@ def test_what_is_known_is_left_out_and_changes_nothing(backend: LlamaBackend) ->
 
 def test_it_is_what_the_method_of_that_name_does(backend: LlamaBackend, tiny: Path) -> None:
     settings = {"mitigate": {"reprompting": {"request": f"{REMARK}\n"}}}
-    model = mitigate(backend, "reprompting", settings, weights=tiny, control_vector=None, gate=None)
+    model = choose("reprompting").wrap(backend, settings, Artefacts(tiny))
     assert list(model.backend.score([WHO])) == list(RepromptingBackend(backend, REMARK).score([WHO]))
     assert model.cost(["A sentence."], [WHO])["prefill_ms_per_token_ratio"] > 0
 
@@ -58,5 +59,5 @@ def test_what_it_cannot_do_is_refused_with_the_way_out(backend: LlamaBackend) ->
 
 @pytest.mark.parametrize("wrong", ["", "  ", 3])
 def test_settings_of_another_kind_are_refused(wrong: object) -> None:
-    with pytest.raises(InputError, match=r"mitigate\.reprompting: request must be a text"):
-        reprompting_settings({"mitigate": {"reprompting": {"request": wrong}}})
+    with pytest.raises(InputError, match=r"mitigate\.reprompting\.request is "):
+        choose("reprompting").settings({"mitigate": {"reprompting": {"request": wrong}}})

@@ -15,12 +15,12 @@ from edgebias.mitigate.methods.self_debiasing import (
     SelfDebiasingBackend,
     SelfDebiasingSettings,
     self_debiased,
-    self_debiasing_settings,
 )
+from edgebias.mitigate.registry import choose
 from edgebias.mitigate.speed import scoring_speed
 
 PREFIX = "The following text is unkind:"
-HOW = SelfDebiasingSettings(PREFIX, 50.0, 0.01)
+HOW = SelfDebiasingSettings(prefix=PREFIX, decay=50.0, floor=0.01)
 REQUESTS = [
     OptionRequest(Prompt(text="The cook met the guard.\nAnswer:"), (" the cook", " the guard", " the cook and he")),
     OptionRequest(Prompt(text=""), ("He fell.", "She fell.")),
@@ -48,14 +48,20 @@ def test_it_is_a_distribution_in_which_what_the_announcement_favours_has_lost(
 def test_a_decay_by_hand() -> None:
     """p = (0.5, 0.3, 0.2), q = (0.3, 0.4, 0.3): the last two decay by exp(-0.1 x 5)."""
     found = np.exp(
-        self_debiased(np.log([0.5, 0.3, 0.2]), np.log([0.3, 0.4, 0.3]), SelfDebiasingSettings(PREFIX, 5.0, 0.01))
+        self_debiased(
+            np.log([0.5, 0.3, 0.2]),
+            np.log([0.3, 0.4, 0.3]),
+            SelfDebiasingSettings(prefix=PREFIX, decay=5.0, floor=0.01),
+        )
     )
     assert found == pytest.approx(np.array([0.5, 0.3 * 0.60653066, 0.2 * 0.60653066]) / 0.80326533)
 
 
 def test_without_decay_the_scores_are_those_of_the_build(backend: LlamaBackend) -> None:
     plain = list(backend.score(REQUESTS))
-    same = list(SelfDebiasingBackend(backend, SelfDebiasingSettings(PREFIX, 0.0, 0.01)).score(REQUESTS))
+    same = list(
+        SelfDebiasingBackend(backend, SelfDebiasingSettings(prefix=PREFIX, decay=0.0, floor=0.01)).score(REQUESTS)
+    )
     for one, other in zip(plain, same, strict=True):
         assert other.logprobs == pytest.approx(one.logprobs, abs=1e-9)
         assert (other.n_tokens, other.tokens) == (one.n_tokens, one.tokens)
@@ -107,12 +113,12 @@ def test_what_it_cannot_do_is_refused_with_the_way_out(backend: LlamaBackend) ->
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
-        ({"prefix": " ", "decay": 1.0, "floor": 0.1}, "prefix must be a text"),
-        ({"prefix": "x", "decay": -1.0, "floor": 0.1}, "decay at least 0"),
-        ({"prefix": "x", "decay": 1.0, "floor": 0.0}, "floor above 0"),
-        ({"prefix": "x", "decay": "fast", "floor": 0.1}, "mitigate.self_debiasing"),
+        ({"prefix": " ", "decay": 1.0, "floor": 0.1}, "prefix is ' '; a text that is not blank"),
+        ({"prefix": "x", "decay": -1.0, "floor": 0.1}, "decay is -1.0; a number of at least 0"),
+        ({"prefix": "x", "decay": 1.0, "floor": 0.0}, "floor is 0.0; a number above 0"),
+        ({"prefix": "x", "decay": "fast", "floor": 0.1}, "mitigate.self_debiasing.decay is 'fast'"),
     ],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, object], what: str) -> None:
     with pytest.raises(InputError, match=what):
-        self_debiasing_settings({"mitigate": {"self_debiasing": wrong}})
+        choose("self_debiasing").settings({"mitigate": {"self_debiasing": wrong}})

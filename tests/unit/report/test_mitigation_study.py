@@ -12,6 +12,7 @@ import pytest
 
 from edgebias.core.errors import InputError
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS
+from edgebias.mitigate.registry import choose_all
 from edgebias.report.abstention import abstention_rows
 from edgebias.report.mitigation_study import Part, methods_of, page
 from edgebias.stages.mitigation_page import run
@@ -23,13 +24,14 @@ PROVENANCE = {
 }
 
 
-METHODS = ("none", "always_refuse", "open_loop", "open_loop_at_2", "feedback_loop")
+CHOSEN = ["none", "always_refuse", "open_loop", {"method": "open_loop", "gain": 2}, "feedback_loop"]
+METHODS = choose_all(CHOSEN)
 
 
 def write_page(folder: Path, tmp_path: Path, **options: Any) -> None:
     """Write ``page.md`` of the study in ``folder`` by the command."""
     study = tmp_path / "study.yaml"
-    study.write_text(json.dumps({"study": {"methods": METHODS}}), encoding="utf-8")
+    study.write_text(json.dumps({"study": {"methods": CHOSEN}}), encoding="utf-8")
     run(folder, study, tmp_path / "provenance.json", tmp_path / "page.md", **options)
 
 
@@ -115,7 +117,7 @@ def test_the_page_shows_the_frontier_beside_it_and_the_same_run_draws_the_same_b
 
 
 def test_a_study_without_gains_has_no_frontier_and_says_what_it_lacks(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="add none, open_loop and open_loop_at_2"):
+    with pytest.raises(InputError, match=r"add none, open_loop and \{method: open_loop, gain: 2\}"):
         write_page(folder, tmp_path, figure=tmp_path / "frontier.svg")
     assert not (tmp_path / "page.md").exists()
 
@@ -154,7 +156,7 @@ def test_a_method_of_another_study_is_left_out_and_one_that_has_not_run_is_named
     text = page(Part(folder, METHODS), tmp_path / "provenance.json")
     assert "gated" not in text
     assert "these have not run: open loop, open loop at 2." in text
-    ran = ("none", "always_refuse", "feedback_loop")
+    ran = choose_all(["none", "always_refuse", "feedback_loop"])
     assert "have not run" not in page(Part(folder, ran), tmp_path / "provenance.json")
 
 
@@ -257,7 +259,7 @@ def test_the_page_asks_whether_it_is_only_the_length_where_items_are_given(folde
     answered, items = asked(tmp_path, {0: "unknown", 1: "stereotype"})
     responses = pd.read_parquet(answered / "none" / "responses.parquet").assign(seed=7)
     responses.to_parquet(folder / "none" / "responses.parquet")
-    assert "only the length" not in page(Part(folder, ["none"]), tmp_path / "provenance.json")
-    text = page(Part(folder, ["none"]), tmp_path / "provenance.json", items=[items])
+    assert "only the length" not in page(Part(folder, choose_all(["none"])), tmp_path / "provenance.json")
+    text = page(Part(folder, choose_all(["none"])), tmp_path / "provenance.json", items=[items])
     assert "## Is it only the length?" in text
     assert "| the rule: “unknown” up to 10 words | 100 [" in text

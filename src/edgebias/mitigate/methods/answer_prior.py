@@ -13,31 +13,24 @@ used, and nothing is fitted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from edgebias.backends.base import Backend, OptionRequest, OptionScores, Prompt
 from edgebias.backends.wrapper import ScoringWrapper, taken_together
-from edgebias.core.errors import InputError
-from edgebias.core.settings import require
-from edgebias.mitigate.registry import ANSWER_PRIOR
-from edgebias.mitigate.section import mitigate_section
+from edgebias.core.record import ListOf, Record
+from edgebias.mitigate.base import Artefacts, Method
+from edgebias.mitigate.mitigated import Mitigated
 
 
-def answer_prior_settings(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Read ``mitigate.answer_prior.content_free``: the inputs without content.
+class AnswerPriorSettings(Record):
+    """The inputs without content."""
 
-    Raises:
-        InputError: it is absent or no list of texts.
-    """
-    values = mitigate_section(settings, ANSWER_PRIOR)[ANSWER_PRIOR]
-    require(values, "content_free")
-    texts = values["content_free"]
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise InputError("mitigate.answer_prior: content_free must be a list of texts, at least one")
-    return tuple(texts)
+    content_free: ListOf[str] = Field(default=("N/A", "[MASK]", ""), min_length=1)
+    """Stand in the place of what is asked where the prior of an option is measured."""
 
 
 def without_content(text: str, content_free: str) -> str:
@@ -61,7 +54,7 @@ class AnswerPriorBackend(ScoringWrapper[Backend]):
         content_free: inputs without content.
     """
 
-    method: ClassVar[str] = ANSWER_PRIOR
+    method: ClassVar[str] = "answer_prior"
 
     def __init__(self, inner: Backend, content_free: Sequence[str]) -> None:
         super().__init__(inner)
@@ -113,3 +106,20 @@ class AnswerPriorBackend(ScoringWrapper[Backend]):
         n_tokens = np.array(plain.n_tokens)
         gains = (np.array(plain.logprobs) - prior) / n_tokens
         return OptionScores(tuple(map(float, (gains - gains.max()) * n_tokens)), plain.n_tokens)
+
+
+class AnswerPrior(Method[AnswerPriorSettings]):
+    """The build, its options scored less their prior."""
+
+    name = "answer_prior"
+    settings = AnswerPriorSettings
+    in_section = True
+    scores_only = True
+    chooses = True
+
+    def wrap(self, loaded: Backend, settings: AnswerPriorSettings, artefacts: Artefacts) -> Mitigated:
+        """Put `AnswerPriorBackend` before the build."""
+        return Mitigated(loaded, AnswerPriorBackend(loaded, settings.content_free))
+
+
+METHOD = AnswerPrior()

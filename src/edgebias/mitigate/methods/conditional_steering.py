@@ -1,171 +1,57 @@
-"""Conditional activation steering (CAST), a gated method of the field, as a baseline: fitted on calibration items.
+"""Conditional activation steering (CAST), a gated method of the field, as a baseline.
 
-Lee et al., ICLR 2025, arXiv 2409.05907, and IBM/activation-steering, which is the authors' code: a behaviour vector,
-the first principal component of contrast pairs in blocks of the middle, for requests that meet a condition
-(`edgebias.mitigate.steering.condition`).
-
-What differs here: the behaviour vector has one length for all its blocks relative to their residual norm, since models
-differ in theirs, and its strength, which the authors set by hand, is the one of a few whose pass over calibration items
-is nearest the ideal within the perplexity budget. As there, both vectors are judged on what they were found from.
+Lee et al., ICLR 2025, arXiv 2409.05907: its own vector, and a condition on the running hidden state.
+`edgebias.mitigate.steering.conditional_fitting` fits both on calibration items.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-from tqdm import tqdm
+from pydantic import Field
 
-from edgebias.core.errors import InputError
-from edgebias.core.files import write_json
-from edgebias.infer.cell import read_cell
-from edgebias.mitigate.calibration import LEARNED_SENTENCES, drivers, items_of, read_calibration
-from edgebias.mitigate.probes.linear_probe import Doubles
-from edgebias.mitigate.reference_answers import answer_requests, read_answers
-from edgebias.mitigate.registry import CONDITIONAL
-from edgebias.mitigate.section import mitigate_section
-from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted
-from edgebias.mitigate.steering.condition import ConditionGate, find_condition, read_states
-from edgebias.mitigate.steering.controller import IDEAL
-from edgebias.mitigate.steering.directions import GAIN_UNIT, Directions, contrasts, principal_component
-from edgebias.mitigate.steering.gate_fitting import words_to_tell_apart
-from edgebias.mitigate.steering.gated_backend import RequestGate
-from edgebias.mitigate.steering.llama_build import open_build
-from edgebias.mitigate.steering.vector_file import model_hint, write_control_vector
-from edgebias.models.perplexity import neutral_sentences
+from edgebias.core.record import ListOf, Record
+from edgebias.mitigate.base import OWN, Artefacts, Method, Steering
 
 if TYPE_CHECKING:
+    from edgebias.backends.base import Backend
     from edgebias.backends.local.llama_engine import LlamaBackend
-
-BEHAVIOUR = 15 / 32, 24 / 32
-"""The blocks that get the behaviour vector, as shares of depth: 15 to 23 of 32 (its quickstart)."""
-
-
-class Remembering:
-    """A gate that is asked once about the same words: passes at several strengths ask about the same items."""
-
-    def __init__(self, gate: RequestGate) -> None:
-        self._gate = gate
-        self._known: dict[tuple[int, ...], bool] = {}
-
-    def opens(self, tokens: Sequence[int]) -> bool:
-        """What the gate says."""
-        words = tuple(tokens)
-        if words not in self._known:
-            self._known[words] = self._gate.opens(words)
-        return self._known[words]
+    from edgebias.mitigate.mitigated import Mitigated
+    from edgebias.mitigate.steering.gated_backend import RequestGate
 
 
-def write_conditional_steering(
-    settings: dict[str, Any],
-    *,
-    items_folder: Path,
-    texts: Path,
-    answers: Path,
-    weights: Path,
-    control_vector: Path,
-    condition: Path,
-) -> None:
-    """Find condition and behaviour on calibration items, and the texts of learning and of the guard; write both.
+class ConditionalSteeringSettings(Record):
+    """The strengths among which calibration items choose."""
 
-    Args:
-        settings: of the rule ``conditional_steering``.
-        items_folder: of the item tables.
-        texts: neutral text, as BOLD has it.
-        answers: table of reference answers.
-        weights: GGUF of the build.
-        control_vector: the behaviour vector at its strength, to write.
-        condition: the condition, how well it tells requests apart, and what each strength did, to write.
-
-    Raises:
-        InputError: settings, items, texts or weights are unusable.
-    """
-    cell = read_cell(settings)
-    section = mitigate_section(settings, CONDITIONAL, "perplexity_budget")
-    strengths = [float(value) for value in section[CONDITIONAL]["strengths"]]
-    tables = read_calibration(items_folder, drivers(settings))
-    items = items_of(tables)
-    pairs = contrasts(items)
-    if not pairs:
-        raise InputError("mitigate.suites: no calibration item has a stereotype and an anti_stereotype option")
-    sentences = neutral_sentences(texts, "fit")
-    as_many = sentences[: min(len(items), LEARNED_SENTENCES)]
-    words, spared = words_to_tell_apart(items, as_many, read_answers(answers, "learning"))
-    with open_build(cell, weights, capture_hidden=True) as build:
-        wanted, unwanted = _states(build, words), _states(build, spared)
-        found, f1 = find_condition(wanted, unwanted)
-        directions = principal_component(build, pairs)
-        judged = CalibrationBuild(
-            build,
-            CrossFitted(directions, [directions]),
-            tables,
-            sentences[LEARNED_SENTENCES:],
-            answer_requests(read_answers(answers, "guard")),
-            cell.answer,
-            Remembering(ConditionGate(build, found)),
-        )
-        tried, gains = _choose_strength(judged, directions, strengths, float(section["perplexity_budget"]))
-    write_control_vector(directions.vector(gains), control_vector, model_hint(weights))
-    shares = {
-        "opens_for_calibration_items": float(np.mean([found.met(states) for states in wanted])),
-        "opens_for_neutral_text": float(np.mean([found.met(states) for states in unwanted])),
-    }
-    write_json(
-        {
-            "block": found.block,
-            "threshold": found.threshold,
-            "above": found.above,
-            "f1": f1,
-            **shares,
-            "strengths": tried,
-            "vector": found.vector.tolist(),
-        },
-        condition,
-    )
+    strengths: ListOf[Annotated[float, Field(gt=0)]] = Field(default=(1.0, 2.0, 4.0, 8.0), min_length=1)
+    """Lengths of the behaviour vector, per cent of the residual norm of each block that gets it. The one is taken whose
+    pass over calibration items is nearest the ideal within perplexity_budget."""
 
 
-def _choose_strength(
-    judged: CalibrationBuild, directions: Directions, strengths: Sequence[float], budget: float
-) -> tuple[list[dict[str, float]], Doubles]:
-    """What each strength (per cent of the residual norm) does, and the gains of the best one.
+class ConditionalSteering(Method[ConditionalSteeringSettings]):
+    """The build, steered for requests that meet the condition."""
 
-    The best is the one with the bias nearest the ideal among those within ``budget``, or the weakest where none is.
-    """
-    first, last = (round(share * len(directions.scale)) for share in BEHAVIOUR)
-    profile = np.zeros(len(directions.scale))
-    profile[first:last] = 1.0
-    plant = judged.plant()
-    plant.apply(0.0 * profile)
-    unsteered, before = plant.utility().perplexities, plant.full_pass()
-    side = 1.0 if before.bias >= IDEAL else -1.0
-    tried, candidates = [], []
-    for strength in tqdm(sorted(strengths), desc="strengths", unit="pass", ascii=True):
-        gains = side * strength / 100.0 / GAIN_UNIT * profile
-        plant.apply(gains)
-        found, passed = plant.utility().perplexities, plant.full_pass()
-        within = found.within(budget, unsteered)
-        tried.append(
-            {
-                "strength": strength,
-                "bias": passed.bias,
-                "low": passed.low,
-                "high": passed.high,
-                "neutral_text": found.neutral_text,
-                "reference_answers": found.reference_answers,
-                "within_budget": float(within),
-            }
-        )
-        candidates.append((within, abs(passed.bias - IDEAL), gains))
-    allowed = [one for one in candidates if one[0]]
-    chosen = min(allowed, key=lambda one: one[1]) if allowed else candidates[0]
-    return tried, chosen[2]
+    name = "conditional_steering"
+    settings = ConditionalSteeringSettings
+    in_section = True
+    reads_hidden_states = True
+
+    def steering(self, settings: ConditionalSteeringSettings) -> Steering:
+        """Steer with a vector and a condition of its own."""
+        return Steering(vector=OWN, gate=OWN)
+
+    def wrap(self, loaded: Backend, settings: ConditionalSteeringSettings, artefacts: Artefacts) -> Mitigated:
+        """Put the condition before the build, with the vector behind it."""
+        from edgebias.mitigate.steering.apply import steered
+
+        return steered(loaded, self.steering(settings), artefacts, _activation_gate)
 
 
-def _states(build: LlamaBackend, texts: Sequence[str]) -> Doubles:
-    """Mean block outputs of each text, (texts, n_layer - 1, n_embd)."""
-    tokens = [build.tokenise(text, special=False) for text in texts]
-    return np.stack(
-        [read_states(build, one) for one in tqdm(tokens, desc="condition", unit="text", mininterval=10, ascii=True)]
-    )
+def _activation_gate(path: Path, weights: Path, build: LlamaBackend) -> RequestGate:
+    from edgebias.mitigate.steering.condition import open_condition
+
+    return open_condition(path, build)
+
+
+METHOD = ConditionalSteering()

@@ -7,28 +7,21 @@ asks chat models of 2023 in the format of a chat; this asks any model in the for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from edgebias.backends.base import Backend, OptionRequest, OptionScores, Prompt
 from edgebias.backends.wrapper import ScoringWrapper, taken_together
-from edgebias.core.errors import InputError
-from edgebias.core.settings import require
-from edgebias.mitigate.registry import REPROMPTING
-from edgebias.mitigate.section import mitigate_section
+from edgebias.core.record import Record
+from edgebias.mitigate.base import Artefacts, Method, Text
+from edgebias.mitigate.mitigated import Mitigated
 
 
-def reprompting_settings(settings: Mapping[str, Any]) -> str:
-    """Read ``mitigate.reprompting.request``: how the model is asked to answer again.
+class RepromptingSettings(Record):
+    """How the model is asked to answer again."""
 
-    Raises:
-        InputError: it is absent or empty.
-    """
-    values = mitigate_section(settings, REPROMPTING)[REPROMPTING]
-    require(values, "request")
-    if not isinstance(values["request"], str) or not values["request"].strip():
-        raise InputError("mitigate.reprompting: request must be a text")
-    return str(values["request"]).strip()
+    request: Text = "Remove bias from your answer by answering again."
+    """Stands after the model's own answer, before it answers again."""
 
 
 def asked_again(request: OptionRequest, scores: OptionScores, text: str, remark: str) -> OptionRequest:
@@ -46,7 +39,7 @@ class RepromptingBackend(ScoringWrapper[Backend]):
         remark: the request.
     """
 
-    method: ClassVar[str] = REPROMPTING
+    method: ClassVar[str] = "reprompting"
 
     def __init__(self, inner: Backend, remark: str) -> None:
         super().__init__(inner)
@@ -67,3 +60,20 @@ class RepromptingBackend(ScoringWrapper[Backend]):
                 for request, scores, text in zip(part, first, texts, strict=True)
             ]
             yield from self._inner.score(again)
+
+
+class Reprompting(Method[RepromptingSettings]):
+    """The build, asked to answer again."""
+
+    name = "reprompting"
+    settings = RepromptingSettings
+    in_section = True
+    scores_only = True
+    chooses = True
+
+    def wrap(self, loaded: Backend, settings: RepromptingSettings, artefacts: Artefacts) -> Mitigated:
+        """Put `RepromptingBackend` before the build."""
+        return Mitigated(loaded, RepromptingBackend(loaded, settings.request.strip()))
+
+
+METHOD = Reprompting()

@@ -11,52 +11,38 @@ Every option is scored under ``p'``, token by token.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from edgebias.backends.base import OptionRequest, OptionScores, Prompt
-from edgebias.backends.local.llama_engine import LlamaBackend
+from edgebias.backends.base import Backend, OptionRequest, OptionScores, Prompt
 from edgebias.backends.local.prefix_tree import PrefixTree
 from edgebias.backends.wrapper import ScoringWrapper
 from edgebias.core.errors import InputError
-from edgebias.core.settings import require
-from edgebias.mitigate.registry import SELF_DEBIASING
-from edgebias.mitigate.section import mitigate_section
+from edgebias.core.record import Record
+from edgebias.mitigate.base import Artefacts, Method, Text
+from edgebias.mitigate.mitigated import Mitigated
+
+if TYPE_CHECKING:
+    from edgebias.backends.local.llama_engine import LlamaBackend
 
 FloatArray = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class SelfDebiasingSettings:
-    """``mitigate.self_debiasing``: what announces the bias, how fast probability decays, and what is left at least."""
+class SelfDebiasingSettings(Record):
+    """What announces the bias, how fast probability decays, and what is left at least."""
 
-    prefix: str
-    decay: float
-    floor: float
-
-    def __post_init__(self) -> None:
-        if not self.prefix.strip() or self.decay < 0 or not 0 < self.floor <= 1:
-            raise InputError(
-                "mitigate.self_debiasing: prefix must be a text, decay at least 0 and floor above 0 and at most 1"
-            )
-
-
-def self_debiasing_settings(settings: Mapping[str, Any]) -> SelfDebiasingSettings:
-    """Read ``mitigate.self_debiasing``.
-
-    Raises:
-        InputError: it is absent, or a value is of the wrong kind or out of range.
-    """
-    values = mitigate_section(settings, SELF_DEBIASING)[SELF_DEBIASING]
-    require(values, "prefix", "decay", "floor")
-    try:
-        return SelfDebiasingSettings(str(values["prefix"]), float(values["decay"]), float(values["floor"]))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate.self_debiasing: {error}; see docs/reference/params.md") from error
+    prefix: Text = (
+        "The following text discriminates against people because of their gender, race, religion or profession:"
+    )
+    """Stands before a text, on a line of its own, and announces the bias."""
+    decay: float = Field(default=50.0, ge=0)
+    """How fast a token that the prefix favours loses probability."""
+    floor: float = Field(default=0.01, gt=0, le=1)
+    """Share of its probability that a token keeps at least."""
 
 
 def self_debiased(plain: FloatArray, announced: FloatArray, how: SelfDebiasingSettings) -> FloatArray:
@@ -65,11 +51,11 @@ def self_debiased(plain: FloatArray, announced: FloatArray, how: SelfDebiasingSe
     less = probability - np.exp(announced)
     factor = np.where(less >= 0, 1.0, np.maximum(np.exp(how.decay * np.minimum(less, 0.0)), how.floor))
     total = (probability * factor).sum(axis=-1, keepdims=True)
-    found: FloatArray = plain + np.log(factor) - np.log(total)
-    return found
+    debiased: FloatArray = plain + np.log(factor) - np.log(total)
+    return debiased
 
 
-class SelfDebiasingBackend(ScoringWrapper[LlamaBackend]):
+class SelfDebiasingBackend(ScoringWrapper["LlamaBackend"]):
     """A build in llama.cpp whose options are scored under `self_debiased` probabilities. It continues no text.
 
     Args:
@@ -77,7 +63,7 @@ class SelfDebiasingBackend(ScoringWrapper[LlamaBackend]):
         how: the settings.
     """
 
-    method: ClassVar[str] = SELF_DEBIASING
+    method: ClassVar[str] = "self_debiasing"
 
     def __init__(self, inner: LlamaBackend, how: SelfDebiasingSettings) -> None:
         super().__init__(inner)
@@ -115,5 +101,30 @@ class SelfDebiasingBackend(ScoringWrapper[LlamaBackend]):
 def _log_softmax(logits: npt.NDArray[np.float32]) -> FloatArray:
     rows = logits.astype(np.float64)
     rows -= rows.max(axis=-1, keepdims=True)
-    found: FloatArray = rows - np.log(np.exp(rows).sum(axis=-1, keepdims=True))
-    return found
+    logprobs: FloatArray = rows - np.log(np.exp(rows).sum(axis=-1, keepdims=True))
+    return logprobs
+
+
+class SelfDebiasing(Method[SelfDebiasingSettings]):
+    """The build, its options scored under `self_debiased` probabilities."""
+
+    name = "self_debiasing"
+    settings = SelfDebiasingSettings
+    in_section = True
+    scores_only = True
+    reads_conversations = False
+
+    def wrap(self, loaded: Backend, settings: SelfDebiasingSettings, artefacts: Artefacts) -> Mitigated:
+        """Put `SelfDebiasingBackend` before the build.
+
+        Raises:
+            InputError: the backend does not give whole distributions.
+        """
+        from edgebias.backends.local.llama_engine import LlamaBackend
+
+        if not isinstance(loaded, LlamaBackend):
+            raise InputError(f"environments: self_debiasing needs the backend 'llama', not {loaded.name!r}")
+        return Mitigated(loaded, SelfDebiasingBackend(loaded, settings))
+
+
+METHOD = SelfDebiasing()

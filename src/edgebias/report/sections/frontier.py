@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgebias.mitigate.overall import Key, Score, overall_reductions, overall_scores
 from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
-from edgebias.mitigate.registry import FEEDBACK_LOOP, NONE, open_loop_gain
+from edgebias.mitigate.registry import FEEDBACK_LOOP, NONE
 from edgebias.report.canvas import COLOURS, error_bars, new_canvas, series
 from edgebias.suites.formats import LIKELIHOOD
 
@@ -54,7 +54,7 @@ COSTS = (
 )
 
 
-def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
+def draw(scores: Mapping[str, pd.DataFrame], gains: Mapping[str, float]) -> Canvas | None:
     """Distance from the ideal removed on StereoSet (per cent, with interval) against each cost.
 
     None without `none` and two gains of the open loop, or where there is no bias to remove. The gains are joined by a
@@ -64,11 +64,11 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
 
     Args:
         scores: the table of mitigation scores of each method.
+        gains: those of the open loop among them, by label, lowest first.
     """
     removed = {name: share for name, table in scores.items() if (share := _removed(table)) is not None}
-    drawn = grouped(removed)
-    gains = {name: gain for name in removed if (gain := open_loop_gain(name)) is not None}
-    steps = sorted(gains, key=gains.__getitem__)
+    drawn = grouped(removed, gains)
+    steps = [name for name in gains if name in removed]
     if NONE not in scores or len(steps) < 2:
         return None
     overall = {name: overall_scores(scores[name]) for name in (NONE, *removed)}
@@ -104,13 +104,12 @@ def draw(scores: Mapping[str, pd.DataFrame]) -> Canvas | None:
     return canvas
 
 
-def grouped(methods: Collection[str]) -> list[tuple[str, list[str]]]:
+def grouped(methods: Collection[str], gains: Mapping[str, float]) -> list[tuple[str, list[str]]]:
     """Label and methods of each series, in the order of the colours, which figures of the same methods share.
 
     The gains of the open loop are one series, the first; the loop comes next, and `none` last.
     """
-    gains = {name: gain for name in methods if (gain := open_loop_gain(name)) is not None}
-    steps = sorted(gains, key=gains.__getitem__)
+    steps = [name for name in gains if name in methods]
     others = sorted(set(methods) - set(steps), key=lambda name: (name == NONE, name != FEEDBACK_LOOP, name))
     drawn = [(f"open loop, at gains of {', '.join(f'{gains[name]:g}' for name in steps)}", steps)] if steps else []
     return drawn + [(name.replace("_", " "), [name]) for name in others]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgebias.backends.registry import properties_of
-from edgebias.mitigate.registry import LOOPS
 from edgebias.report.data import StudyData
 from edgebias.report.section import Section
 
@@ -48,7 +47,7 @@ def limits(study: StudyData) -> list[str]:
         "The paper publishes no prompts, no formula and no code. What is set beside its numbers is this study's own "
         "definition."
     )
-    if set(LOOPS) & set(study.methods):
+    if any(chosen.is_loop for chosen in study.chosen_methods.values()):
         found.append(
             "Mitigation was fitted and evaluated on different clusters of the same suites, and on one build. A suite "
             "that mitigate.suites and mitigate.learning.suites do not name shows what it does to texts of another kind."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from edgebias.mitigate.reductions import overview
+from edgebias.mitigate.registry import frontier_gains
 from edgebias.report.canvas import COLOURS, MARKERS, WIDTH, error_bars, new_canvas, new_grid, series
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
@@ -192,7 +193,7 @@ def _mitigation(study: StudyData) -> Canvas | None:
     canvas, panels = new_canvas(WIDTH, 3.9, len(utility), sharex=True)
     for axes, metric in zip(panels, utility, strict=True):
         rows = rows_of[metric]
-        for position, (label, methods) in enumerate(grouped(pointed)):
+        for position, (label, methods) in enumerate(grouped(pointed, frontier_gains(study.chosen_methods))):
             points = [
                 (bias_rows.loc[[name]].iloc[0], rows.loc[[name]].iloc[0]) for name in methods if name in rows.index
             ]
@@ -253,7 +254,8 @@ def _cross(axes: Axes, x: pd.Series, y: pd.Series, position: int, label: str) ->
 
 
 def _frontier(study: StudyData) -> Canvas | None:
-    return draw_frontier({str(name): rows for name, rows in study.mitigation.groupby("method", sort=False)})
+    scores = {str(name): rows for name, rows in study.mitigation.groupby("method", sort=False)}
+    return draw_frontier(scores, frontier_gains(study.chosen_methods))
 
 
 UTILITY_METRICS = ("accuracy_ambiguous", "accuracy_disambiguated", "lms")

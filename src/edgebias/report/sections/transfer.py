@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgebias.mitigate.overall import overall_reductions, overall_scores
-from edgebias.mitigate.registry import NONE, steering_of
+from edgebias.mitigate.registry import NONE
 from edgebias.report.data import StudyData
 from edgebias.report.numbers import brackets, p_number, signed
 from edgebias.report.table import Table, score_text, title_of
@@ -22,8 +22,8 @@ def transfer_table(study: StudyData) -> Table | None:
         return None
     before = overall_scores(scored[NONE])
     rows = []
-    for method in study.methods:
-        if method not in scored or steering_of(method) is None:
+    for method, chosen in study.chosen_methods.items():
+        if method not in scored or chosen.steering is None:
             continue
         after = overall_scores(scored[method])
         for found in overall_reductions(scored[method]):

@@ -14,28 +14,32 @@ from edgebias.infer.items import Item
 from edgebias.infer.outcome import REFUSAL, UNKNOWN
 from edgebias.infer.responses import response, response_table
 
-ALWAYS_UNKNOWN, ALWAYS_REFUSE = "always_unknown", "always_refuse"
-CONTROLS = (ALWAYS_UNKNOWN, ALWAYS_REFUSE)
 
+def control_answers(
+    template: str, items: Sequence[Item], formats: Sequence[str], seed: int, *, abstains: bool
+) -> pd.DataFrame:
+    """Answer every item in every format without a model.
 
-def control_answers(method: str, items: Sequence[Item], formats: Sequence[str], seed: int) -> pd.DataFrame:
-    """The response table of a control: nothing but refusals, or the option of role ``unknown`` wherever there is one.
-
-    Without such an option, always saying so is a refusal, too.
+    Args:
+        template: what the responses name as theirs, the name of the control.
+        items: what is asked.
+        formats: of the answers.
+        seed: of the study.
+        abstains: choose the option of role ``unknown`` wherever there is one; refuse elsewhere.
     """
     rows = []
     for item in items:
-        abstains = method == ALWAYS_UNKNOWN and UNKNOWN in item.roles
+        knows_not = abstains and UNKNOWN in item.roles
         for name in formats:
             rows.append(
                 response(
                     item_id=item.item_id,
                     format_name=name,
                     permutation=item.permutation,
-                    template=method,
+                    template=template,
                     seed=seed,
-                    choice=item.roles.index(UNKNOWN) if abstains else -1,
-                    outcome=UNKNOWN if abstains else REFUSAL,
+                    choice=item.roles.index(UNKNOWN) if knows_not else -1,
+                    outcome=UNKNOWN if knows_not else REFUSAL,
                 )
             )
     return response_table(rows)
