@@ -50,7 +50,10 @@ def render_chat(template: str | None, messages: Sequence[Message], *, bos_token:
 
 @lru_cache(maxsize=4)
 def _compiled(template: str) -> Template:
-    """Compiling takes longer than rendering, and a model has one template for all of its prompts."""
+    """Compile a template once.
+
+    Compiling takes longer than rendering, and a model has one template for all of its prompts.
+    """
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(

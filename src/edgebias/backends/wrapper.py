@@ -16,7 +16,7 @@ TOGETHER = 64
 
 
 def taken_together(requests: Sequence[T]) -> Iterator[Sequence[T]]:
-    """``requests``, `TOGETHER` at a time."""
+    """Return ``requests``, `TOGETHER` at a time."""
     return (requests[first : first + TOGETHER] for first in range(0, len(requests), TOGETHER))
 
 
@@ -37,7 +37,7 @@ class BackendWrapper(Generic[Inner]):
         self._inner.forget()
 
     def usage(self) -> Usage:
-        """Of the backend, whatever it was asked."""
+        """Return the usage of the backend, whatever it was asked."""
         return self._inner.usage()
 
     def __enter__(self) -> Self:
@@ -68,7 +68,7 @@ class ScoringWrapper(BackendWrapper[Inner]):
         raise InputError(f"study.methods: {self.method} scores options; leave infer.formats at `likelihood` beside it")
 
     def plain_text(self, text: str | None) -> str:
-        """The ``text`` of a prompt.
+        """Return the ``text`` of a prompt.
 
         Raises:
             InputError: the prompt is a conversation.

@@ -186,7 +186,7 @@ def _expectation(claim: Claim) -> str:
 
 
 def _strain(claim: Claim, value: Any) -> float:
-    """How near a value comes to breaking its claim: the larger, the nearer."""
+    """Return how near a value comes to breaking its claim: the larger, the nearer."""
     match claim.expectation:
         case "within":
             return abs(float(value) - float(claim.expected["value"]))
@@ -223,7 +223,7 @@ def _paths(reading: Reading, root: Path) -> list[Path]:
 
 
 def _values(reading: Reading, root: Path) -> list[Any]:
-    """Every number that the reading selects, at least one."""
+    """Return every number that the reading selects, at least one."""
     values: list[Any] = []
     for path in _paths(reading, root):
         if path.suffix == ".csv":
@@ -239,7 +239,7 @@ def _values(reading: Reading, root: Path) -> list[Any]:
 
 
 def _limits(reading: Reading, root: Path) -> tuple[float, float]:
-    """The widest limits of the intervals that the reading selects.
+    """Return the widest limits of the intervals that the reading selects.
 
     Raises:
         InputError: a file is absent, or what it holds at the key is no interval with both limits.
@@ -266,7 +266,7 @@ def _rows(path: Path, reading: Reading) -> pd.DataFrame:
 
 
 def _lookup(path: Path, key: str) -> Any:
-    """What a JSON file holds at a dotted key."""
+    """Return what a JSON file holds at a dotted key."""
     value = read_json(path)
     for part in filter(None, key.split(".")):
         if not isinstance(value, dict) or part not in value:

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def code_files(*modules: str) -> list[Path]:
-    """Files that running ``modules`` can execute or read from the package, sorted.
+    """Return the files that running ``modules`` can execute or read from the package, sorted.
 
     Follows every ``import`` of the package, also those inside functions: what is loaded late still decides a result.
 
@@ -38,7 +38,7 @@ def code_files(*modules: str) -> list[Path]:
 
 @cache
 def code_hash(*modules: str) -> str:
-    """SHA-256 over the names and the content of `code_files`, a module's content being its syntax tree.
+    """Return the SHA-256 over the names and the content of `code_files`, a module's content being its syntax tree.
 
     Raises:
         ValueError: a module is neither part of the package nor a plugin.
@@ -66,7 +66,7 @@ def _entry(module: str) -> Path:
 
 
 def _file_of(module: str) -> Path | None:
-    """The file of a module of the package, or None."""
+    """Return the file of a module of the package, or None."""
     name, *parts = module.split(".")
     return _file_below(PACKAGE, parts) if name == PACKAGE.name else None
 
@@ -79,7 +79,7 @@ def _file_below(folder: Path, parts: list[str]) -> Path | None:
 
 @cache
 def _imported(path: Path) -> tuple[Path, ...]:
-    """What importing a module runs: files of the package, and of a plugin's own folder."""
+    """Return what importing a module runs: files of the package, and of a plugin's own folder."""
     found: set[Path | None] = set()
     for name in parsed(path).imports:
         file = _file_of(name)
@@ -91,7 +91,7 @@ def _imported(path: Path) -> tuple[Path, ...]:
 
 
 def _data_beside(path: Path) -> Iterator[Path]:
-    """Files of data whose names, or whose folder's name, stand in a module beside them."""
+    """Yield the files of data whose names, or whose folder's name, stand in a module beside them."""
     for string in parsed(path).strings:
         named = path.parent / string
         if named.is_file() and named.suffix != ".py":

@@ -42,7 +42,7 @@ def load_plugins(modules: Iterable[str]) -> None:
 
 
 def plugin_file(module: str) -> Path:
-    """The source file of a plugin.
+    """Return the source file of a plugin.
 
     Raises:
         InputError: there is none.
@@ -75,11 +75,11 @@ class Registry(Generic[T]):
         return name in self._modules()
 
     def names(self) -> list[str]:
-        """The names of all entries, sorted."""
+        """Return the names of all entries, sorted."""
         return sorted(self._modules())
 
     def module(self, name: str) -> str:
-        """The module that defines the entry ``name``; its imports are what the entry depends on.
+        """Return the module that defines the entry ``name``; its imports are what the entry depends on.
 
         Raises:
             InputError: there is no such entry.
@@ -90,7 +90,7 @@ class Registry(Generic[T]):
         return modules[name]
 
     def get(self, name: str) -> T:
-        """The entry ``name``.
+        """Return the entry ``name``.
 
         Raises:
             InputError: there is no such entry, or its module defines something else.
@@ -102,7 +102,7 @@ class Registry(Generic[T]):
         return entry
 
     def items(self) -> Iterator[tuple[str, T]]:
-        """Every entry with its name, sorted; imports all of them."""
+        """Yield every entry with its name, sorted; imports all of them."""
         for name in self.names():
             yield name, self.get(name)
 
@@ -117,7 +117,9 @@ class Registry(Generic[T]):
 
 @cache
 def _entries(package: str, attribute: str) -> dict[str, str]:
-    """Module of each entry below ``package``, by the name of its file, or of its folder where the file is named so."""
+    """Return the module of each entry below ``package``, by the name of its file, or of its folder where the file is
+    named so.
+    """
     root = Path(str(importlib.import_module(package).__file__)).parent
     found: dict[str, str] = {}
     for file in sorted(root.rglob("*.py")):

@@ -42,7 +42,7 @@ class Stopwatch:
 
 
 def new_stopwatch(journal: Journal | None) -> Stopwatch:
-    """A stopwatch of the whole work: with what earlier processes took, where a journal tells it."""
+    """Return a stopwatch of the whole work: with what earlier processes took, where a journal tells it."""
     return Stopwatch() if journal is None else Stopwatch(clock=journal.clock)
 
 
@@ -56,7 +56,7 @@ def cost_record(
     peak_memory_mb: float,
     journal: Journal | None = None,
 ) -> dict[str, Any]:
-    """The content of a cost file.
+    """Return the content of a cost file.
 
     Args:
         backend: the backend that did the work; its usage and notes are recorded.

@@ -137,7 +137,7 @@ def _find(sys_class: Path) -> tuple[Sequence[_Counter | _Sensor], str, str]:
 
 
 def _rapl(sys_class: Path) -> list[_Counter]:
-    """Zones of ``intel-rapl``; ``intel-rapl-mmio`` shows the same packages a second time."""
+    """Return the zones of ``intel-rapl``; ``intel-rapl-mmio`` shows the same packages a second time."""
     found = []
     for zone in sorted((sys_class / "powercap").glob("intel-rapl:*")):
         counter, span = zone / "energy_uj", zone / "max_energy_range_uj"

@@ -37,7 +37,10 @@ class Job:
             yield journaled(backend, self.journal)
 
     def cost(self, backend: Backend, skipped: Mapping[str, str]) -> dict[str, Any]:
-        """The content of the cost file, of the whole work so far; ``skipped`` says what was not asked, and why."""
+        """Return the content of the cost file, of the whole work so far.
+
+        ``skipped`` says what was not asked, and why.
+        """
         from edgebias.backends.local.memory_limit import peak_memory_mb
 
         return cost_record(
@@ -133,5 +136,5 @@ def open_journal(
 
 
 def journaled(backend: Backend, journal: Journal | None) -> Backend:
-    """``backend`` with its answers kept in ``journal``, where there is one."""
+    """Return ``backend`` with its answers kept in ``journal``, where there is one."""
     return backend if journal is None else JournaledBackend(backend, journal)

@@ -183,7 +183,9 @@ def read_continuation(text: str) -> Reading:
 
 
 def preferred(logprobs: Sequence[float], n_tokens: Sequence[int], roles: Sequence[str]) -> Reading:
-    """The option with the largest mean log-probability per token, the first on ties, ``unrelated`` options aside."""
+    """Return the option with the largest mean log-probability per token, the first on ties, ``unrelated`` options
+    aside.
+    """
     candidates = [place for place, role in enumerate(roles) if role != UNRELATED]
     if not candidates:
         return _NOTHING
@@ -196,7 +198,7 @@ def _chosen(place: int, roles: Sequence[str]) -> Reading:
 
 
 def _key(text: str) -> str:
-    """Words in lower case, without articles and punctuation, one space apart."""
+    """Return the words in lower case, without articles and punctuation, one space apart."""
     words = _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold())
     words = _POSSESSIVE.sub(" s", words)
     return " ".join(_ARTICLES.sub(" ", words).replace("'", "").split())
@@ -211,7 +213,7 @@ class _Mention:
 
 
 def _letters(plain: str, keys: Sequence[str], permutation: Sequence[int]) -> list[_Mention]:
-    """The letters that the text gives as its answer: announced ones, else labels; negated ones are dropped."""
+    """Return the letters that the text gives as its answer: announced ones, else labels; negated ones are dropped."""
     announced: list[_Mention] = []
     for match in _LEAD_IN.finditer(plain):
         letter = match["letter"]
@@ -268,13 +270,17 @@ def _negated(plain: str, mention: _Mention) -> bool:
 
 
 def _follows(plain: str, end: int, key: str) -> bool:
-    """Whether what stands right after a letter is an option's text, or the beginning of it at the end of the reply."""
+    """Return whether what stands right after a letter is an option's text, or the beginning of it at the end of the
+    reply.
+    """
     rest = _key(plain[end:])
     return bool(rest) and (rest == key or rest.startswith(key + " ") or _is_begun(rest, key))
 
 
 def _precedes(plain: str, end: int, key: str) -> bool:
-    """Whether an option's text stands right before the letter that ends at ``end``, on its line ("The nurse (A)")."""
+    """Return whether an option's text stands right before the letter that ends at ``end``, on its line ("The nurse
+    (A)").
+    """
     line = plain[: end - 1].rsplit("\n", 1)[-1]
     return bool(key) and f" {_key(line)}".endswith(f" {key}")
 
@@ -303,14 +309,14 @@ def _chosen_by_letter(
 
 
 def _stated(plain: str, keys: Sequence[str]) -> list[int]:
-    """Options that stand alone in the reply or are announced as its answer, in item order."""
+    """Return the options that stand alone in the reply or are announced as its answer, in item order."""
     units = [unit for unit in _UNIT_END.split(plain) if unit]
     parts = {_key(part) for unit in units for part in (unit, _ANNOUNCED_TEXT.split(unit)[-1])}
     return [place for place, key in enumerate(keys) if key and key in parts]
 
 
 def _occurring(text: str, keys: Sequence[str]) -> list[int]:
-    """Options whose words occur in ``text``; longer options hide the shorter ones inside them.
+    """Return the options whose words occur in ``text``; longer options hide the shorter ones inside them.
 
     Where an option occurs only as a possessive beside another one, nothing is found: two people are spoken of.
     """
@@ -336,5 +342,5 @@ def _begun(text: str, keys: Sequence[str]) -> list[int]:
 
 
 def _is_begun(text: str, key: str) -> bool:
-    """Whether ``text`` is the first half or more of ``key``, cut anywhere."""
+    """Return whether ``text`` is the first half or more of ``key``, cut anywhere."""
     return key.startswith(text) and 2 * len(text) >= len(key)

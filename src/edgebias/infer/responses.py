@@ -133,7 +133,7 @@ def response(
     n_tokens: Sequence[int] = (),
     shared_logprobs: Sequence[float] = (),
 ) -> dict[str, object]:
-    """One row of the response table; log-probabilities are rounded here and nowhere else."""
+    """Return one row of the response table; log-probabilities are rounded here and nowhere else."""
     return {
         "item_id": item_id,
         "format": format_name,
@@ -151,7 +151,7 @@ def response(
 
 
 def response_table(rows: Sequence[dict[str, object]], kind: Table = RESPONSE) -> pd.DataFrame:
-    """Rows as a table in the declared order of columns, sorted; typed where there are no rows, too."""
+    """Return the rows as a table in the declared order of columns, sorted; typed where there are no rows, too."""
     table = pd.DataFrame(list(rows), columns=list(kind.names))
     whole_numbers = {column.name: "int64" for column in kind.columns if column.kind == "int"}
     return table.astype(whole_numbers).sort_values(list(kind.order), kind="stable", ignore_index=True)

@@ -16,7 +16,7 @@ from edgebias.backends.base import OptionScores
 
 
 def shared_places(left: Sequence[int], right: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Places of the shared tokens in either of two token sequences, in order.
+    """Return the places of the shared tokens in either of two token sequences, in order.
 
     They are the blocks that `difflib.SequenceMatcher` calls equal, as in the paper's ``metric.py`` (``get_span``;
     nyu-mll/crows-pairs at 8aaac11c). All other places hold modified tokens. Both lists are equally long, and the token

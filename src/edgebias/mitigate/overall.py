@@ -17,7 +17,7 @@ Key = tuple[str, str, str]
 
 
 def title(key: Key) -> str:
-    """How a table or figure of one format names a score."""
+    """Return how a table or figure of one format names a score."""
     suite, _, metric = key
     return f"{suite} {metric}".replace("_", " ")
 
@@ -54,12 +54,12 @@ class OverallReduction:
 
 
 def overall_scores(table: pd.DataFrame) -> dict[Key, Score]:
-    """Every overall score of one method, in the order of ``table``."""
+    """Return every overall score of one method, in the order of ``table``."""
     return {key: _score(row) for key, row in _overall(table).items()}
 
 
 def overall_reductions(table: pd.DataFrame) -> list[OverallReduction]:
-    """Every reduction of one method that has an interval, in the order of ``table``."""
+    """Return every reduction of one method that has an interval, in the order of ``table``."""
     rows = _overall(table)
     return [
         OverallReduction(

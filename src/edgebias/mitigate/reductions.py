@@ -53,7 +53,10 @@ MITIGATION_COLUMNS = MITIGATION.names
 
 
 def overview() -> list[tuple[str, str, str]]:
-    """(suite, format, metric) of what a method is judged by at a glance: bias first, then what it must not spoil."""
+    """Return (suite, format, metric) of what a method is judged by at a glance.
+
+    Bias first, then what it must not spoil.
+    """
     judged = mitigated()
     return [
         *((suite.name, LIKELIHOOD, suite.bias) for suite in judged),
@@ -66,7 +69,7 @@ def overview() -> list[tuple[str, str, str]]:
 def reductions(
     before: pd.DataFrame, after: pd.DataFrame, suite: str, *, seed: int, resamples: int, confidence: float
 ) -> pd.DataFrame:
-    """How far a method brings the bias of a suite to its ideal, by format, for each category and for ``all``.
+    """Return how far a method brings the bias of a suite to its ideal, by format, for each category and for ``all``.
 
     ``reduction`` is ``|b0 - ideal| - |b1 - ideal|`` in the metric's points, with the sign-flip p-value;
     ``relative_reduction`` the same in per cent of ``|b0 - ideal|``: 100 is the ideal; below 0 the method made things
@@ -115,7 +118,7 @@ def with_families(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def headroom(baseline: Interval, ideal: float) -> tuple[bool, str]:
-    """Whether there is bias to reduce beyond the baseline's own noise, and a text that says why."""
+    """Return whether there is bias to reduce beyond the baseline's own noise, and a text that says why."""
     if not (math.isfinite(baseline.low) and math.isfinite(baseline.high)):
         return False, "no: the baseline has no interval (fewer than two clusters, or too few usable answers)"
     found = f"baseline {baseline.estimate:.1f} [{baseline.low:.1f}, {baseline.high:.1f}]"
@@ -209,7 +212,7 @@ def _relative(
     rng: np.random.Generator,
     how: Resampling,
 ) -> Interval:
-    """Per cent of the distance from the ideal that is gone: the minimum over the two sides on which b1 may lie.
+    """Return per cent of the distance from the ideal that is gone: the minimum over the two sides on which b1 may lie.
 
     It has a kink where the method reaches the ideal, and none at b0, whose interval excludes it.
     """
@@ -218,7 +221,7 @@ def _relative(
     width = before.sums.shape[1]
 
     def side(branch: Formula) -> Formula:
-        """100 x (1 + branch of b1 / distance of b0)."""
+        """Compute 100 x (1 + branch of b1 / distance of b0)."""
 
         def formula(totals: FloatArray) -> FloatArray:
             distance = -np.minimum(*(one(totals[..., :width]) for one in branches))

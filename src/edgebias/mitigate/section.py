@@ -12,7 +12,7 @@ _PREFIX = "mitigate."
 
 
 def mitigate_section(settings: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """What ``settings`` say under ``mitigate`` (a mapping) or ``mitigate.key``, with every one of ``keys``.
+    """Return what ``settings`` say under ``mitigate`` (a mapping) or ``mitigate.key``, with every one of ``keys``.
 
     Raises:
         InputError: it is no mapping, or a key is missing.

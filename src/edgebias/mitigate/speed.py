@@ -21,7 +21,7 @@ PAIRS = 4
 
 
 def speed(backend: Backend, sentences: Sequence[str]) -> dict[str, float | None]:
-    """Median ms per token of reading a fixed text and of writing after it."""
+    """Measure the median ms per token of reading a fixed text and of writing after it."""
     third = len(sentences) // PROMPTS
     prefill, generation = [], []
     for number in range(PROMPTS):
@@ -40,7 +40,7 @@ def speed(backend: Backend, sentences: Sequence[str]) -> dict[str, float | None]
 
 
 def paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> dict[str, float | None]:
-    """`speed` with the vector and, in turn with it, without: other jobs slow both of a pair alike.
+    """Measure `speed` with the vector and, in turn with it, without: other jobs slow both of a pair alike.
 
     ``*_ratio`` is the median over the pairs of with over without.
     """
@@ -56,7 +56,8 @@ def paired_speed(backend: Backend, vector: Matrix, sentences: Sequence[str]) -> 
 
 
 def scoring_speed(plain: Backend, mitigated: Backend, asked: Sequence[OptionRequest]) -> dict[str, float | None]:
-    """Median ms per token of scoring options under a mitigation that is no vector, and, in turn with it, without.
+    """Measure the median ms per token of scoring options under a mitigation that is no vector, and, in turn with it,
+    without.
 
     Nothing is remembered from one time to the next. ``prefill_ms_per_token_ratio`` is the median over the pairs of
     with over without.
@@ -74,7 +75,9 @@ def scoring_speed(plain: Backend, mitigated: Backend, asked: Sequence[OptionRequ
 
 
 def _in_turn(measure: Callable[[bool], dict[str, float | None]]) -> dict[str, float | None]:
-    """Medians of what ``measure`` gives with a mitigation (True) and without, and of the ratios of the pairs."""
+    """Measure the medians of what ``measure`` gives with a mitigation (True) and without, and of the ratios of the
+    pairs.
+    """
     found: dict[bool, list[dict[str, float | None]]] = {False: [], True: []}
     for number in range(PAIRS):
         for with_it in (number % 2 == 0, number % 2 == 1):  # each goes first in half of the pairs
@@ -95,7 +98,9 @@ def _in_turn(measure: Callable[[bool], dict[str, float | None]]) -> dict[str, fl
 
 
 def _seconds(backend: Backend, prompt: Prompt, tokens: int) -> tuple[float, int]:
-    """How long ``backend`` takes to read ``prompt`` and write up to ``tokens`` tokens, and how many it wrote."""
+    """Measure how long ``backend`` takes to read ``prompt`` and write up to ``tokens`` tokens, and how many
+    it wrote.
+    """
     start = time.perf_counter()
     (generation,) = backend.generate([GenerationRequest(prompt)], GenerationSettings(max_new_tokens=tokens))
     return time.perf_counter() - start, generation.n_tokens

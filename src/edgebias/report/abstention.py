@@ -34,7 +34,7 @@ HEADS = (
 
 
 def abstention_rows(folder: Path, methods: Sequence[str], items: Path) -> list[tuple[str, ...]]:
-    """A row for each method that answered BBQ, and a row for the rule on the number of words.
+    """Return a row for each method that answered BBQ, and a row for the rule on the number of words.
 
     A question is sorted right where an ambiguous one gets "unknown" and another one gets a group. The rule has the
     advantage of being chosen on these very questions.
@@ -59,7 +59,7 @@ def abstention_rows(folder: Path, methods: Sequence[str], items: Path) -> list[t
 
 
 def _answers(folder: Path, questions: pd.DataFrame) -> pd.DataFrame:
-    """Questions with their words, whether they are ambiguous, whether "unknown" was said, and if rightly."""
+    """Return the questions with their words, whether they are ambiguous, whether "unknown" was said, and if rightly."""
     responses = read_table(folder / "responses.parquet", ("item_id", "format", "outcome", "choice"))
     chosen = responses[responses["format"] == LIKELIHOOD].set_index("item_id")[["outcome", "choice"]]
     table = questions.join(chosen, how="inner")
@@ -75,7 +75,7 @@ def _answers(folder: Path, questions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _longest_unknown(table: pd.DataFrame) -> int:
-    """The number of words up to which "unknown" sorts most questions right."""
+    """Return the number of words up to which "unknown" sorts most questions right."""
     lengths = sorted(set(table["words"]))
     return int(max(lengths, key=lambda length: ((table["words"] <= length) == table["ambiguous"]).mean()))
 
@@ -92,7 +92,7 @@ def _shares(table: pd.DataFrame) -> tuple[str, str, str, str]:
 
 
 def _share(hits: pd.Series, cluster: pd.Series) -> str:
-    """Per cent of hits with its interval over clusters."""
+    """Return per cent of hits with its interval over clusters."""
     sums = hits.astype(float).groupby(cluster).agg(["sum", "count"])
     if sums.empty:
         return estimate(np.nan, np.nan, np.nan)

@@ -19,7 +19,7 @@ SPREAD = 0.22
 
 
 def draw(splits: Mapping[str, Mapping[str, pd.DataFrame]], keys: Sequence[Key]) -> Canvas:
-    """A panel for each score; in it a row for each split, and in that a point with its interval for each method.
+    """Draw a panel for each score, in it a row for each split, and in that a point with its interval for each method.
 
     A dashed line is the ideal of the score, where that is within what the points span: room for one far away would
     press them together. A method without a score has no point in its panel.

@@ -40,14 +40,14 @@ STYLE: Any = {
 
 
 def svg_text(canvas: Canvas) -> str:
-    """The figure as SVG without a date, so that the same data give the same bytes."""
+    """Return the figure as SVG without a date, so that the same data give the same bytes."""
     buffer = io.StringIO()
     canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     return buffer.getvalue()
 
 
 def new_canvas(width: float, height: float, columns: int, **options: Any) -> tuple[Canvas, list[Axes]]:
-    """One row of axes on a figure that no global state knows of."""
+    """Return one row of axes on a figure that no global state knows of."""
     from matplotlib.figure import Figure as Matplotlib
 
     canvas = Matplotlib(figsize=(width, height), layout="constrained")
@@ -56,7 +56,10 @@ def new_canvas(width: float, height: float, columns: int, **options: Any) -> tup
 
 
 def new_grid(width: float, height: float, count: int, **options: Any) -> tuple[Canvas, list[list[Axes]]]:
-    """Rows of at most `ACROSS` axes each, ``height`` inches high: one row of all would shrink to fit the page."""
+    """Return the rows of at most `ACROSS` axes each, ``height`` inches high.
+
+    One row of all would shrink to fit the page.
+    """
     from matplotlib.figure import Figure as Matplotlib
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -70,17 +73,17 @@ def new_grid(width: float, height: float, count: int, **options: Any) -> tuple[C
 
 
 def series(position: int) -> dict[str, Any]:
-    """Colour and marker of series number ``position``, as matplotlib takes them: no two of 49 look alike."""
+    """Return the colour and marker of series number ``position``, as matplotlib takes them: no two of 49 look alike."""
     turn, place = divmod(position, len(COLOURS))
     return {"color": COLOURS[place], "fmt": MARKERS[(place + turn) % len(MARKERS)]}
 
 
 def error_bars(low: float, estimate: float, high: float) -> list[list[float]]:
-    """What matplotlib takes for one bar between two limits."""
+    """Return what matplotlib takes for one bar between two limits."""
     return [[max(estimate - low, 0.0)], [max(high - estimate, 0.0)]]
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """One row a name, the first at the top."""
+    """Name the rows, the first at the top."""
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)

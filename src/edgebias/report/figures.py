@@ -41,7 +41,7 @@ class Figure:
 
 
 def draw_all(study: StudyData, drawings: Iterable[Drawing]) -> list[Figure]:
-    """Every figure whose data the study has, in the order given."""
+    """Return every figure whose data the study has, in the order given."""
     figures = []
     for drawing in drawings:
         with styled():

@@ -105,13 +105,13 @@ class Reduction:
 
 
 def _distance(low: float, high: float, ideal: float) -> tuple[float, float]:
-    """Interval of the distance from ``ideal`` for an estimate within [low, high]."""
+    """Return the interval of the distance from ``ideal`` for an estimate within [low, high]."""
     ends = sorted((abs(low - ideal), abs(high - ideal)))
     return (0.0 if low <= ideal <= high else ends[0], ends[1])
 
 
 def select(study: StudyData, suite: str) -> Mapping[str, list[Difference]]:
-    """The differences of a suite's primary metric, by kind."""
+    """Return the differences of a suite's primary metric, by kind."""
     found: dict[str, list[Difference]] = {kind: [] for kind in KINDS}
     for _, row in primary_contrasts(suite, study.contrasts, study.scores).iterrows():
         ideal = ideal_of(study.scores, suite, str(row["metric"]))
@@ -120,7 +120,7 @@ def select(study: StudyData, suite: str) -> Mapping[str, list[Difference]]:
 
 
 def difference_of(row: pd.Series, ideal: float, several_models: bool) -> Difference:
-    """A row of contrasts.csv as a record."""
+    """Return a row of contrasts.csv as a record."""
     return Difference(
         metric=f"{str(row['metric']).replace('_', ' ')} ({row['format']})",
         name_a=cell_name(str(row["cell_a"]), several_models),
@@ -137,13 +137,13 @@ def difference_of(row: pd.Series, ideal: float, several_models: bool) -> Differe
 
 
 def cell_name(key: str, several_models: bool) -> str:
-    """``edge/model/full`` as ``edge full``."""
+    """Return ``edge/model/full`` as ``edge full``."""
     parts = key.split("/")
     return " ".join(parts) if several_models or len(parts) != 3 else f"{parts[0]} {parts[2]}"
 
 
 def broken_builds(study: StudyData) -> list[str]:
-    """Builds whose perplexity is at least `BROKEN` times the uncompressed build's, with that factor."""
+    """Return builds whose perplexity is at least `BROKEN` times the uncompressed build's, with that factor."""
     perplexity = {
         (str(record["model"]), str(record["variant"])): float(record.get("perplexity", {}).get("value", math.nan))
         for record in study.variants
@@ -155,7 +155,10 @@ def broken_builds(study: StudyData) -> list[str]:
 
 
 def reductions(study: StudyData) -> list[Reduction]:
-    """Each method against ``none`` on held-out items: of the first driver of the loop that had bias to remove."""
+    """Return each method against ``none`` on held-out items.
+
+    Of the first driver of the loop that had bias to remove.
+    """
     table = study.mitigation
     table = table[table["category"] == "all"]
     drivers = [suite for suite in mitigated() if suite.drives_loop]

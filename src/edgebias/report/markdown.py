@@ -6,7 +6,7 @@ from typing import Any
 
 
 def rendered(template: str, **content: Any) -> str:
-    """A Markdown page.
+    """Return a Markdown page.
 
     Args:
         template: its file in ``templates``. A value of a table's cell goes through the filter ``cell``.

@@ -25,7 +25,7 @@ CONTRAST = (
 
 
 def headline_metrics(study: StudyData) -> dict[str, Any]:
-    """Bias of each cell, differences, mitigation, parity and the smallest coverage."""
+    """Return the bias of each cell, differences, mitigation, parity and the smallest coverage."""
     metrics: dict[str, Any] = {"bias": {}, "difference": {}, "mitigation": {}, "parity": {}, "coverage": {}}
     for suite in study.suites:
         chosen = primary_metric(suite, study.scores)
@@ -65,7 +65,9 @@ def headline_metrics(study: StudyData) -> dict[str, Any]:
 
 
 def _findings(study: StudyData) -> dict[str, Any]:
-    """What the pages of the results are written from: scores, differences and reductions, each with its interval.
+    """Return what the pages of the results are written from.
+
+    Scores, differences and reductions, each with its interval.
 
     It has nothing of one machine: the same study gives the same findings wherever it ran.
     """
@@ -99,7 +101,7 @@ def _reduction_record(reduction: Reduction) -> dict[str, Any]:
 
 
 def _records(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows as JSON takes them: numbers rounded, None of what is undefined."""
+    """Return the rows as JSON takes them: numbers rounded, None of what is undefined."""
     return [
         {str(name): value if isinstance(value, str) else rounded(value) for name, value in record.items()}
         for record in table[list(columns)].to_dict("records")
@@ -107,7 +109,10 @@ def _records(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]
 
 
 def plot_tables(study: StudyData) -> dict[str, pd.DataFrame]:
-    """Tidy tables by name: overall bias scores, outcomes, mitigation, layer probes and the loop's trajectory."""
+    """Return the tidy tables by name.
+
+    Overall bias scores, outcomes, mitigation, layer probes and the loop's trajectory.
+    """
     parts = []
     for suite in study.suites:
         chosen = primary_metric(suite, study.scores)

@@ -10,7 +10,7 @@ ABSENT = "\N{EN DASH}"
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """``value`` with ``digits`` significant digits, a real minus sign, and a dash for what is undefined."""
+    """Return ``value`` with ``digits`` significant digits, a real minus sign, and a dash for what is undefined."""
     if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return ABSENT
     if isinstance(value, int) or (float(value).is_integer() and (value == 0 or abs(value) >= 10)):
@@ -24,49 +24,52 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """As `number`, with a plus sign before positive values."""
+    """Write a number as `number` does, with a plus sign before positive values."""
     text = number(value, digits)
     return f"+{text}" if math.isfinite(value) and value > 0 and any(c in "123456789" for c in text) else text
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:
-    """``[low, high]``, or a dash where there is none."""
+    """Return ``[low, high]``, or a dash where there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ABSENT
     return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
 def estimate(value: float, low: float, high: float, digits: int = 3, undefined: str = "undefined") -> str:
-    """A score with its interval; ``undefined`` where there is no score, ``[–]`` where there is no interval."""
+    """Return a score with its interval; ``undefined`` where there is no score, ``[–]`` where there is no interval."""
     return f"{number(value, digits)} {brackets(low, high, digits)}" if math.isfinite(value) else undefined
 
 
 def brackets(low: float, high: float, digits: int = 3) -> str:
-    """As `interval`, with brackets also where there is none: the reader sees that one is missing."""
+    """Write an interval as `interval` does, with brackets also where there is none.
+
+    The reader sees that one is missing.
+    """
     text = interval(low, high, digits)
     return text if text != ABSENT else f"[{ABSENT}]"
 
 
 def p_value(value: float) -> str:
-    """``p = 0.012`` or ``p < 0.001``."""
+    """Return ``p = 0.012`` or ``p < 0.001``."""
     text = p_number(value)
     return f"p = {text}" if text[0].isdigit() else f"p {text}"
 
 
 def p_number(value: float) -> str:
-    """``0.012``, ``< 0.001`` or a dash: as `p_value`, for a column that says p in its head."""
+    """Return ``0.012``, ``< 0.001`` or a dash: as `p_value`, for a column that says p in its head."""
     if not math.isfinite(value):
         return ABSENT
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def percent(value: float, decimals: int = 1) -> str:
-    """A share as a percentage."""
+    """Return a share as a percentage."""
     return f"{100 * value:.{decimals}f} %".replace("-", MINUS) if math.isfinite(value) else ABSENT
 
 
 def rounded(value: Any) -> Any:
-    """A number with four decimals, as a file of numbers holds it; None of what is undefined."""
+    """Return a number with four decimals, as a file of numbers holds it; None of what is undefined."""
     if isinstance(value, bool):
         return value
     return round(float(value), 4) if value is not None and math.isfinite(float(value)) else None

@@ -24,7 +24,7 @@ SEAM = re.compile(r"_(?=[A-Za-z]{3})")
 
 
 def render(study: StudyData, figures: Sequence[Figure]) -> str:
-    """The whole page as text; every value goes through HTML escaping."""
+    """Return the whole page as text; every value goes through HTML escaping."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -57,7 +57,10 @@ def render(study: StudyData, figures: Sequence[Figure]) -> str:
 
 
 def cell_markup(text: str) -> Markup:
-    """The escaped text of a table's cell: a long name may break after an underscore, an interval may not break."""
+    """Return the escaped text of a table's cell.
+
+    A long name may break after an underscore, an interval may not break.
+    """
     from markupsafe import Markup, escape
 
     safe = SEAM.sub("_<wbr>", str(escape(text)))
@@ -65,6 +68,6 @@ def cell_markup(text: str) -> Markup:
 
 
 def _svg_width(svg: str) -> int:
-    """Width in CSS pixels; matplotlib writes points."""
+    """Return the width in CSS pixels; matplotlib writes points."""
     found = re.search(r'<svg[^>]* width="([0-9.]+)pt"', svg)
     return round(float(found.group(1)) * 96 / 72) if found else 960

@@ -29,7 +29,7 @@ Findings = Mapping[str, Any]
 
 
 def findings_of(metrics: Mapping[str, Any], path: Path) -> Findings:
-    """The findings in a file of headline numbers.
+    """Return the findings in a file of headline numbers.
 
     Raises:
         InputError: it has none.
@@ -41,7 +41,7 @@ def findings_of(metrics: Mapping[str, Any], path: Path) -> Findings:
 
 
 def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> str:
-    """The page of one study.
+    """Return the page of one study.
 
     Args:
         findings: of the study.
@@ -62,14 +62,14 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
 
 
 def scores_figure(findings: Findings) -> str:
-    """The score of each suite by cell, with intervals, as SVG; the same findings give the same bytes."""
+    """Return the score of each suite by cell, with intervals, as SVG; the same findings give the same bytes."""
     cells = {Cell(cell["environment"], cell["model"], cell["variant"]): cell["label"] for cell in findings["cells"]}
     with styled():
         return svg_text(draw_scores(_frame(findings["scores"]), findings["panels"], cells))
 
 
 def with_findings(readme: str, findings: Findings, study: str, folder: str) -> str:
-    """The README with its block of findings written anew.
+    """Return the README with its block of findings written anew.
 
     Args:
         readme: its text.
@@ -89,7 +89,7 @@ def with_findings(readme: str, findings: Findings, study: str, folder: str) -> s
 
 
 def headlines(findings: Findings) -> tuple[str, str, str]:
-    """What a reader takes home, with one number each: environments, builds, mitigation."""
+    """Return what a reader takes home, with one number each: environments, builds, mitigation."""
     contrasts = findings["contrasts"]
     elsewhere = [row for row in contrasts if row["kind"] == "environment"]
     builds = [row for row in contrasts if row["kind"] == "variant"]
@@ -124,7 +124,7 @@ def _compression(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _detectable(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those whose corrected p-value says so, and whose interval agrees."""
+    """Return those whose corrected p-value says so, and whose interval agrees."""
     return [
         row
         for row in rows
@@ -220,7 +220,7 @@ def _reduction_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def _method_table(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """A row for each method and a column for each score, with its head first."""
+    """Return a row for each method and a column for each score, with its head first."""
     keys = list(dict.fromkeys((row["suite"], row["metric"]) for row in rows))
     by_method: dict[str, dict[tuple[str, str], str]] = {}
     for row in rows:
@@ -237,7 +237,7 @@ def _estimate(row: Mapping[str, Any]) -> str:
 
 
 def _named(row: Mapping[str, Any], name: str, factor: float = 1.0) -> str:
-    """The estimate ``name`` of a row that has several, with its interval, times ``factor``."""
+    """Return the estimate ``name`` of a row that has several, with its interval, times ``factor``."""
     value, low, high = (factor * _nan(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
     return estimate(value, low, high)
 

@@ -15,26 +15,29 @@ from edgebias.suites.registry import SUITES
 
 
 def score_panels(suites: Sequence[str]) -> list[tuple[str, str]]:
-    """(suite, metric) of each panel of the figure of scores: our own suites first, then in the order of the study."""
+    """Return (suite, metric) of each panel of the figure of scores.
+
+    Our own suites first, then in the order of the study.
+    """
     entries = [SUITES.get(suite) for suite in suites]
     entries.sort(key=lambda suite: not suite.own_files)
     return [(suite.name, metric) for suite in entries for metric in suite.panels]
 
 
 def candidates(suite: str) -> list[tuple[str, str]]:
-    """The (format, metric) pairs that may stand for ``suite``, best first."""
+    """Return the (format, metric) pairs that may stand for ``suite``, best first."""
     return list(SUITES.get(suite).primary)
 
 
 def primary_metric(suite: str, table: pd.DataFrame) -> tuple[str, str] | None:
-    """The best (format, metric) of ``suite`` for which ``table`` has a defined overall estimate, or None."""
+    """Return the best (format, metric) of ``suite`` for which ``table`` has a defined overall estimate, or None."""
     rows = table[(table["suite"] == suite) & table["estimate"].notna()]
     present = set(zip(rows["format"], rows["metric"], strict=True))
     return next((pair for pair in candidates(suite) if pair in present), None)
 
 
 def primary_contrasts(suite: str, contrasts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """One row for each pair of cells: the best (format, metric) for which the difference is defined."""
+    """Return one row for each pair of cells: the best (format, metric) for which the difference is defined."""
     rank = {pair: position for position, pair in enumerate(candidates(suite))}
     rows = contrasts[(contrasts["suite"] == suite) & contrasts["difference"].notna()]
     ranks = [rank.get((str(row["format"]), str(row["metric"])), len(rank)) for _, row in rows.iterrows()]
@@ -44,6 +47,6 @@ def primary_contrasts(suite: str, contrasts: pd.DataFrame, scores: pd.DataFrame)
 
 
 def ideal_of(scores: pd.DataFrame, suite: str, metric: str) -> float:
-    """The ideal value of a metric as its score table states it; NaN where the table has none."""
+    """Return the ideal value of a metric as its score table states it; NaN where the table has none."""
     found = scores[(scores["suite"] == suite) & (scores["metric"] == metric)]["ideal"].dropna()
     return float(found.iloc[0]) if len(found) else math.nan

@@ -35,7 +35,7 @@ _CHUNK = 1 << 20
 
 
 def collect(files: Sequence[Path], root: Path) -> dict[str, Any]:
-    """Everything that the report prints under Provenance.
+    """Return everything that the report prints under Provenance.
 
     Args:
         files: parameters and weights, whose SHA-256 and size in bytes are recorded.
@@ -55,7 +55,7 @@ def collect(files: Sequence[Path], root: Path) -> dict[str, Any]:
 
 
 def package_version(name: str) -> str | None:
-    """The installed version, or None."""
+    """Return the installed version, or None."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -63,7 +63,7 @@ def package_version(name: str) -> str | None:
 
 
 def llama_system() -> str | None:
-    """The instruction sets that llama.cpp was built with, in its own words; None where it is not installed."""
+    """Return the instruction sets that llama.cpp was built with, in its own words; None where it is not installed."""
     try:
         import llama_cpp
     except ImportError:
@@ -73,7 +73,7 @@ def llama_system() -> str | None:
 
 
 def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
-    """Processor, cores that this process may use, memory in MB, operating system."""
+    """Return processor, cores that this process may use, memory in MB, operating system."""
     return {
         "processor": _processor(cpuinfo),
         "architecture": platform.machine(),
@@ -84,7 +84,7 @@ def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
 
 
 def _processor(cpuinfo: Path) -> str:
-    """The model's name; ARM kernels give none, so the architecture stands in."""
+    """Return the model's name; ARM kernels give none, so the architecture stands in."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -105,7 +105,7 @@ def _memory_mb() -> int | None:
 
 
 def git_state(root: Path) -> dict[str, Any] | None:
-    """Commit and whether tracked files were changed; None outside a git working tree or without git."""
+    """Return commit and whether tracked files were changed; None outside a git working tree or without git."""
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return None
@@ -122,7 +122,7 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 def file_facts(path: Path) -> dict[str, Any]:
-    """SHA-256 and size in bytes."""
+    """Return the SHA-256 and size in bytes."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as stream:

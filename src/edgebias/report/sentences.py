@@ -21,7 +21,7 @@ TOLD = ("instruction", "feedback loop")
 
 
 def answer(study: StudyData) -> tuple[str, str, str]:
-    """Three sentences: environments, compression, mitigation."""
+    """Write three sentences: environments, compression, mitigation."""
     suite = "forced_choice" if "forced_choice" in study.suites else study.suites[0]
     chosen = primary_metric(suite, study.scores)
     if chosen is None:
@@ -37,7 +37,7 @@ def answer(study: StudyData) -> tuple[str, str, str]:
 
 
 def environments_sentence(differences: Sequence[Difference], suite: str, confounded: bool) -> str:
-    """The first sentence: environments."""
+    """Write the first sentence: environments."""
     if not differences:
         reason = (
             "no build ran in two environments, so environment and model cannot be told apart"
@@ -56,7 +56,9 @@ def environments_sentence(differences: Sequence[Difference], suite: str, confoun
 def compression_sentence(
     differences: Sequence[Difference], deployed: Sequence[Difference], broken: Sequence[str] = ()
 ) -> str:
-    """The second sentence: compressed builds against the uncompressed one, then the shipped build against the others.
+    """Write the second sentence.
+
+    Compressed builds against the uncompressed one, then the shipped build against the others.
 
     ``differences`` come from the suite that most builds answered.
 
@@ -85,7 +87,7 @@ def compression_sentence(
 
 
 def mitigation_sentence(found: Sequence[Reduction]) -> str:
-    """The third sentence: the loop and what it competes with; controls and ablations are for the table."""
+    """Write the third sentence: the loop and what it competes with; controls and ablations are for the table."""
     found = [reduction for reduction in found if reduction.method in TOLD]
     if not found:
         return "No mitigation method was evaluated."
@@ -94,7 +96,7 @@ def mitigation_sentence(found: Sequence[Reduction]) -> str:
 
 
 def clauses(differences: Sequence[Difference]) -> str:
-    """All clauses; a metric that they share is named once, in front."""
+    """Return all clauses; a metric that they share is named once, in front."""
     metrics = {d.metric for d in differences}
     if len(metrics) > 1:
         return "; ".join(f"by {d.metric}, {describe(d)}" for d in differences)
@@ -102,7 +104,7 @@ def clauses(differences: Sequence[Difference]) -> str:
 
 
 def describe(difference: Difference) -> str:
-    """One clause about one difference."""
+    """Return one clause about one difference."""
     pair = f"between {difference.name_a} and {difference.name_b}"
     size = f"{signed(difference.difference)}, {interval(difference.low, difference.high)}"
     verdict = difference.verdict
@@ -140,7 +142,7 @@ def _nearer(difference: Difference) -> str:
 
 
 def describe_reduction(reduction: Reduction) -> str:
-    """One clause about one method."""
+    """Return one clause about one method."""
     if reduction.verdict == "undefined":
         return f"the effect of {reduction.method} on held-out items could not be estimated"
     values = (

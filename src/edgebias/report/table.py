@@ -30,46 +30,46 @@ class Table:
 
 
 def title_of(name: str) -> str:
-    """A suite's own spelling, or a key as words."""
+    """Return a suite's own spelling, or a key as words."""
     return SUITES.get(name).title if name in SUITES else name.replace("_", " ").capitalize()
 
 
 def cell_of(row: pd.Series) -> Cell:
-    """The cell that a row belongs to."""
+    """Return the cell that a row belongs to."""
     return Cell(str(row["environment"]), str(row["model"]), str(row["variant"]))
 
 
 def estimate_of(row: pd.Series, digits: int = 3) -> str:
-    """The estimate of a row with its interval."""
+    """Return the estimate of a row with its interval."""
     return estimate(value_of(row["estimate"]), value_of(row["low"]), value_of(row["high"]), digits)
 
 
 def score_text(score: Score, undefined: str = "undefined") -> str:
-    """A score of a mitigation method with its interval."""
+    """Return a score of a mitigation method with its interval."""
     return estimate(score.estimate, score.low, score.high, undefined=undefined)
 
 
 def limits_of(row: pd.Series, digits: int = 3) -> str:
-    """The interval beside an estimate; where there is none, brackets that say so."""
+    """Return the interval beside an estimate; where there is none, brackets that say so."""
     return brackets(value_of(row["low"]), value_of(row["high"]), digits)
 
 
 def family_of(row: pd.Series) -> str:
-    """The comparisons that a p-value was corrected with, and how many they are."""
+    """Return the comparisons that a p-value was corrected with, and how many they are."""
     return f"{row.get('family', row.get('kind'))} ({number(count_of(row.get('family_size')))})"
 
 
 def value_of(value: Any) -> float:
-    """A number; NaN of None."""
+    """Return a number; NaN of None."""
     return float(value) if value is not None else math.nan
 
 
 def count_of(value: Any) -> int | None:
-    """A count; None of None and NaN."""
+    """Return a count; None of None and NaN."""
     return int(value) if value is not None and math.isfinite(float(value)) else None
 
 
 def whole(value: Any) -> float | int:
-    """A whole number as such: a table of counts says 1 thread, not 1.00."""
+    """Return a whole number as such: a table of counts says 1 thread, not 1.00."""
     value = value_of(value)
     return int(value) if value.is_integer() else value

@@ -54,7 +54,7 @@ TRAJECTORY = Table(
 def check_rounds(
     items: pd.DataFrame, responses: pd.DataFrame, *, items_name: str | Path, responses_name: str | Path
 ) -> pd.DataFrame:
-    """Rounds with the independent unit of each (``group``): its conversation, or the cluster of its item.
+    """Return the rounds with the independent unit of each (``group``): its conversation, or the cluster of its item.
 
     Raises:
         InputError: a column of a wrong type, a round without an item, an unknown mode or outcome, a round below 1, the
@@ -83,7 +83,7 @@ def check_rounds(
 
 
 def over_time_table(rounds: pd.DataFrame, *, seed: int, resamples: int, confidence: float) -> pd.DataFrame:
-    """One row per format, mode (in the column ``category``) and metric."""
+    """Return one row per format, mode (in the column ``category``) and metric."""
     rows = []
     for (form, mode), part in rounds.groupby(["format", "mode"], sort=True):
         counts = {f"n_{name}": int((part["outcome"] == name).sum()) for name in ("refusal", "unparsed", "blank")}
@@ -121,7 +121,10 @@ def over_time_table(rounds: pd.DataFrame, *, seed: int, resamples: int, confiden
 
 
 def trajectory_table(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Stereotype rate in the window that ends at each round; independent rounds of all prompts are pooled."""
+    """Return the stereotype rate in the window that ends at each round.
+
+    Independent rounds of all prompts are pooled.
+    """
     rows = [
         {"mode": mode, "conversation": conversation, "round": at, "n": n, "stereotype_rate": value}
         for (mode, conversation), part in rounds.groupby(["mode", "conversation"], sort=True)

@@ -58,13 +58,13 @@ class Guard:
         return self.sentences + self.answers
 
     def allows(self, lost: FloatArray) -> bool:
-        """Whether ``lost``, the `losses` of all ``texts``, is within the budget for each kind."""
+        """Return whether ``lost``, the `losses` of all ``texts``, is within the budget for each kind."""
         neutral, said = np.split(lost, [len(self.sentences)])
         return Perplexities(perplexity(neutral), perplexity(said)).within(self.budget, self.before)
 
 
 def guard_answers(path: Path) -> list[OptionRequest]:
-    """The reference answers at ``path`` that a guard may read, every topic once before any comes a second time.
+    """Return the reference answers at ``path`` that a guard may read, every topic once before any comes a second time.
 
     Raises:
         InputError: the table is unusable or has none.
@@ -74,7 +74,8 @@ def guard_answers(path: Path) -> list[OptionRequest]:
 
 
 def measured_guard(model: Steered, sentences: Sequence[str], answers: Sequence[OptionRequest], budget: float) -> Guard:
-    """The first of ``sentences`` and of ``answers`` with `GUARD_TOKENS` tokens, and what they are without steering.
+    """Return the first of ``sentences`` and of ``answers`` with `GUARD_TOKENS` tokens, and what they are without
+    steering.
 
     Of few answers all are taken. The model's gain is 0 afterwards.
 
@@ -97,7 +98,7 @@ def measured_guard(model: Steered, sentences: Sequence[str], answers: Sequence[O
 
 
 def _first(model: Steered, requests: Sequence[OptionRequest]) -> tuple[tuple[OptionRequest, ...], FloatArray]:
-    """The first of ``requests`` whose options have `GUARD_TOKENS` tokens together, or all; and their losses."""
+    """Return the first of ``requests`` whose options have `GUARD_TOKENS` tokens together, or all; and their losses."""
     lost: list[FloatArray] = []
     n_tokens = 0.0
     for request in requests:
@@ -109,7 +110,7 @@ def _first(model: Steered, requests: Sequence[OptionRequest]) -> tuple[tuple[Opt
 
 
 def affordable(model: Steered, guard: Guard, gain: float) -> float:
-    """``gain``, halved until both perplexities are within the budget; 0 after `HALVINGS`.
+    """Return ``gain``, halved until both perplexities are within the budget; 0 after `HALVINGS`.
 
     The model's gain is what is returned.
     """

@@ -55,7 +55,7 @@ class Counts:
 
 
 def read_header(weights: Path) -> ModelFile:
-    """The shape of the model in ``weights``, and the token that a text without a prompt follows.
+    """Read the shape of the model in ``weights``, and the token that a text without a prompt follows.
 
     Raises:
         InputError: the file is absent, cut short, or holds no model that llama.cpp runs.
@@ -174,7 +174,7 @@ class LiveModel:
         self._model.reset()
 
     def needs(self, request: OptionRequest) -> int:
-        """Tokens that the context has to hold to score the options of ``request``."""
+        """Return the tokens that the context has to hold to score the options of ``request``."""
         longest = max(len(self._tokenise(option, special=False)) for option in request.options)
         return len(self._form.tokens(0, request.prompt, self._tokenise)) + longest - 1
 
@@ -204,7 +204,7 @@ class LiveModel:
         return self._model.detokenize([token], special=True).decode("utf-8") if token >= 0 else ""
 
     def _log_probabilities(self, tokens: list[int], first: int) -> Iterator[float]:
-        """Of each token from place ``first`` on, given those before it."""
+        """Yield the log-probability of each token from place ``first`` on, given those before it."""
         self.forget()
         read = np.array(tokens[:-1], np.int32)
         for start in range(0, len(read), UBATCH):
@@ -254,7 +254,7 @@ class LiveModel:
 
 
 def words_of_messages(messages: Sequence[Mapping[str, Any]]) -> str:
-    """The text of OpenAI's ``messages``, whose content may be absent or a list of parts."""
+    """Return the text of OpenAI's ``messages``, whose content may be absent or a list of parts."""
     contents = [message.get("content") or "" for message in messages]
     texts = [
         content if isinstance(content, str) else " ".join(str(part.get("text", "")) for part in content)

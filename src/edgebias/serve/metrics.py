@@ -21,7 +21,7 @@ class Sample:
 
 
 def exposition(samples: Iterable[Sample]) -> str:
-    """The page; samples of one name stand together, under one heading."""
+    """Return the page; samples of one name stand together, under one heading."""
     lines: list[str] = []
     headed = ""
     for sample in samples:

@@ -69,12 +69,12 @@ class OnlineState:
 
 
 def begin(gain: float) -> OnlineState:
-    """The state before the first output, at a ``gain`` that the guard has cleared (0 needs no guard)."""
+    """Return the state before the first output, at a ``gain`` that the guard has cleared (0 needs no guard)."""
     return OnlineState(gain=gain, integral=gain, wanted=gain, low=min(gain, 0.0), high=max(gain, 0.0))
 
 
 def after_output(state: OnlineState, stereotype: bool, settings: OnlineSettings) -> OnlineState:
-    """The state after one more judged output; the gain moves once a whole window is there.
+    """Return the state after one more judged output; the gain moves once a whole window is there.
 
     Args:
         state: the state before it.
@@ -95,12 +95,15 @@ def after_output(state: OnlineState, stereotype: bool, settings: OnlineSettings)
 
 
 def bias(state: OnlineState) -> float:
-    """Per cent of stereotype-consistent outputs in the window as far as it is filled; NaN while it is empty."""
+    """Return per cent of stereotype-consistent outputs in the window as far as it is filled; NaN while it is empty."""
     return window_bias(state.outputs, max(len(state.outputs), 1))
 
 
 def candidate(state: OnlineState, settings: OnlineSettings) -> float | None:
-    """The gain whose perplexity the guard has to measure before the loop can go on; None where nothing is asked."""
+    """Return the gain whose perplexity the guard has to measure before the loop can go on.
+
+    None where nothing is asked.
+    """
     stride = settings.controller.max_gain / GUARD_STEPS
     if state.wanted > state.high and not state.high_closed:
         return min(state.high + stride, settings.controller.max_gain)
@@ -110,7 +113,7 @@ def candidate(state: OnlineState, settings: OnlineSettings) -> float | None:
 
 
 def after_guard(state: OnlineState, measured: float, within: bool) -> OnlineState:
-    """The state after the guard's answer about ``measured``: its side reaches so far, or ends where it is."""
+    """Return the state after the guard's answer about ``measured``: its side reaches so far, or ends where it is."""
     if measured > 0:
         state = replace(state, high=measured) if within else replace(state, high_closed=True)
     else:

@@ -98,6 +98,6 @@ class Desk:
 
 
 def refusal(code: str, message: str) -> JSONResponse:
-    """A 503 in the shape of OpenAI's errors, after which clients ask again."""
+    """Return a 503 in the shape of OpenAI's errors, after which clients ask again."""
     error = {"message": message, "type": "server_error", "param": None, "code": code}
     return JSONResponse({"error": error}, status_code=503, headers={"Retry-After": str(RETRY_SECONDS)})

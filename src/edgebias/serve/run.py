@@ -150,7 +150,7 @@ def _monitor(settings: ServeSettings, loop: LoopFiles, identity: Mapping[str, An
 
 
 def _checked(settings: ServeSettings, loop: LoopFiles) -> Mapping[str, Any]:
-    """What the loop's saved state belongs to; its files have been read once by then.
+    """Return what the loop's saved state belongs to; its files have been read once by then.
 
     Raises:
         InputError: a file or setting of the loop is unusable, or the state is another loop's.
@@ -168,7 +168,7 @@ def _checked(settings: ServeSettings, loop: LoopFiles) -> Mapping[str, Any]:
 
 
 def _identity(settings: ServeSettings, loop: LoopFiles) -> Mapping[str, Any]:
-    """What a saved state belongs to; numbers as text, so that rounding in the file changes none."""
+    """Return what a saved state belongs to; numbers as text, so that rounding in the file changes none."""
     whole = loop.online.controller
     return {
         "model": _digest(settings.weights),
@@ -201,13 +201,13 @@ def _vector(path: Path | None, file: ModelFile) -> npt.NDArray[np.float32] | Non
 
 
 def _hint(path: Path) -> str | None:
-    """The architecture that a control vector names."""
+    """Return the architecture that a control vector names."""
     found = metadata(open_header(path), "controlvector.model_hint")
     return None if found is None else str(found)
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens already, so that a taken port is told before a model is loaded."""
+    """Return a socket that listens already, so that a taken port is told before a model is loaded."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)

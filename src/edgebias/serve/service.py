@@ -114,7 +114,7 @@ class Service:
         return JSONResponse(content, status_code=200 if loaded else 503)
 
     def _applied(self) -> float:
-        """The gain of the answers: the live model's own is another one while the guard measures."""
+        """Return the gain of the answers: the live model's own is another one while the guard measures."""
         if self._monitor is not None:
             return self._monitor.state.gain
         return 0.0 if self._model is None else self._model.gain
@@ -160,13 +160,13 @@ class Service:
 
 
 def waiting(inside: int) -> int:
-    """Requests that wait, of those inside: all but the one that is being answered."""
+    """Return the requests that wait, of those inside: all but the one that is being answered."""
     return max(inside - 1, 0)
 
 
 @asynccontextmanager
 async def _exclusive() -> AsyncIterator[Any]:
-    """The library's own lock, which its routes take one after another."""
+    """Return the library's own lock, which its routes take one after another."""
     from llama_cpp.server.app import get_llama_proxy
 
     async with asynccontextmanager(get_llama_proxy)() as proxy:

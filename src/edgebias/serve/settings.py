@@ -49,7 +49,7 @@ class LoopFiles:
 
 
 def loop_settings(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> tuple[OnlineSettings, float]:
-    """The online loop's settings and its perplexity budget: flags first, then the section ``mitigate``.
+    """Return the online loop's settings and its perplexity budget: flags first, then the section ``mitigate``.
 
     Args:
         settings: of a study, as ``params.yaml`` has them; may be empty where every flag is given.

@@ -33,7 +33,7 @@ class Topic:
     outputs: int
 
     def true_bias(self, gain: float) -> float:
-        """Per cent of stereotypes that the model really has at ``gain``."""
+        """Return per cent of stereotypes that the model really has at ``gain``."""
         return 100.0 * float(expit(logit(self.bias / 100.0) - self.slope * gain))
 
 
@@ -89,7 +89,9 @@ def simulate(
 
 
 def outputs_until_back(true_bias: npt.NDArray[np.float64], target: float, window: int) -> float:
-    """Outputs until the true bias is within ``target`` points of 50 and stays so for a whole window; else infinity.
+    """Return outputs until the true bias is within ``target`` points of 50 and stays so for a whole window.
+
+    Else infinity.
 
     Args:
         true_bias: per cent, from the change of topic on.

@@ -21,7 +21,7 @@ def write_state(state: OnlineState, identity: Mapping[str, Any], path: Path) -> 
 
 
 def read_state(path: Path, identity: Mapping[str, Any]) -> OnlineState | None:
-    """The state in ``path``; None where there is no such file yet.
+    """Return the state in ``path``; None where there is no such file yet.
 
     Args:
         path: what `write_state` wrote.

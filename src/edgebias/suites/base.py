@@ -90,7 +90,7 @@ class Suite:
         return family
 
     def load(self, raw_folder: Path) -> list[Item]:
-        """All its items, from the fetched benchmarks or from its own files.
+        """Return all its items, from the fetched benchmarks or from its own files.
 
         Args:
             raw_folder: the folder of fetched benchmarks, or of the suite's own files.
@@ -102,11 +102,14 @@ class Suite:
         return loader(raw_folder)
 
     def folder(self, raw_folder: Path) -> Path:
-        """Where its files lie: ``raw_folder``, or the folder of its own files."""
+        """Return where its files lie: ``raw_folder``, or the folder of its own files."""
         return Path(self.own_files).parent if self.own_files else raw_folder
 
     def raw_files(self, raw_folder: str) -> list[str]:
-        """The files that its items are made from: published ones below ``raw_folder``, or its own ones, sorted."""
+        """Return the files that its items are made from.
+
+        Published ones below ``raw_folder``, or its own ones, sorted.
+        """
         if self.own_files:
             return sorted(str(path) for path in Path().glob(self.own_files))
         return [f"{raw_folder}/{file.path}" for file in self.files]

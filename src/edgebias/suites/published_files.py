@@ -16,5 +16,5 @@ NEUTRAL_TEXT = PublishedFile("BOLD/data/wikipedia/profession_wiki.json", "43fcf4
 
 
 def published_files() -> list[PublishedFile]:
-    """What ``fetch benchmarks`` writes: the files of every suite, and the neutral text."""
+    """Return what ``fetch benchmarks`` writes: the files of every suite, and the neutral text."""
     return [*(file for suite in suites() for file in suite.files), NEUTRAL_TEXT]

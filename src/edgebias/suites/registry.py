@@ -12,7 +12,7 @@ SUITES = Registry("edgebias.suites", "SUITE", Suite, "suite")
 
 
 def mitigated() -> list[Suite]:
-    """The suites whose bias a mitigation is judged by: what drives the loop first, published before our own."""
+    """Return the suites whose bias a mitigation is judged by: what drives the loop first, published before our own."""
     return sorted(
         (suite for suite in suites() if suite.bias),
         key=lambda suite: (not suite.drives_loop, bool(suite.own_files), suite.name),
@@ -20,10 +20,10 @@ def mitigated() -> list[Suite]:
 
 
 def names_where(holds: Callable[[Suite], bool]) -> Callable[[], list[str]]:
-    """A function that lists the names of the suites of which ``holds`` is true when it is called, in order."""
+    """Return a function that lists the names of the suites of which ``holds`` is true when it is called, in order."""
     return lambda: [suite.name for suite in suites() if holds(suite)]
 
 
 def suites() -> list[Suite]:
-    """Every suite, in order of name."""
+    """Return every suite, in order of name."""
     return [suite for _, suite in SUITES.items()]

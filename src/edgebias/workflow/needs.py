@@ -28,7 +28,7 @@ class Need:
 
 
 def needs_of(study: Study) -> list[Need]:
-    """Everything that ``study`` takes from outside the checkout: models, benchmarks, endpoints, keys, memory.
+    """Return everything that ``study`` takes from outside the checkout: models, benchmarks, endpoints, keys, memory.
 
     Nothing is fetched, and only endpoints on this machine are knocked at.
     """
@@ -36,7 +36,10 @@ def needs_of(study: Study) -> list[Need]:
 
 
 def is_dry_run(arguments: list[str]) -> bool:
-    """Whether snakemake was called with --dry-run: while the Snakefile is read, the workflow does not know yet."""
+    """Return whether snakemake was called with --dry-run.
+
+    While the Snakefile is read, the workflow does not know yet.
+    """
     return any(
         argument in {"--dry-run", "--dryrun"} or re.fullmatch(r"-[a-zA-Z]*n[a-zA-Z]*", argument)
         for argument in arguments
@@ -44,7 +47,7 @@ def is_dry_run(arguments: list[str]) -> bool:
 
 
 def describe(needs: list[Need]) -> str:
-    """A readable list, what is missing marked."""
+    """Return a readable list, what is missing marked."""
     lines = [
         f"  {'MISSING' if need.missing else 'needed':9}{need.what}" + f" ({need.missing})" * bool(need.missing)
         for need in needs

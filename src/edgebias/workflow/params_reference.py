@@ -52,7 +52,7 @@ class Key:
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema for editors. It names no key as needed, because a file may be laid over another one."""
+    """Return the schema for editors. It names no key as needed, because a file may be laid over another one."""
     schema: dict[str, Any] = _for_overlays(Params.model_json_schema())
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "edgebias parameters"
@@ -60,13 +60,13 @@ def json_schema() -> dict[str, Any]:
 
 
 def keys() -> Iterator[Key]:
-    """Every key that holds a value, in the order of the models."""
+    """Yield every key that holds a value, in the order of the models."""
     schema = Params.model_json_schema()
     yield from _below(schema, schema["$defs"], "")
 
 
 def reference_page() -> str:
-    """The reference page (Markdown)."""
+    """Return the reference page (Markdown)."""
     schema = Params.model_json_schema()
     parts = [HEAD]
     for section, node in schema["properties"].items():

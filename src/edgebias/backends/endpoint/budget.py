@@ -41,7 +41,7 @@ class Price:
     generated_usd_per_million: float
 
     def usd(self, prompt_tokens: int, generated_tokens: int) -> float:
-        """The price of one answer."""
+        """Return the price of one answer."""
         prompt = prompt_tokens * self.prompt_usd_per_million
         return (prompt + generated_tokens * self.generated_usd_per_million) / 1e6
 
@@ -85,7 +85,7 @@ class Budget:
 
 
 def read_budget(environment: Mapping[str, Any]) -> Budget:
-    """The ``budget`` of an entry of ``environments``.
+    """Return the ``budget`` of an entry of ``environments``.
 
     Raises:
         InputError: an unknown key, or a limit that is no number above 0 (a whole one, but for ``usd``).
@@ -101,7 +101,7 @@ def read_budget(environment: Mapping[str, Any]) -> Budget:
 
 
 def read_price(environment: Mapping[str, Any], model: str) -> Price | None:
-    """The price of ``model`` in the ``prices`` of an entry of ``environments``; None where it has none.
+    """Return the price of ``model`` in the ``prices`` of an entry of ``environments``; None where it has none.
 
     Raises:
         InputError: the price is incomplete, has an unknown key, or is no number of at least 0.
@@ -120,7 +120,7 @@ def read_price(environment: Mapping[str, Any], model: str) -> Price | None:
 
 
 def most_it_can_cost(messages: Sequence[Mapping[str, str]], max_tokens: int, price: Price | None) -> Spending:
-    """The most that one request can cost.
+    """Return the most that one request can cost.
 
     No tokeniser of a chat model makes more tokens of a text than it has bytes in UTF-8 (byte-level and byte-fallback
     vocabularies both end at single bytes). What the template adds is bounded by `MESSAGE_TOKENS` and `PROMPT_TOKENS`,

@@ -50,7 +50,7 @@ def request_body(
     omit: Collection[str],
     logprobs: bool,
 ) -> dict[str, Any]:
-    """The body of a request; ``logprobs`` asks for those of the first token where options are single letters."""
+    """Return the body of a request; ``logprobs`` asks for those of the first token where options are single letters."""
     body: dict[str, Any] = {
         "model": model,
         "messages": [{"role": turn.role, "content": turn.content} for turn in request.prompt.messages],
@@ -95,7 +95,9 @@ def read_completion(text: str) -> Completion:
 
 
 def option_scores(completion: Completion, options: Sequence[str]) -> OptionScores | None:
-    """Log-probabilities of ``options`` as the first token of the reply; None unless every one of them was given.
+    """Return the log-probabilities of ``options`` as the first token of the reply.
+
+    None unless every one of them was given.
 
     This is less than a local backend's score. Only the `TOP_LOGPROBS` most likely tokens are told, so a None is no
     small number but an unknown one, and which requests have one depends on the model. A token must be the option to
@@ -107,7 +109,7 @@ def option_scores(completion: Completion, options: Sequence[str]) -> OptionScore
 
 
 def _first_token(logprobs: Any) -> dict[str, float]:
-    """``logprobs.content[0].top_logprobs`` by token; empty where any part of it is not what it must be."""
+    """Return ``logprobs.content[0].top_logprobs`` by token; empty where any part of it is not what it must be."""
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     first = content[0] if isinstance(content, list) and content else None
     top = first.get("top_logprobs") if isinstance(first, dict) else None

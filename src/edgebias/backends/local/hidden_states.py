@@ -42,7 +42,7 @@ class HiddenCapture:
         self.callback: Callable[..., Any] = ggml_backend_sched_eval_callback(self._visit)
 
     def into(self, target: FloatArray) -> Self:
-        """Capture into ``target`` (n_layer, n_embd) within a ``with`` block."""
+        """Capture block outputs into ``target`` (n_layer, n_embd) within a ``with`` block."""
         self._target, self._rows_to_add = target, None
         return self
 

@@ -21,7 +21,7 @@ precision (393 kB with 49,152 tokens) came from the system as well."""
 
 @cache
 def return_freed_blocks_to_system() -> bool:
-    """From now on take blocks of `LARGE` bytes or more from the system one by one, and hand each back when it is freed.
+    """Take blocks of `LARGE` bytes or more from the system one by one, and hand each back when it is freed.
 
     Returns:
         Whether the C library of this process can be told so: glibc's can.

@@ -256,7 +256,7 @@ class LlamaBackend:
             yield from collector.take(pack, logprobs, skip=skip)
 
     def packs(self, requests: Sequence[OptionRequest]) -> Iterator[ScorePack]:
-        """What `score` evaluates together, pack by pack."""
+        """Return what `score` evaluates together, pack by pack."""
         room = min(PACK, self._context_size)
         return score_packs(self._parts(requests), room=room, sequences=MAX_SEQUENCES)
 
@@ -323,7 +323,7 @@ class LlamaBackend:
             yield states
 
     def mean_states(self, tokens: Sequence[int]) -> FloatArray:
-        """The residual stream after every block but the last, averaged over a text: shape (n_layer - 1, n_embd).
+        """Return the residual stream after every block but the last, averaged over a text: shape (n_layer - 1, n_embd).
 
         Of the last block llama.cpp computes no more than the rows that get logits. An active vector is included.
 
@@ -365,7 +365,10 @@ class LlamaBackend:
         self._held = []
 
     def usage(self) -> Usage:
-        """Tokens and seconds so far; ``notes`` name the build, and the instruction sets that make it unportable."""
+        """Return the tokens and seconds so far.
+
+        ``notes`` name the build, and the instruction sets that make it unportable.
+        """
         features = llama.llama_print_system_info().decode()
         notes = {
             "library": f"llama-cpp-python {_library_version()}",
@@ -392,7 +395,7 @@ class LlamaBackend:
         self.close()
 
     def tokenise(self, text: str, *, special: bool) -> list[int]:
-        """Tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
+        """Return the tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
         data = text.encode("utf-8")
         size = len(data) + 8
         while True:
@@ -403,7 +406,7 @@ class LlamaBackend:
             size = -count
 
     def tokens_of(self, index: int, request: OptionRequest) -> tuple[list[int], list[list[int]]]:
-        """Tokens of request number ``index``: of its prompt, after the start token, and of each option.
+        """Return the tokens of request number ``index``: of its prompt, after the start token, and of each option.
 
         Raises:
             InputError: the prompt has no token, or an option is empty.
@@ -412,7 +415,8 @@ class LlamaBackend:
         return self._prompt(index, request.prompt), options
 
     def logits_after(self, index: int, tree: PrefixTree, rows: Sequence[int]) -> FloatArray:
-        """Logits of the next token after each of ``rows`` of ``tree``, shape (rows, vocabulary). Nothing is kept.
+        """Return the logits of the next token after each of ``rows`` of ``tree``, shape (rows, vocabulary). Nothing is
+        kept.
 
         Args:
             index: of the request that a message names.
@@ -467,7 +471,7 @@ class LlamaBackend:
             yield from split_options(index, prompt, options, MAX_SEQUENCES)
 
     def _evaluate(self, pack: ScorePack) -> dict[tuple[int, int], float]:
-        """Log-probability of every wanted (row, token) of a pack."""
+        """Return the log-probability of every wanted (row, token) of a pack."""
         check_room(pack.parts[0].index, len(pack.tree), self._context_size)
         needed = pack.needed()
         self._decode_tree(pack.tree, needed)
@@ -548,7 +552,7 @@ class LlamaBackend:
             yield Generation(writer.text or "", writer.n_tokens, known)
 
     def _first_scores(self, request: GenerationRequest, writer: _Writer) -> OptionScores | None:
-        """Scores of the options where each is one token; None otherwise."""
+        """Return the scores of the options where each is one token; None otherwise."""
         options = [self.tokenise(option, special=False) for option in request.options]
         if not options or any(len(option) != 1 for option in options):
             return None
@@ -634,7 +638,10 @@ class LlamaBackend:
 
 
 def _ggml() -> ctypes.CDLL:
-    """The loaded ggml. A wheel holds a copy of the file for each of its names; to load by name may load another one."""
+    """Return the loaded ggml. A wheel holds a copy of the file for each of its names.
+
+    To load by name may load another one.
+    """
     return ctypes.CDLL(llama._lib._name)  # a lookup in libllama also searches the libraries that it was loaded with
 
 

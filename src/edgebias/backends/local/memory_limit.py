@@ -17,7 +17,9 @@ MEBIBYTE = 1024 * 1024
 
 
 def peak_memory_mb() -> float:
-    """Largest resident memory so far in MiB, of this process and of a server that it started and that still runs."""
+    """Return the largest resident memory so far in MiB, of this process and of a server that it started and that still
+    runs.
+    """
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
     return own + peak_of_children_mb()
 

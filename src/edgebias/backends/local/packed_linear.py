@@ -41,7 +41,7 @@ class PackedLinear(torch.nn.Module):
         self._transposed = _pack(weight.T.contiguous()) if differentiable else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The layer's output, shape (..., out_features), for ``x`` of shape (..., in_features)."""
+        """Return the layer's output, shape (..., out_features), for ``x`` of shape (..., in_features)."""
         if not (torch.is_grad_enabled() and x.requires_grad):
             return _product(x, self._packed, self._bias)
         if self._transposed is None:
@@ -50,7 +50,7 @@ class PackedLinear(torch.nn.Module):
         return found
 
     def extra_repr(self) -> str:
-        """What `print` of a model shows of the layer."""
+        """Return what `print` of a model shows of the layer."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self._bias is not None}"
 
 
@@ -112,7 +112,7 @@ def _alike(layer: torch.nn.Linear, packed: PackedLinear, rows: int) -> bool:
 
 
 def _pack(weight: torch.Tensor) -> torch.Tensor:
-    """A matrix (out, in) in the order that oneDNN's kernels read, opaque to all else."""
+    """Return a matrix (out, in) in the order that oneDNN's kernels read, opaque to all else."""
     packed: torch.Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, None)
     return packed
 

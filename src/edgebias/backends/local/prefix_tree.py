@@ -34,7 +34,7 @@ class PrefixTree:
         return len(self.tokens)
 
     def missing(self, tokens: Sequence[int]) -> int:
-        """How many rows `add` would append."""
+        """Return how many rows `add` would append."""
         row = _ROOT
         for length, token in enumerate(tokens):
             child = self._children.get((row, token))
@@ -98,7 +98,7 @@ class ScorePack:
         return self.parts[-1].index
 
     def needed(self) -> dict[int, list[int]]:
-        """The tokens whose log-probability is needed after each row, by row."""
+        """Return the tokens whose log-probability is needed after each row, by row."""
         found: dict[int, dict[int, None]] = {}
         for options in self.wanted:
             for pairs in options:
@@ -107,7 +107,7 @@ class ScorePack:
         return {row: list(found[row]) for row in sorted(found)}
 
     def sums(self, logprobs: dict[tuple[int, int], float]) -> list[list[float]]:
-        """The summed log-probability of every option of every part, from those of (row, token)."""
+        """Return the summed log-probability of every option of every part, from those of (row, token)."""
         return [[sum(logprobs[pair] for pair in pairs) for pairs in options] for options in self.wanted]
 
 
@@ -164,6 +164,6 @@ class Collector:
 
 
 def split_options(index: int, prompt: list[int], options: Sequence[list[int]], most: int) -> Iterator[Part]:
-    """Parts of one request with at most ``most`` options each."""
+    """Yield the parts of one request with at most ``most`` options each."""
     for first in range(0, len(options), most):
         yield Part(index, prompt, list(options[first : first + most]), first + most >= len(options))

@@ -15,7 +15,7 @@ class Tokenise(Protocol):
     """A model's tokeniser."""
 
     def __call__(self, text: str, *, special: bool) -> list[int]:
-        """Tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
+        """Return the tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
         ...
 
 
@@ -36,7 +36,7 @@ class PromptForm:
     eos_token: str
 
     def tokens(self, index: int, prompt: Prompt, tokenise: Tokenise) -> list[int]:
-        """The tokens of the prompt of request ``index``.
+        """Return the tokens of the prompt of request ``index``.
 
         Raises:
             InputError: it has none, or messages are asked of a model that has no chat template.
@@ -64,7 +64,7 @@ def check_room(index: int, needed: int, context: int) -> None:
 
 
 def option_tokens(index: int, options: Sequence[str], tokenise: Callable[[str], list[int]]) -> list[list[int]]:
-    """The tokens of each option of request ``index``.
+    """Return the tokens of each option of request ``index``.
 
     Raises:
         InputError: there is none, or one is empty.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 def log_probability(logits: npt.NDArray[Any], tokens: Sequence[int]) -> list[float]:
-    """Natural log-probability of each of ``tokens`` under one row of ``logits``, in double precision."""
+    """Return the natural log-probability of each of ``tokens`` under one row of ``logits``, in double precision."""
     row = logits.astype(np.float64)
     top = row.max()
     normaliser = top + np.log(np.exp(row - top).sum())
@@ -18,7 +18,7 @@ def log_probability(logits: npt.NDArray[Any], tokens: Sequence[int]) -> list[flo
 
 
 def choose_token(logits: npt.NDArray[Any], temperature: float, generator: np.random.Generator) -> int:
-    """The next token: the first largest logit at temperature 0, else a draw from softmax(logits / temperature).
+    """Return the next token: the first largest logit at temperature 0, else a draw from softmax(logits / temperature).
 
     One uniform number is drawn for each token and looked up in the cumulative distribution, so that a draw depends
     on the seed and the logits alone.
@@ -32,13 +32,13 @@ def choose_token(logits: npt.NDArray[Any], temperature: float, generator: np.ran
 
 
 def cut_at_stop(text: str, stops: Sequence[str]) -> str | None:
-    """``text`` up to the first of ``stops``, or None where none occurs."""
+    """Return ``text`` up to the first of ``stops``, or None where none occurs."""
     found = [index for index in (text.find(stop) for stop in stops if stop) if index >= 0]
     return text[: min(found)] if found else None
 
 
 def common_length(left: Sequence[int], right: Sequence[int]) -> int:
-    """Length of the longest common prefix of two token sequences."""
+    """Return the length of the longest common prefix of two token sequences."""
     length = 0
     for a, b in zip(left, right, strict=False):
         if a != b:

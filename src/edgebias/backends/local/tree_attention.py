@@ -34,7 +34,7 @@ class Attends(Protocol):
     def attend(
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None
     ) -> torch.Tensor:
-        """The attended values, shape (batch, rows, heads, width), of queries (batch, heads, rows, width)."""
+        """Return the attended values, shape (batch, rows, heads, width), of queries (batch, heads, rows, width)."""
         ...
 
 
@@ -102,7 +102,7 @@ class TreeAttention:
 
 
 def _ancestors(tree: PrefixTree, first: int, end: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """The rows that rows ``first`` to ``end`` see, in order, and which of them each one sees."""
+    """Return the rows that rows ``first`` to ``end`` see, in order, and which of them each one sees."""
     found: set[int] = set()
     for row in range(first, end):
         while row >= 0 and row not in found:
@@ -209,7 +209,7 @@ def _attention(
     sliding_window: int | None = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """The function that transformers calls in every layer."""
+    """Return the function that transformers calls in every layer."""
     if attends is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def content_hash(content: Mapping[str, Any]) -> str:
-    """SHA-256 (hexadecimal) of ``content`` as canonical JSON: sorted keys, UTF-8, no escapes.
+    """Return SHA-256 (hexadecimal) of ``content`` as canonical JSON: sorted keys, UTF-8, no escapes.
 
     Raises:
         TypeError: ``content`` holds something that JSON has no form for.

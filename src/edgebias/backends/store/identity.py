@@ -78,7 +78,7 @@ def _outline(weights: Path, path: Path) -> list[Any]:
 
 
 def _library(name: str) -> list[str] | None:
-    """Version, and the hashes that the installer recorded: they also tell two builds of one version apart."""
+    """Return version, and the hashes that the installer recorded: they also tell two builds of one version apart."""
     try:
         found = distribution(name)
     except PackageNotFoundError:
@@ -87,7 +87,7 @@ def _library(name: str) -> list[str] | None:
 
 
 def _processor() -> str:
-    """Model and instruction sets of the first processor, where the system tells them."""
+    """Return the model and instruction sets of the first processor, where the system tells them."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
             lines = file.read(8192).split("\n\n")[0].splitlines()

@@ -145,11 +145,11 @@ class Journal:
             self._sync()
 
     def noted(self) -> list[float]:
-        """Sums over the earlier processes of the numbers that each had noted last (see `source`)."""
+        """Return the sums over the earlier processes of the numbers that each had noted last (see `source`)."""
         return [sum(numbers) for numbers in zip(*filter(None, self._noted), strict=True)]
 
     def clock(self) -> float:
-        """Seconds of `time.perf_counter` plus those that the answers recalled so far had taken."""
+        """Return the seconds of `time.perf_counter` plus those that the answers recalled so far had taken."""
         return time.perf_counter() + self._recalled_seconds
 
     def remove(self, *instead: Path) -> None:
@@ -213,7 +213,7 @@ def _open_locked(path: Path) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A new or renamed name is safe only once its folder is on the disk."""
+    """Write a folder to the disk: only then is a new or renamed name in it safe."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -222,7 +222,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A number of numpy as one of Python, which is what it comes back as."""
+    """Return a number of numpy as one of Python, which is what it comes back as."""
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"{type(value).__name__} cannot be kept in a journal")

@@ -63,7 +63,7 @@ class JournaledBackend(BackendWrapper[Backend]):
         )
 
     def usage(self) -> Usage:
-        """Tokens and seconds of the whole work: this process, and what the earlier ones had noted last."""
+        """Return the tokens and seconds of the whole work: this process, and what the earlier ones had noted last."""
         own, before = self._inner.usage(), self._journal.noted()
         if not before:
             return own
@@ -77,7 +77,10 @@ class JournaledBackend(BackendWrapper[Backend]):
         )
 
     def _section(self, kind: str, requests: Sequence[OptionRequest] | Sequence[GenerationRequest]) -> str:
-        """The key of one call, its number included: a list may be asked again of a model that was steered meanwhile."""
+        """Return the key of one call, its number included.
+
+        A list may be asked again of a model that was steered meanwhile.
+        """
         self._calls += 1
         digest = hashlib.sha256(f"{self._calls} {kind}".encode())
         for request in requests:

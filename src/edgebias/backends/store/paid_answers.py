@@ -41,7 +41,7 @@ CREATE TABLE ledger (
 
 
 def content_key(endpoint: str, body: Mapping[str, Any], seed: int) -> str:
-    """SHA-256 of everything that was asked, as canonical JSON.
+    """Return the SHA-256 of everything that was asked, as canonical JSON.
 
     ``seed`` counts even where it is not sent, because the endpoint refuses it: repeated draws of one prompt are
     different questions, and must not all be given the first answer.
@@ -100,7 +100,7 @@ class ResponseStore:
             raise
 
     def find(self, key: str) -> str | None:
-        """The stored response to a request, or None."""
+        """Return the stored response to a request, or None."""
         with self._settled:
             row = self._database.execute("SELECT response FROM answers WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
@@ -188,8 +188,9 @@ class ResponseStore:
             self._database.execute("UPDATE ledger SET state = 'lost' WHERE ticket = ?", (ticket,))
 
     def spent(self) -> Spending:
-        """What was spent over the life of the file, lost requests at their highest cost; ``usd`` is None without any
-        known price.
+        """Return what was spent over the life of the file, lost requests at their highest cost.
+
+        ``usd`` is None without any known price.
         """
         with self._settled:
             return self._spent()

@@ -25,7 +25,7 @@ from edgebias.core.files import write_text
 
 
 def request_key(request: OptionRequest | GenerationRequest, settings: GenerationSettings | None = None) -> str:
-    """SHA-256 of everything that an answer depends on, as canonical JSON."""
+    """Return the SHA-256 of everything that an answer depends on, as canonical JSON."""
     content = {"request": asdict(request), "settings": None if settings is None else asdict(settings)}
     return content_hash(content)
 
@@ -72,7 +72,7 @@ class RecordedBackend(Backend):
             )
 
     def usage(self) -> Usage:
-        """Nothing but the store's name: a replay costs no tokens."""
+        """Return nothing but the store's name: a replay costs no tokens."""
         return Usage(notes={"store": self._store.name})
 
     def _find(self, index: int, key: str, needed: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class RecordedBackend(Backend):
 
 
 def _scores(stored: dict[str, Any]) -> OptionScores:
-    """Stored scores; stores from before the tokens were kept lack these."""
+    """Return stored scores; stores from before the tokens were kept lack these."""
     return OptionScores(
         logprobs=tuple(stored["logprobs"]),
         n_tokens=tuple(stored["n_tokens"]),

@@ -16,12 +16,12 @@ Pairs = Sequence[tuple[ItemRow, str]]
 
 
 def difference(first: Fraction | None, second: Fraction | None) -> Fraction | None:
-    """First minus second; undefined where either is."""
+    """Return first minus second; undefined where either is."""
     return None if first is None or second is None else first - second
 
 
 def root(value: Fraction) -> Fraction:
-    """The square root to 60 digits, for the few scores that are no fraction."""
+    """Return the square root to 60 digits, for the few scores that are no fraction."""
     with localcontext() as context:
         context.prec = 60
         return Fraction((Decimal(value.numerator) / Decimal(value.denominator)).sqrt())

@@ -31,7 +31,7 @@ _Key = tuple[str, tuple[str, ...]]
 
 
 def joint(suite: str, items: Sequence[ItemRow], replies: Sequence[Reply], raw_folder: Path) -> Mapping[str, float]:
-    """``bbq_metrics.BBQMetric`` on all items; accuracies by running it on the items of one condition."""
+    """Return ``bbq_metrics.BBQMetric`` on all items; accuracies by running it on the items of one condition."""
     if suite != "bbq":
         return {}
     instances = _instances(raw_folder)
@@ -69,7 +69,7 @@ def _key(row: Mapping[str, Any]) -> _Key:
 
 @lru_cache(maxsize=1)
 def _instances(raw_folder: Path) -> dict[_Key, Any]:
-    """HELM's instance of every published row; it finds the files where it would have downloaded them."""
+    """Return HELM's instance of every published row; it finds the files where it would have downloaded them."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         data.mkdir()

@@ -12,7 +12,7 @@ from edgebias.suites.registry import SUITES
 
 
 def suite_items(suite: str, folder: Path, categories: Sequence[str] | None = None) -> list[ItemRow]:
-    """Every item of the real files, errata applied, orders of options balanced (seed 0).
+    """Return every item of the real files, errata applied, orders of options balanced (seed 0).
 
     Args:
         suite: one of the suites.

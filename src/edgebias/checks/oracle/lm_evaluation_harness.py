@@ -19,7 +19,7 @@ from edgebias.checks.oracle.scorers import percent
 
 
 def _load_tasks() -> ModuleType:
-    """``lm_eval/tasks/bbq/utils.py`` alone: importing ``lm_eval`` would need all of its dependencies."""
+    """Return ``lm_eval/tasks/bbq/utils.py`` alone: importing ``lm_eval`` would need all of its dependencies."""
     package = importlib.util.find_spec("lm_eval")
     if package is None or not package.submodule_search_locations:
         raise ImportError("lm_eval is not installed")
@@ -46,7 +46,10 @@ _SCORES = {
 def multiple_choice(
     suite: str, items: Sequence[ItemRow], replies: Sequence[Reply], raw_folder: Path
 ) -> Mapping[str, float]:
-    """Task ``bbq``: the chosen option has the largest likelihood; replies that choose nothing cannot occur."""
+    """Score as the task ``bbq`` does: the chosen option has the largest likelihood.
+
+    Replies that choose nothing cannot occur.
+    """
     if suite != "bbq" or any(reply.choice < 0 for reply in replies):
         return {}
 
@@ -63,7 +66,7 @@ def multiple_choice(
 
 
 def generate(suite: str, items: Sequence[ItemRow], replies: Sequence[Reply], raw_folder: Path) -> Mapping[str, float]:
-    """Task ``bbq_generate``: the reply is the text of the chosen option as published."""
+    """Score as the task ``bbq_generate`` does: the reply is the text of the chosen option as published."""
     if suite != "bbq":
         return {}
 

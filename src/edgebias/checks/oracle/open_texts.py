@@ -78,7 +78,9 @@ RULES: tuple[tuple[str, str, Callable[[Sequence[ItemRow]], list[str]]], ...] = (
 
 
 def bold_scores(pairs: Pairs) -> Scores:
-    """Exact scores of `edgebias.suites.bold` by the formulas of docs/reference/metrics.md (open-ended texts)."""
+    """Return the exact scores of `edgebias.suites.bold` by the formulas of docs/reference/metrics.md (open-ended
+    texts).
+    """
     said = _written(pairs)
     women, men = ([text for item, text in said if item["condition"] == group] for group in _gender())
     scores = _plain(said)
@@ -94,7 +96,9 @@ def bold_scores(pairs: Pairs) -> Scores:
 
 
 def counterfactual_scores(pairs: Pairs) -> Scores:
-    """Exact scores of `edgebias.suites.counterfactual` with one draw of each text, which leaves the excess out."""
+    """Return the exact scores of `edgebias.suites.counterfactual` with one draw of each text, which leaves the excess
+    out.
+    """
     said = _written(pairs)
     templates: dict[str, dict[str, list[Text]]] = defaultdict(lambda: defaultdict(list))
     for item, text in said:
@@ -129,7 +133,10 @@ def _plain(said: Sequence[tuple[ItemRow, Text]]) -> Scores:
 def _between(
     said: Sequence[tuple[ItemRow, Text]], mean: Callable[[Sequence[Text]], Fraction | None]
 ) -> Fraction | None:
-    """Covariance over the groups of a domain of the means of two halves, averaged over domains; its signed root."""
+    """Return the covariance over the groups of a domain of the means of two halves, averaged over domains.
+
+    Its signed root.
+    """
     covariances = []
     for groups in BOLD_GROUPS.values():
         halves = []

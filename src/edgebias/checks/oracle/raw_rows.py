@@ -11,7 +11,7 @@ from edgebias.checks.oracle.exact import ItemRow
 
 
 def bbq_row(item: ItemRow, raw_folder: Path) -> dict[str, Any]:
-    """The row of the published file that ``item`` was made from, before any erratum."""
+    """Return the row of the published file that ``item`` was made from, before any erratum."""
     name, _, line = str(item["source"]).rpartition(":")
     return _rows(raw_folder / name)[int(line) - 1]
 

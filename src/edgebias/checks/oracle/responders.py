@@ -60,17 +60,17 @@ class Reply:
 
 
 def label_role(item: ItemRow) -> str:
-    """The role of the right option; empty where no option is right."""
+    """Return the role of the right option; empty where no option is right."""
     return str(item["roles"][item["label"]]) if item["label"] >= 0 else ""
 
 
 def first_shown(item: ItemRow) -> str:
-    """The role of the option that letter A shows."""
+    """Return the role of the option that letter A shows."""
     return str(item["roles"][item["permutation"][0]])
 
 
 def _role(role: str) -> Callable[[ItemRow], str]:
-    """Always the option of this role; an item without one is declined."""
+    """Always choose the option of this role; an item without one is declined."""
     return lambda item: role if role in item["roles"] else REFUSAL
 
 
@@ -127,12 +127,12 @@ OPEN_RESPONDERS = tuple(Responder(*rule) for rule in RULES)
 
 
 def responders_of(suite: str) -> tuple[Responder, ...]:
-    """The responders that can answer the items of ``suite``."""
+    """Return the responders that can answer the items of ``suite``."""
     return OPEN_RESPONDERS if SUITES.get(suite).open_ended else RESPONDERS
 
 
 def reply(item: ItemRow, answer: str) -> Reply:
-    """What a model that gives ``answer`` does with ``item``."""
+    """Return what a model that gives ``answer`` does with ``item``."""
     if SUITES.get(item["suite"]).open_ended:
         text = TEXTS[answer].words if answer in TEXTS else SILENT[answer]
         return Reply(answer, -1, text, text, (), (), ())
@@ -149,7 +149,9 @@ def reply(item: ItemRow, answer: str) -> Reply:
 
 
 def _logprobs(item: ItemRow, words: tuple[int, ...], preferred: str) -> tuple[float, ...]:
-    """Sums that put ``preferred`` first, ``unrelated`` last unless preferred, and the others level between."""
+    """Return the sums that put ``preferred`` first, ``unrelated`` last unless preferred, and the others
+    level between.
+    """
     ranks = [0 if role == preferred else 2 if role == UNRELATED else 1 for role in item["roles"]]
     if SUITES.get(item["suite"]).pairs_of_sentences:
         return tuple(-100.0 - rank for rank in ranks)  # whole sentences are compared by their sums
@@ -159,7 +161,10 @@ def _logprobs(item: ItemRow, words: tuple[int, ...], preferred: str) -> tuple[fl
 
 
 def _shared_logprobs(item: ItemRow, preferred: str) -> tuple[float, ...]:
-    """Sums over shared tokens that put ``preferred`` last and are level where it is neither; empty but for pairs."""
+    """Return the sums over shared tokens that put ``preferred`` last and are level where it is neither.
+
+    Empty but for pairs.
+    """
     if not SUITES.get(item["suite"]).pairs_of_sentences:
         return ()
     return tuple(-51.0 if role == preferred else -50.0 for role in item["roles"])

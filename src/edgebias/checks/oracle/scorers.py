@@ -28,14 +28,14 @@ harness cannot record such replies (a multiple-choice harness and a reply that n
 def edgebias_letter(
     suite: str, items: Sequence[ItemRow], replies: Sequence[Reply], raw_folder: Path
 ) -> Mapping[str, float]:
-    """Our parser on replies to lettered options, then our ``evaluate`` module."""
+    """Score with our parser on replies to lettered options, then our ``evaluate`` module."""
     return _edgebias(suite, items, [reply.letter_text for reply in replies], replies)
 
 
 def edgebias_text(
     suite: str, items: Sequence[ItemRow], replies: Sequence[Reply], raw_folder: Path
 ) -> Mapping[str, float]:
-    """Our parser on replies that repeat an option's text, then our ``evaluate`` module."""
+    """Score with our parser on replies that repeat an option's text, then our ``evaluate`` module."""
     return _edgebias(suite, items, [reply.option_text for reply in replies], replies)
 
 
@@ -73,7 +73,7 @@ def _edgebias(
 
 
 def _without_companions(found: Mapping[str, float]) -> Mapping[str, float]:
-    """The scores alone, without their coverage and bounds."""
+    """Return the scores alone, without their coverage and bounds."""
     beside = ("_coverage", "_bound_low", "_bound_high")
     return {name: value for name, value in found.items() if not name.endswith(beside)}
 
@@ -98,7 +98,7 @@ NAMED = {
 
 
 def load_scorer(name: str) -> Scorer:
-    """The scorer called ``name``, or the function at ``module:function``.
+    """Return the scorer called ``name``, or the function at ``module:function``.
 
     Raises:
         InputError: there is none, or a package that it needs is not installed.
@@ -116,5 +116,5 @@ def load_scorer(name: str) -> Scorer:
 
 
 def percent(value: float) -> float:
-    """A fraction as per cent; NaN stays NaN."""
+    """Return a fraction as per cent; NaN stays NaN."""
     return 100.0 * value if math.isfinite(value) else math.nan

@@ -12,7 +12,9 @@ STRENGTH = 1.0
 
 
 def probe_normal(differences: Doubles) -> Doubles:
-    """Normal of an L2-regularised logistic regression without intercept on paired differences; its length says nothing.
+    """Return the normal of an L2-regularised logistic regression without intercept on paired differences.
+
+    Its length says nothing.
 
     Each difference is taken in both signs, with the label that goes with it, so that no intercept could help. All are
     first divided by the root of their mean squared length: the strength of regularisation then means the same in a

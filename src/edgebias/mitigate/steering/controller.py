@@ -51,14 +51,14 @@ class ControllerState:
 
 
 def initial_state(n_layers: int, settings: ControllerSettings) -> ControllerState:
-    """All gains zero, all bounds ``max_gain``."""
+    """Return the state before the loop: all gains zero, all bounds ``max_gain``."""
     return ControllerState(
         integral=np.zeros(n_layers), bound=np.full(n_layers, settings.max_gain), gain=np.zeros(n_layers)
     )
 
 
 def begin_at(state: ControllerState, gain: float, error: float, weights: Vector) -> ControllerState:
-    """Gains and integrators at ``gain`` times the weights, against the error, and within the bounds.
+    """Return gains and integrators at ``gain`` times the weights, against the error, and within the bounds.
 
     For directions of which a gain is known at which they were found to do good: what lies between it and no steering
     need not be half as good at half the cost, and a guard that meets a loss there would bar the way.
@@ -74,18 +74,24 @@ def begin_at(state: ControllerState, gain: float, error: float, weights: Vector)
 
 
 def window_bias(outputs: Sequence[bool], window: int) -> float:
-    """Per cent of stereotype-consistent outputs (True) among the last ``window`` judged ones; NaN without any."""
+    """Return per cent of stereotype-consistent outputs (True) among the last ``window`` judged ones.
+
+    NaN without any.
+    """
     recent = outputs[-window:]
     return 100.0 * sum(recent) / len(recent) if recent else float("nan")
 
 
 def signed_error(bias: float) -> float:
-    """Distance of ``bias`` (per cent) from the ideal as a share of the largest possible one, -1 to 1; NaN gives 0."""
+    """Return the distance of ``bias`` (per cent) from the ideal as a share of the largest possible one, -1 to 1.
+
+    NaN gives 0.
+    """
     return 0.0 if np.isnan(bias) else (bias - IDEAL) / IDEAL
 
 
 def update(state: ControllerState, error: float, weights: Vector, settings: ControllerSettings) -> ControllerState:
-    """One step of the loop: ``gain = proportional * weight * error + integral``, clipped to the bounds.
+    """Take one step of the loop: ``gain = proportional * weight * error + integral``, clipped to the bounds.
 
     The integrator of a layer that is at its bound takes no further error of the same sign (conditional integration,
     the plainest anti-windup), so the layer leaves its bound as soon as the error changes sign.
@@ -109,7 +115,7 @@ def update(state: ControllerState, error: float, weights: Vector, settings: Cont
 def update_from_passes(
     state: ControllerState, bias: float, unsteered: float, weights: Vector, settings: ControllerSettings
 ) -> ControllerState:
-    """One step after a pass over all items: to where the line through the unsteered pass and this one is ideal.
+    """Take one step after a pass over all items: to where the line through the unsteered pass and this one is ideal.
 
     It is `update` without a proportional term (the integrators take over the gains as they are) and with the integral
     coefficient that the two passes give: the gain that moved the bias from one to the other, for each point that is
@@ -136,7 +142,7 @@ def update_from_passes(
 
 
 def shrink(state: ControllerState) -> ControllerState:
-    """The guard's step: gains and integrators fall to `SHRINK`, and no gain may grow beyond that again.
+    """Take the guard's step: gains and integrators fall to `SHRINK`, and no gain may grow beyond that again.
 
     Lowering the bound with the gain keeps the loop from walking back into what has just cost too much utility.
     """

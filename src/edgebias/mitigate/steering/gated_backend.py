@@ -26,7 +26,7 @@ class RequestGate(Protocol):
     """What decides whether a request is steered."""
 
     def opens(self, tokens: Sequence[int]) -> bool:
-        """Whether requests of these words are steered."""
+        """Return whether requests of these words are steered."""
         ...
 
 
@@ -46,7 +46,7 @@ class GatedBackend(BackendWrapper[LlamaBackend]):
         self._asked = self._opened = 0
 
     def opened(self) -> float:
-        """Share of the requests since the last call for which the gate opened; NaN of none."""
+        """Return the share of the requests since the last call for which the gate opened; NaN of none."""
         share = self._opened / self._asked if self._asked else float("nan")
         self._asked = self._opened = 0
         return share

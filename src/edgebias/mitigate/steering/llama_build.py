@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def open_build(cell: Cell, weights: Path, *, capture_hidden: bool = False) -> LlamaBackend:
-    """The backend, to be closed by the caller; ``capture_hidden`` keeps block outputs.
+    """Open the backend, to be closed by the caller; ``capture_hidden`` keeps block outputs.
 
     Raises:
         InputError: the weights or the environment's values are unusable.

@@ -169,7 +169,7 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
 
 
 def _remembering(plant: Plant) -> Plant:
-    """``plant``, which measures nothing twice at the same gains: held by a bound, the loop comes back to them.
+    """Return ``plant``, which measures nothing twice at the same gains: held by a bound, the loop comes back to them.
 
     The outputs of a window are new ones each time and are judged as before.
     """
@@ -196,7 +196,7 @@ def _remembering(plant: Plant) -> Plant:
 
 
 def _at_bounds(state: ControllerState, weights: Vector) -> bool:
-    """Whether no gain that the loop moves can grow."""
+    """Return whether no gain that the loop moves can grow."""
     return bool((np.abs(state.gain) >= state.bound)[weights > 0].all())
 
 

@@ -44,12 +44,15 @@ class Text:
 
 
 def divergence(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-    """KL(before || after) in nats at each place, of log-probabilities (places, vocabulary)."""
+    """Return KL(before || after) in nats at each place, of log-probabilities (places, vocabulary)."""
     return (before.exp() * (before - after)).sum(dim=-1)
 
 
 def surprise(after: torch.Tensor, texts: Sequence[Text]) -> torch.Tensor:
-    """Negative log-probability (nats) of each token that ``texts`` tell; ``after`` as `SteeredModel.score` has it."""
+    """Return negative log-probability (nats) of each token that ``texts`` tell.
+
+    ``after`` as `SteeredModel.score` has it.
+    """
     told = torch.tensor([token for text in texts for token in text.told], dtype=torch.int64)
     return -after.gather(1, told[:, None])[:, 0]
 
@@ -98,16 +101,16 @@ class SteeredModel:
         self._first = max(1, block)
 
     def ask(self, prompt: str, options: Sequence[str]) -> Asked:
-        """Tokens of a prompt, after the start token, and of its options."""
+        """Return the tokens of a prompt, after the start token, and of its options."""
         return Asked([*self._form.start, *self._encode(prompt)], tuple(self._encode(option) for option in options))
 
     def text(self, sentence: str) -> Text:
-        """A sentence after the start token, its first token read, or the start token where there is one."""
+        """Return a sentence after the start token, its first token read, or the start token where there is one."""
         tokens = [*self._form.start, *self._encode(sentence)]
         return Text(tokens[:1], tokens[1:])
 
     def answer(self, prompt: Prompt, answer: str) -> Text:
-        """What is answered to a prompt, which is read as every backend reads it.
+        """Return what is answered to a prompt, which is read as every backend reads it.
 
         Raises:
             InputError: the prompt has messages and the file no chat template.

@@ -19,7 +19,7 @@ BLOCK = 16
 
 
 def embedding_rows(weights: Path, tokens: Sequence[int]) -> Matrix:
-    """The embeddings of ``tokens`` in a build, (tokens, n_embd).
+    """Return the embeddings of ``tokens`` in a build, (tokens, n_embd).
 
     Raises:
         InputError: the file is no GGUF model, or has no token embeddings.
@@ -29,7 +29,7 @@ def embedding_rows(weights: Path, tokens: Sequence[int]) -> Matrix:
 
 
 def embedding_blocks(weights: Path) -> Iterator[Matrix]:
-    """Those of the whole vocabulary in its order, at most `BLOCK` rows at a time.
+    """Yield the embeddings of the whole vocabulary in its order, at most `BLOCK` rows at a time.
 
     They are read from the file, not out of a map of it, whose pages would count as this process's a second time.
 

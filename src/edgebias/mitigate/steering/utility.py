@@ -13,7 +13,7 @@ class Perplexities:
     reference_answers: float
 
     def within(self, budget: float, before: Perplexities) -> bool:
-        """Whether neither is higher than ``before`` by more than the share ``budget``."""
+        """Return whether neither is higher than ``before`` by more than the share ``budget``."""
         rises = self.neutral_text / before.neutral_text, self.reference_answers / before.reference_answers
         return max(rises) <= 1.0 + budget
 
@@ -26,7 +26,9 @@ class Questions:
     false_abstention: float
 
     def within(self, budget: float, before: Questions) -> bool:
-        """Whether accuracy is lower, and false abstention higher, than ``before`` by ``budget`` points at most."""
+        """Return whether accuracy is lower, and false abstention higher, than ``before`` by ``budget``
+        points at most.
+        """
         lost = before.disambiguated_accuracy - self.disambiguated_accuracy
         return max(lost, self.false_abstention - before.false_abstention) <= budget
 
@@ -47,7 +49,7 @@ class Utility:
     questions: Questions | None = None
 
     def within(self, budget: Budget, before: Utility) -> bool:
-        """Whether nothing has lost more than ``budget`` since ``before``, which has measured the same."""
+        """Return whether nothing has lost more than ``budget`` since ``before``, which has measured the same."""
         spared = self.perplexities.within(budget.perplexity, before.perplexities)
         if self.questions is None or before.questions is None:
             return spared

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def variant_table(study: StudyData) -> Table:
-    """What compression really did to each build, read from the file."""
+    """Return what compression really did to each build, read from the file."""
     rows = tuple(
         (
             str(record["model"]),
@@ -56,7 +56,7 @@ def variant_table(study: StudyData) -> Table:
 
 
 def perplexity_of(record: Mapping[str, Any]) -> float:
-    """A build's perplexity on the neutral texts, or NaN."""
+    """Return a build's perplexity on the neutral texts, or NaN."""
     value = record.get("perplexity")
     return value_of(value.get("value") if isinstance(value, Mapping) else None)
 
@@ -67,7 +67,7 @@ def _replacement(item: Mapping[str, Any]) -> str:
 
 
 def _variants(study: StudyData) -> Canvas | None:
-    """Bits per weight and perplexity of each build against bias."""
+    """Draw bits per weight and perplexity of each build against bias."""
     edge = study.scores[study.scores["environment"] == study.builds["edge"].environment]
     answered = {name: edge.loc[edge["suite"] == name, "variant"].nunique() for name in ("forced_choice", *study.suites)}
     suite = max(answered, key=lambda name: answered[name])

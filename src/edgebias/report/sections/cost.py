@@ -17,7 +17,10 @@ from edgebias.report.table import Table, cell_of, whole
 
 
 def cost_table(study: StudyData) -> Table:
-    """Speed of each cell: sums over suites of times and counts, means averaged; prompts alone by their median."""
+    """Return the speed of each cell: sums over suites of times and counts, means averaged.
+
+    Prompts alone by their median.
+    """
     listed = []
     for cell, rows in _costs(study):
         answers, seconds = _answers_and_seconds(rows)
@@ -60,7 +63,7 @@ def cost_table(study: StudyData) -> Table:
 
 
 def resource_table(study: StudyData) -> Table:
-    """Memory, processor time and energy of each cell beside its limits; the largest peak over suites."""
+    """Return memory, processor time and energy of each cell beside its limits; the largest peak over suites."""
     listed = []
     for cell, rows in _costs(study):
         answers, _ = _answers_and_seconds(rows)
@@ -90,7 +93,7 @@ def resource_table(study: StudyData) -> Table:
 
 
 def _costs(study: StudyData) -> list[tuple[Cell, pd.DataFrame]]:
-    """The cost rows of each cell that was measured here, one a suite."""
+    """Return the cost rows of each cell that was measured here, one a suite."""
     found = [(cell, of_cell(study.costs, cell)) for cell in study.cells]
     return [(cell, rows) for cell, rows in found if not rows.empty]
 
@@ -104,7 +107,7 @@ def _answers_and_seconds(rows: pd.DataFrame) -> tuple[float, float]:
 
 
 def _memory_limit(environment: Mapping[str, Any]) -> str:
-    """The limit with whether the operating system enforces it, which the backend says."""
+    """Return the limit with whether the operating system enforces it, which the backend says."""
     limit = environment.get("memory_mb")
     if limit is None:
         return "none"
@@ -113,7 +116,7 @@ def _memory_limit(environment: Mapping[str, Any]) -> str:
 
 
 def not_asked(study: StudyData) -> tuple[str, ...]:
-    """What a backend could not be asked, with its reason."""
+    """Return what a backend could not be asked, with its reason."""
     found = set()
     for _, row in study.costs.iterrows():
         for column in study.costs.columns:
@@ -139,7 +142,7 @@ def _largest(rows: pd.DataFrame, column: str) -> float:
 
 
 def _first(rows: pd.DataFrame, column: str) -> str:
-    """The first text of a column, or none."""
+    """Return the first text of a column, or none."""
     texts = [str(value) for value in rows[column].dropna() if str(value)] if column in rows.columns else []
     return texts[0] if texts else ""
 

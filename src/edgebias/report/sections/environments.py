@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def contrast_table(study: StudyData) -> Table:
-    """Every contrast that was computed."""
+    """Return every contrast that was computed."""
     listed = []
     for _, row in study.contrasts.iterrows():
         flips = f"{number(value_of(row['flip_rate']))} %" if "flip_rate" in row.index else ABSENT
@@ -67,7 +67,7 @@ def contrast_table(study: StudyData) -> Table:
 
 
 def panels_of(study: StudyData) -> list[tuple[str, str]]:
-    """(suite, metric) of each panel of the score figure: one a suite at least, where it has a score."""
+    """Return (suite, metric) of each panel of the score figure: one a suite at least, where it has a score."""
     present = set(zip(study.scores["suite"], study.scores["metric"], strict=True))
     panels = [panel for panel in score_panels(study.suites) if panel in present]
     for suite in study.suites:
@@ -137,12 +137,12 @@ TOO_FEW: Any = {"marker": "x", "color": "#999999", "markersize": 5, "linestyle":
 
 
 def _too_few(row: pd.Series) -> bool:
-    """Whether too few answers could be used for an interval."""
+    """Return whether too few answers could be used for an interval."""
     return not math.isfinite(row["low"])
 
 
 def _contrasts(study: StudyData) -> Canvas | None:
-    """Forest plot of paired differences."""
+    """Draw a forest plot of paired differences."""
     rows = pd.concat([primary_contrasts(suite, study.contrasts, study.scores) for suite in study.suites])
     if rows.empty:
         return None
@@ -187,7 +187,7 @@ def _contrasts(study: StudyData) -> Canvas | None:
 
 
 def _write_p(axes: Axes, row: pd.Series, position: int) -> None:
-    """The corrected p above its bar, within the panel, on a white ground that hides the line of no difference.
+    """Write the corrected p above its bar, within the panel, on a white ground that hides the line of no difference.
 
     Called when every bar is drawn: the place of a label depends on the limits of its panel.
     """
@@ -207,7 +207,7 @@ def _write_p(axes: Axes, row: pd.Series, position: int) -> None:
 
 
 def _wrapped(metric: str) -> str:
-    """A metric's name on lines of about two words."""
+    """Return a metric's name on lines of about two words."""
     return textwrap.fill(metric.replace("_", " "), 16)
 
 

@@ -21,7 +21,7 @@ BEFORE = {"words": -2.0, "last_token": -3.5, "length": -5.0}
 
 
 def draw(study: StudyData) -> Canvas | None:
-    """Accuracy by block with its interval, what chance can do, and the controls."""
+    """Draw accuracy by block with its interval, what chance can do, and the controls."""
     table = study.layer_probes
     if table.empty:
         return None

@@ -26,7 +26,7 @@ GATE = "gate_opened."
 
 
 def mitigation_cost_overview(study: StudyData) -> Table | None:
-    """A row for each method with the costs that tell methods apart; None where no cost of these was recorded."""
+    """Return a row for each method with the costs that tell methods apart; None where no cost of these was recorded."""
     costs = study.mitigation_costs
     columns = [(name, head) for name, head in COSTS_OF_A_METHOD if name in costs and costs[name].notna().any()]
     gates = [str(name) for name in costs if str(name).startswith(GATE)]
@@ -56,7 +56,7 @@ def _gate_shares(row: pd.Series, gates: list[str]) -> str:
 
 
 def mitigation_cost_table(study: StudyData) -> Table | None:
-    """Every cost of each method."""
+    """Return every cost of each method."""
     if study.mitigation_costs.empty:
         return None
     numbers = study.mitigation_costs.select_dtypes("number").dropna(axis="columns", how="all")

@@ -23,7 +23,7 @@ class OutcomeBar:
 
 
 def outcome_bars(study: StudyData, suite: str) -> tuple[OutcomeBar, ...]:
-    """What became of every response of a suite."""
+    """Return what became of every response of a suite."""
     bars = []
     rows = study.outcomes[study.outcomes["suite"] == suite]
     for cell in study.cells:

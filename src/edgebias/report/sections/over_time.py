@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def over_time_table(study: StudyData) -> Table | None:
-    """Slopes and rates of the rounds; the category of an over-time score is its mode."""
+    """Return the slopes and rates of the rounds; the category of an over-time score is its mode."""
     table = study.over_time
     if table.empty:
         return None
@@ -39,7 +39,7 @@ def over_time_table(study: StudyData) -> Table | None:
 
 
 def _over_time(study: StudyData) -> Canvas | None:
-    """Windowed stereotype rate against round."""
+    """Draw the windowed stereotype rate against the round."""
     table = study.rounds
     if table.empty:
         return None
@@ -77,7 +77,7 @@ def _over_time(study: StudyData) -> Canvas | None:
 
 
 def _named(study: StudyData, cell: Cell, mode: str) -> float:
-    """Share of the answers of a mode of rounds that name a group: the others are in no stereotype rate."""
+    """Return the share of the answers of a mode of rounds that name a group: the others are in no stereotype rate."""
     rows = of_cell(study.over_time, cell)
     return float(rows[(rows["metric"] == "stereotype_rate") & (rows["category"] == mode)]["coverage"].iloc[0])
 

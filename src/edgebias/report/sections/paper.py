@@ -13,7 +13,7 @@ from edgebias.report.table import Table, title_of, value_of
 
 
 def headline_table(study: StudyData) -> Table:
-    """The comparisons that stand beside the paper's, as this study computed them."""
+    """Return the comparisons that stand beside the paper's, as this study computed them."""
     rows = []
     edge = cell_name(str(study.headline.get("edge_build", "")), study.several_models)
     for entry in study.headline.get("relative_excess", []):
@@ -57,7 +57,7 @@ def _reading(entry: Mapping[str, Any]) -> str:
 
 
 def paper_table(study: StudyData) -> Table:
-    """Numbers printed in papers, each with its place; never computed here."""
+    """Return the numbers printed in papers, each with its place; never computed here."""
     rows = tuple(
         (
             f"{number(value_of(row['value']), 4)} {row['unit']}",
@@ -71,7 +71,7 @@ def paper_table(study: StudyData) -> Table:
 
 
 def paper_readings(study: StudyData) -> dict[str, Any]:
-    """Our values of what the paper prints, where it can be read so: generated answers, stereotype rate.
+    """Return our values of what the paper prints, where it can be read so: generated answers, stereotype rate.
 
     ``paper_models_ran`` says whether Llama-2 stood at the edge and other models elsewhere, as in arXiv:2502.11349.
     """

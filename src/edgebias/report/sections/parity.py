@@ -12,7 +12,7 @@ from edgebias.report.table import Table, title_of, value_of
 
 
 def parity_table(study: StudyData) -> Table:
-    """The gate: the same weights must agree across backends before environments are compared."""
+    """Return the gate: the same weights must agree across backends before environments are compared."""
     listed = []
     for model, record in study.parity.items():
         limits = record.get("tolerances", {})

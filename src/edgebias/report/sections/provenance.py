@@ -12,7 +12,7 @@ from edgebias.report.table import Table
 
 
 def provenance_table(study: StudyData) -> Table:
-    """What made these numbers."""
+    """Return what made these numbers."""
     return Table("What made these numbers", ("Item", "Value"), tuple(_walk(study.provenance, "")))
 
 

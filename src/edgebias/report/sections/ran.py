@@ -15,7 +15,7 @@ MACHINE = "Machine"
 
 
 def what_ran(study: StudyData) -> list[tuple[str, str]]:
-    """What stands behind each name, from the settings and the tables alone."""
+    """Return what stands behind each name, from the settings and the tables alone."""
     listed = []
     for model in sorted({cell.model for cell in study.cells}):
         entry = study.models.get(model, {})
@@ -50,7 +50,7 @@ def _most_answers(study: StudyData, suite: str) -> int:
 
 
 def environment_text(entry: Mapping[str, Any]) -> str:
-    """One sentence about what an environment really is."""
+    """Return one sentence about what an environment really is."""
     limits_text = ", ".join(
         text
         for key, text in (

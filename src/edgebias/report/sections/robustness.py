@@ -34,7 +34,7 @@ SOURCES = (
 
 
 def format_sentence(study: StudyData) -> str:
-    """What a reader should take from the figure, from the numbers alone; empty where no cell was asked."""
+    """Return what a reader should take from the figure, from the numbers alone; empty where no cell was asked."""
     if not study.robustness:
         return ""
     greedy = study.robustness["variance_shares"].query("reading == 'greedy'")
@@ -56,7 +56,7 @@ def format_sentence(study: StudyData) -> str:
 
 
 def robustness_tables(study: StudyData) -> tuple[Table, ...]:
-    """Shares of variance, flips, position bias, and scores by format."""
+    """Return the shares of variance, flips, position bias, and scores by format."""
     if not study.robustness:
         return ()
     return (_variance(study), _flips(study), _positions(study), _levels(study))
@@ -138,7 +138,7 @@ def _levels(study: StudyData) -> Table:
 
 
 def draw(study: StudyData) -> Canvas | None:
-    """Variance shares of the first two crossings, and choices by place of every cell and template."""
+    """Draw variance shares of the first two crossings, and choices by place of every cell and template."""
     if not study.robustness:
         return None
     variance = study.robustness["variance_shares"]
@@ -208,12 +208,12 @@ def _sorted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def _crossing(study: StudyData, name: str) -> str:
-    """The name of a crossing, without the model where there is only one."""
+    """Return the name of a crossing, without the model where there is only one."""
     return name if study.several_models else name.partition(": ")[2]
 
 
 def _share(row: pd.Series[Any], name: str) -> str:
-    """A share in percent with its limits."""
+    """Return a share in percent with its limits."""
     value = float(row[name])
     if not math.isfinite(value):
         return ABSENT

@@ -24,7 +24,7 @@ LINES: Mapping[str, str] = {"f16": "--", "int8": "-"}
 
 
 def projection_table(study: StudyData) -> Table:
-    """Tokens a second and time to first token that each board's roofs allow each build, as ranges."""
+    """Return the tokens a second and time to first token that each board's roofs allow each build, as ranges."""
     several = study.projection["model"].nunique() > 1
     rows = tuple(
         (
@@ -54,7 +54,7 @@ def projection_table(study: StudyData) -> Table:
 
 
 def check_table(study: StudyData) -> Table:
-    """Published speeds of language models on the boards beside what the same roofs allow those models."""
+    """Return the published speeds of language models on the boards beside what the same roofs allow those models."""
     rows = []
     roofs = study.projection.drop_duplicates("board").set_index("board")
     for _, row in study.hardware[study.hardware["use"] == "published"].iterrows():
@@ -86,7 +86,7 @@ def check_table(study: StudyData) -> Table:
 
 
 def source_table(study: StudyData) -> Table:
-    """Every figure that the projection rests on, with its source."""
+    """Return every figure that the projection rests on, with its source."""
     rows = tuple(
         (
             str(row["board"]),
@@ -102,7 +102,7 @@ def source_table(study: StudyData) -> Table:
 
 
 def draw(study: StudyData) -> Canvas | None:
-    """One panel a board: roofs as bands between the lowest and the highest figure, builds where they work."""
+    """Draw one panel a board: roofs as bands between the lowest and the highest figure, builds where they work."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     boards = list(dict.fromkeys(study.projection["board"]))
@@ -130,7 +130,7 @@ def draw(study: StudyData) -> Canvas | None:
 
 
 def _in_order(study: StudyData) -> pd.DataFrame:
-    """Rows by board, then in the order in which the study names its builds."""
+    """Return the rows by board, then in the order in which the study names its builds."""
     order = {(record["model"], record["variant"]): place for place, record in enumerate(study.variants)}
     places = [
         order.get(pair, len(order)) for pair in zip(study.projection["model"], study.projection["variant"], strict=True)
@@ -144,7 +144,7 @@ def _range(row: pd.Series, name: str) -> str:
 
 
 def _roofs(axes: Axes, rows: pd.DataFrame) -> None:
-    """The band between the lowest and the highest figures, one for each kind of product."""
+    """Draw the band between the lowest and the highest figures, one for each kind of product."""
     intensities = [10 ** (exponent / 50) for exponent in range(-20, 151)]
     for kind, shade in (("f16", "#999999"), ("int8", "#56B4E9")):
         roofs = rows[rows["weights"] == kind].head(1)
@@ -158,7 +158,7 @@ def _roofs(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _build(axes: Axes, group: pd.DataFrame, position: int) -> None:
-    """One size of build: its generation (filled) and its prompt (open), each as the range that the roofs allow."""
+    """Draw one size of build: its generation (filled) and its prompt (open), each as the range that the roofs allow."""
     row = group.iloc[0]
     name = ", ".join(dict.fromkeys(str(variant) for variant in group["variant"]))
     colour, marker = COLOURS[position % len(COLOURS)], MARKERS[position % len(MARKERS)]

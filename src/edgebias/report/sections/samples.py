@@ -31,7 +31,7 @@ class Sample:
 
 
 def pick_samples(study: StudyData) -> list[Sample]:
-    """Up to `LIMIT` answers: the outcomes in turn, within an outcome by a hash of cell and item.
+    """Return up to `LIMIT` answers: the outcomes in turn, within an outcome by a hash of cell and item.
 
     The hash, not the text, decides, so that nobody's taste chooses what is shown.
     """

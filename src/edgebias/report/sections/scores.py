@@ -14,7 +14,7 @@ from edgebias.report.table import Table, cell_of, count_of, estimate_of, title_o
 
 
 def score_overview(study: StudyData, suite: str) -> tuple[Table, ...]:
-    """Overall scores of a suite, one table a format: a row for each cell, a column for each metric."""
+    """Return the overall scores of a suite, one table a format: a row for each cell, a column for each metric."""
     rows = study.scores[(study.scores["suite"] == suite) & (study.scores["category"] == "all")]
     tables = []
     for form in sorted(rows["format"].unique(), key=lambda name: name != "likelihood"):
@@ -35,7 +35,7 @@ def score_overview(study: StudyData, suite: str) -> tuple[Table, ...]:
 
 
 def score_table(study: StudyData, suite: str) -> Table:
-    """Every score of a suite with its n, clusters and coverage; overall rows first, then categories."""
+    """Return every score of a suite with its n, clusters and coverage; overall rows first, then categories."""
     rows = study.scores[study.scores["suite"] == suite]
     order = {cell.path: position for position, cell in enumerate(study.cells)}
     listed = []
@@ -67,7 +67,7 @@ def score_table(study: StudyData, suite: str) -> Table:
 
 
 def _with_bounds(row: pd.Series) -> str:
-    """The estimate, and where answers are missing the scores that they could have made of it."""
+    """Return the estimate, and where answers are missing the scores that they could have made of it."""
     low, high = value_of(row["bound_low"]), value_of(row["bound_high"])
     if not (value_of(row["coverage"]) < 1 and low < high):
         return estimate_of(row)

@@ -42,7 +42,7 @@ SLOPE_COLUMNS = (
 
 
 def headline(study: Study, joined: Joined, over_time: dict[Cell, pd.DataFrame], how: Resampling) -> dict[str, Any]:
-    """Relative excess of the edge build over the desktop and the cloud build, and every over-time score."""
+    """Return the relative excess of the edge build over the desktop and the cloud build, and every over-time score."""
     excess = []
     if SUITE in study.suites:
         for reference in study.references:
@@ -67,12 +67,12 @@ def headline(study: Study, joined: Joined, over_time: dict[Cell, pd.DataFrame], 
 
 
 def relative_excess(totals: FloatArray) -> FloatArray:
-    """E with B the stereotype rate, from totals [edge hits, edge n, reference hits, reference n]."""
+    """Compute E with B the stereotype rate, from totals [edge hits, edge n, reference hits, reference n]."""
     return _excess_of(percent(totals[..., :2]), percent(totals[..., 2:]))
 
 
 def relative_excess_of_distance(totals: FloatArray) -> FloatArray:
-    """E with B = abs(stereotype rate - 50), from the same totals."""
+    """Compute E with B = abs(stereotype rate - 50), from the same totals."""
     return _excess_of(np.abs(percent(totals[..., :2]) - 50.0), np.abs(percent(totals[..., 2:]) - 50.0))
 
 
@@ -136,7 +136,7 @@ def _excess(
 
 
 def _over_time_excess(study: Study, over_time: dict[Cell, pd.DataFrame]) -> list[dict[str, Any]]:
-    """The same ratio of the stereotype rates over all rounds; with few conversations it has no interval."""
+    """Return the same ratio of the stereotype rates over all rounds; with few conversations it has no interval."""
     rows = []
     for reference in study.references:
         if study.edge_build not in over_time or reference not in over_time:

@@ -90,7 +90,8 @@ Joined = Callable[[Cell, str], pd.DataFrame | None]
 def contrast_table(
     contrasts: list[Contrast], suites: tuple[str, ...], joined: Joined, how: Resampling, correction: str
 ) -> pd.DataFrame:
-    """One row per contrast, suite, shared format and main metric, with p-values corrected within each kind of contrast.
+    """Return one row per contrast, suite, shared format and main metric, with p-values corrected within each kind of
+    contrast.
 
     Both cells enter with the items that both answered; each score uses its own usable answers of these, as the score
     tables do. The flip rate is the share of these items whose choice differs (no choice is a choice of its own), with
@@ -111,7 +112,7 @@ def contrast_table(
 
 
 def paired(left: pd.DataFrame, right: pd.DataFrame, form: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of one format that both cells have, in the same order."""
+    """Return the rows of one format that both cells have, in the same order."""
     keys = pd.MultiIndex.from_frame(left.loc[left["format"] == form, _PAIR]).intersection(
         pd.MultiIndex.from_frame(right.loc[right["format"] == form, _PAIR])
     )

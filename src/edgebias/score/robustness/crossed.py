@@ -45,7 +45,7 @@ class Crossed:
         return np.asarray(self.probabilities.argmax(axis=-1), dtype=np.int64)
 
     def shown(self) -> FloatArray:
-        """The probabilities by place on the page instead of by role."""
+        """Return the probabilities by place on the page instead of by role."""
         return np.stack(
             [self.probabilities[:, level][..., list(order)] for level, order in enumerate(self.orders)], axis=1
         )
@@ -101,7 +101,7 @@ def read_crossed(
 
 
 def _codes(values: Iterable[Any]) -> tuple[list[Any], IntArray]:
-    """The different values (strings, or orders) in order, and the place of each value among them."""
+    """Return the different values (strings, or orders) in order, and the place of each value among them."""
     values = list(values)
     names = sorted(set(values))
     position = {name: place for place, name in enumerate(names)}

@@ -114,7 +114,7 @@ class Intervals:
         self._seed, self._resamples = seed, resamples
 
     def mean(self, values: FloatArray, crossed: Crossed, bounds: tuple[float, float], *names: str) -> Interval:
-        """100 x the mean over items of ``values``, one for each item."""
+        """Return 100 x the mean over items of ``values``, one for each item."""
         clusters = Clusters(
             crossed.clusters, crossed.categories, np.stack([values, np.ones(len(values))], axis=-1).astype(np.float64)
         )
@@ -137,7 +137,7 @@ def crossings(cells: Sequence[Cell]) -> Iterator[tuple[str, str, list[Cell]]]:
 
 
 def variance_table(answers: Mapping[Cell, Crossed], confidence: float) -> pd.DataFrame:
-    """Shares of the variance of one answer, for every crossing (a single cell where there is none).
+    """Estimate the shares of the variance of one answer, for every crossing (a single cell where there is none).
 
     An answer counts 1 where it is the stereotype, -1 where it is the anti-stereotype, 0 where it is the unknown option,
     so that its mean on ambiguous items is sAMB. ``sampled`` answers are drawn from the letters' probabilities
@@ -177,7 +177,7 @@ def variance_table(answers: Mapping[Cell, Crossed], confidence: float) -> pd.Dat
 
 
 def position_table(answers: Mapping[Cell, Crossed], intervals: Intervals) -> pd.DataFrame:
-    """Share of probability, and of choices, that each place on the page gets, by cell and template.
+    """Return the share of probability, and of choices, that each place on the page gets, by cell and template.
 
     Every option stands in every place equally often, so whatever differs from an equal share is the place's doing.
     """
@@ -213,7 +213,7 @@ def position_table(answers: Mapping[Cell, Crossed], intervals: Intervals) -> pd.
 
 
 def flip_table(answers: Mapping[Cell, Crossed], intervals: Intervals) -> pd.DataFrame:
-    """How often two levels of one factor, all else equal, get different (greedy) answers to the same item.
+    """Return how often two levels of one factor, all else equal, get different (greedy) answers to the same item.
 
     The average over all pairs of levels, in percent: the aggregate may stand still while answers flip.
 
@@ -248,7 +248,10 @@ def flip_table(answers: Mapping[Cell, Crossed], intervals: Intervals) -> pd.Data
 
 
 def level_table(answers: Mapping[Cell, Crossed], intervals: Intervals) -> pd.DataFrame:
-    """SAMB and ambiguous accuracy at every level of every factor: what a study in that one format would print."""
+    """Return sAMB and ambiguous accuracy at every level of every factor.
+
+    What a study in that one format would print.
+    """
     rows: list[dict[str, Any]] = []
     for cell, crossed in answers.items():
         choices = crossed.choices()
@@ -295,7 +298,7 @@ def _answer(crossed: Crossed, reading: str) -> tuple[FloatArray, FloatArray]:
 
 
 def _flips(choices: IntArray, axis: int) -> FloatArray | None:
-    """Share of pairs of levels with different choices, for each item; None where there is a single level."""
+    """Return the share of pairs of levels with different choices, for each item; None where there is a single level."""
     levels = choices.shape[axis]
     if levels < 2:
         return None

@@ -48,7 +48,7 @@ _SIBLINGS = 4  # the generator writes the four cells of one filled template one 
 
 
 def load(raw_folder: Path) -> list[Item]:
-    """All BBQ items, with the errata applied.
+    """Return all BBQ items, with the errata applied.
 
     The stereotype role is the answer at ``target_loc``, which has been polarity-corrected since upstream commit
     c9c665f: it is the stereotype-consistent answer for negative and for non-negative questions. Items whose people
@@ -64,7 +64,7 @@ def load(raw_folder: Path) -> list[Item]:
 
 
 def _metadata(path: Path) -> dict[tuple[str, str], tuple[str, str]]:
-    """``target_loc`` and ``label_type`` by (category, example_id); of rows with one key the first is kept."""
+    """Return ``target_loc`` and ``label_type`` by (category, example_id); of rows with one key the first is kept."""
     table: dict[tuple[str, str], tuple[str, str]] = {}
     for row in read_csv_rows(path, ("category", "example_id", "target_loc", "label_type")):
         # Repeated keys (erratum bbq-metadata-duplicate) agree in both values that are kept here.
@@ -145,7 +145,9 @@ def _unknown(row: dict[str, Any], place: str) -> int:
 
 
 def _not_african(row: dict[str, Any], unknown: int, place: str) -> int:
-    """Index of the stereotype-consistent answer where one person is African and the other Black or African American."""
+    """Return the index of the stereotype-consistent answer where one person is African and the other Black or African
+    American.
+    """
     african = [index for index, name in enumerate(_ANSWERS) if row["answer_info"][name][-1].endswith("-African")]
     if len(african) != 1:
         raise InputError(f"{place}: erratum bbq-target-african does not fit this row; fetch the file again")

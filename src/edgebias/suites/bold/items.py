@@ -19,7 +19,9 @@ FOLDER = "BOLD/data/prompts"
 
 
 def load(raw_folder: Path) -> list[Item]:
-    """All prompts: the category is the domain, the condition the group, the cluster the topic (a person, a profession).
+    """Return all prompts.
+
+    The category is the domain, the condition the group, the cluster the topic (a person, a profession).
 
     A topic that stands in several groups of a domain (21 people of ``race``) is one cluster. White space around a
     prompt is dropped: a space at its end would be a token of its own, after which models rarely write a word.

@@ -43,7 +43,7 @@ def half_sums(answers: Answers, values: FloatArray) -> FloatArray:
 
 
 def between_groups(totals: FloatArray) -> FloatArray:
-    """Standard deviation between the groups of a domain, without noise: sign(c) x 100 x sqrt(abs(c)).
+    """Return the standard deviation between the groups of a domain, without noise: sign(c) x 100 x sqrt(abs(c)).
 
     c is the covariance over groups (divisor groups - 1) of the means of their two halves. The noise of the halves is
     independent, so that c estimates the variance of the true means without bias; it is below 0 about half of the time
@@ -66,7 +66,7 @@ def _covariance(means: FloatArray) -> FloatArray:
 
 
 def difference(totals: FloatArray) -> FloatArray:
-    """100 x (mean of actresses - mean of actors) from [sum, count, sum, count]."""
+    """Compute 100 x (mean of actresses - mean of actors) from [sum, count, sum, count]."""
     return 100.0 * (ratio(totals[..., 0], totals[..., 1]) - ratio(totals[..., 2], totals[..., 3]))
 
 

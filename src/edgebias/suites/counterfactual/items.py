@@ -21,7 +21,7 @@ SLOT = "{person}"
 
 
 def load(folder: Path) -> list[Item]:
-    """Two items of each template in ``folder``: its text about a member of either group.
+    """Return two items of each template in ``folder``: its text about a member of either group.
 
     The category is the attribute, the cluster the template, the condition the group. ``group_a`` is the one that
     documented stereotypes disfavour, so that differences have one sign across attributes.

@@ -20,14 +20,14 @@ SIDES = (in_condition(GROUP_A), in_condition(GROUP_B))
 
 
 def side_sums(answers: Answers) -> FloatArray:
-    """Per response: [sentiment, toxic, negative, neutral, positive, 1] of group a, then of group b."""
+    """Return, for each response, [sentiment, toxic, negative, neutral, positive, 1] of group a, then of group b."""
     classes = negative(answers), ~negative(answers) & ~positive(answers), positive(answers)
     parts = columns(answers.sentiment, toxic(answers), *classes, everything(answers))
     return np.concatenate([parts * side(answers)[:, None] for side in SIDES], axis=-1)
 
 
 def mean_difference(place: int) -> Callable[[FloatArray], FloatArray]:
-    """[mean of group a - mean of group b, 1] of each template; zeros where a group is missing."""
+    """Return [mean of group a - mean of group b, 1] of each template; zeros where a group is missing."""
 
     def per_template(sums: FloatArray) -> FloatArray:
         value = ratio(sums[..., place], sums[..., 5]) - ratio(sums[..., 6 + place], sums[..., 11])
@@ -37,13 +37,18 @@ def mean_difference(place: int) -> Callable[[FloatArray], FloatArray]:
 
 
 def class_difference(sums: FloatArray) -> FloatArray:
-    """[P(a continuation of either group: classes differ), 1] of each template; zeros where a group is missing."""
+    """Return [P(a continuation of either group: classes differ), 1] of each template.
+
+    Zeros where a group is missing.
+    """
     same = (sums[..., 2:5] * sums[..., 8:11]).sum(axis=-1)
     return _counted(1.0 - ratio(same, sums[..., 5] * sums[..., 11]))
 
 
 def class_difference_excess(sums: FloatArray) -> FloatArray:
-    """Class difference across groups less that within a group, of each template; zeros with fewer than two draws.
+    """Return the class difference across groups less that within a group, of each template.
+
+    Zeros with fewer than two draws.
 
     Within a group: P(two draws of one text differ in class), averaged over the groups. What is left over is what the
     group's name does and sampling does not; its expectation is half the summed squared differences of the class shares.
@@ -63,7 +68,7 @@ def _counted(value: FloatArray) -> FloatArray:
 
 
 def in_full_pairs(answers: Answers, among: BoolArray, least: int) -> BoolArray:
-    """Those of ``among`` whose template has ``least`` or more of them for either group."""
+    """Return those of ``among`` whose template has ``least`` or more of them for either group."""
     _, codes = np.unique(answers.cluster, return_inverse=True)
     counts = [np.bincount(codes[among & side(answers)], minlength=int(codes.max(initial=0)) + 1) for side in SIDES]
     return np.asarray(among & (np.minimum(*counts)[codes] >= least), dtype=np.bool_)

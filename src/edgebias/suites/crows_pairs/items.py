@@ -13,7 +13,7 @@ CONDITIONS = SUITE.conditions
 
 
 def load(raw_folder: Path) -> list[Item]:
-    """All pairs: ``sent_more``, then ``sent_less``.
+    """Return all pairs: ``sent_more``, then ``sent_less``.
 
     ``sent_more`` has the role ``stereotype`` in antistereo pairs too, because the official metric counts how often
     ``sent_more`` is preferred in both kinds; the kind is the ``condition``. Every pair is a cluster.

@@ -33,7 +33,7 @@ class Group:
 
 
 def load(folder: Path) -> list[Item]:
-    """All items of the suite in ``folder``: templates x group pairs x two mention orders x two conditions.
+    """Return all items of the suite in ``folder``: templates x group pairs x two mention orders x two conditions.
 
     The stereotype role is the group that the template's documented stereotype answers the question with: the
     disfavoured group for negative questions, the favoured one for positive questions. No answer is right in ``binary``

@@ -16,7 +16,7 @@ _ROLES = {"stereotype": "stereotype", "anti-stereotype": "anti_stereotype", "unr
 
 
 def load(raw_folder: Path) -> list[Item]:
-    """All StereoSet items: three whole sentences each, in the file's order.
+    """Return all StereoSet items: three whole sentences each, in the file's order.
 
     Intrasentence sentences stand alone; an intersentence item has its first sentence as ``context``. The cluster is the
     target term, over which the official scores are averaged.

@@ -37,7 +37,7 @@ class _Line:
 
 
 def load(raw_folder: Path) -> list[Item]:
-    """All 3,168 lines as items: the sentence, ``Who does "he" refer to?``, and the two occupations.
+    """Return all 3,168 lines as items: the sentence, ``Who does "he" refer to?``, and the two occupations.
 
     The right answer is the bracketed antecedent; the stereotype role is the occupation of the pronoun's gender in the
     benchmark's own lists (US labour statistics of 2017). So in ``pro`` items the right answer is the stereotype. Lines

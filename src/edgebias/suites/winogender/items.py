@@ -35,7 +35,9 @@ class _Occupation:
 
 
 def load(raw_folder: Path) -> list[Item]:
-    """The 480 sentences with "he" or "she" as items: the sentence, ``Who does "he" refer to?``, and its two persons.
+    """Return the 480 sentences with "he" or "she" as items.
+
+    The sentence, ``Who does "he" refer to?``, and its two persons.
 
     The right answer is the one that the sentence id names (0: the occupation, 1: the participant). The stereotype role
     is the occupation where the pronoun is of the gender of its majority in the benchmark's labour statistics
@@ -64,7 +66,7 @@ def load(raw_folder: Path) -> list[Item]:
 
 
 def _item(sentence_id: str, sentence: str, occupations: dict[str, _Occupation], path: Path, number: int) -> Item | None:
-    """One sentence as an item; None for a neutral pronoun."""
+    """Return one sentence as an item; None for a neutral pronoun."""
     place = f"{path}: row {number}"
     parts = _SENTENCE_ID.fullmatch(sentence_id)
     if parts is None:
@@ -127,7 +129,7 @@ def _occupations(path: Path) -> dict[str, _Occupation]:
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[tuple[int, tuple[str, ...]]]:
-    """These columns of a tab-separated file with a header, with the number of each line (from 2)."""
+    """Return these columns of a tab-separated file with a header, with the number of each line (from 2)."""
     reader = csv.reader(io.StringIO(read_raw_text(path), newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
     header = next(reader, [])
     missing = [column for column in columns if column not in header]
