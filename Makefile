@@ -26,7 +26,7 @@ STEERED := mitigation/edge/smollm2-135m-instruct/wanda50_q8_0
 define study_of_seeds
 $(BIN)/snakemake --cores $(CORES) --config study=$(1) seed=$(STUDY_SEED) -- mitigation
 for seed in $(REPEAT_SEEDS); do $(BIN)/snakemake --cores $(CORES) --config study=$(2) seed=$$seed -- mitigation || exit 1; done
-$(BIN)/python -m edgebias.stages.provenance --files params.yaml config/$(1).yaml --output results/$(1)-$(STUDY_SEED)/provenance.json
+$(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output results/$(1)-$(STUDY_SEED)/provenance.json
 endef
 
 .DEFAULT_GOAL := help
@@ -101,7 +101,7 @@ oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks be
 
 oracle: data oracle-peers ## Check our BBQ scorer and two harnesses with responders of known scores; writes docs/results/oracle.md
 	# Status 1 says that a harness differs from what must come out, which is what the tables show.
-	$(BIN)/python -m edgebias.stages.oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
+	$(BIN)/edgebias oracle --suite bbq $(foreach c,$(ORACLE_CATEGORIES),--category $c) --scorer edgebias \
 	  --scorer lm-eval-multiple-choice --scorer lm-eval-generate --scorer helm --markdown docs/results/oracle.md || [ $$? -eq 1 ]
 
 benchmark: data oracle-peers ## Inference beside its peers, nothing else running (half an hour); writes docs/results/performance.md
@@ -126,7 +126,7 @@ format: $(READY) ## Format everything
 	$(BIN)/snakefmt Snakefile workflow
 
 dvc.yaml: $(READY) FORCE ## Write dvc.yaml from the Snakefile
-	$(BIN)/python -m edgebias.workflow.dvc --output dvc.yaml
+	$(BIN)/edgebias dvc --output dvc.yaml
 
 repro: dvc.yaml ## dvc repro after a change of params.yaml, then let Snakemake adopt the result
 	$(BIN)/dvc repro
@@ -137,7 +137,7 @@ adopt: $(READY) ## After dvc pull, checkout or repro: Snakemake takes over what 
 	$(BIN)/snakemake --touch --cores 1
 
 verify: $(READY) ## PASS, FAIL or SKIPPED (why) for each claim
-	$(BIN)/python -m edgebias.stages.verify --claims claims.yaml
+	$(BIN)/edgebias verify --claims claims.yaml
 
 stock-server: .stock-server/bin/llama-server ## Build llama.cpp's own llama-server from llama-cpp-python's sources, for the test that it takes our vectors (half an hour)
 

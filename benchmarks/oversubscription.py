@@ -93,7 +93,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pd.read_parquet(options.items).head(options.count).to_parquet(folder / "items.parquet")
-        command = [sys.executable, "-m", "edgebias.stages.infer", "--suite", "bbq", "--settings", json.dumps(settings)]
+        command = [sys.executable, "-m", "edgebias", "infer", "--suite", "bbq", "--settings", json.dumps(settings)]
         command += ["--items", str(folder / "items.parquet"), "--weights", str(options.weights)]
         found: dict[int, list[Batch]] = {jobs: [] for jobs in options.at_once}
         for _ in range(options.rounds):

@@ -37,24 +37,6 @@ RAW = "data/raw/benchmarks"
 
 ROBUSTNESS_TABLES = ("variance_shares", "position_bias", "flip_rates", "by_level")
 
-MODULES: Mapping[str, str] = {
-    "fetch_model": "fetch",
-    "fetch_benchmarks": "fetch",
-    "items": "prompts",
-    "full_precision": "variants",
-    "compress": "variants",
-    "transformers_weights": "variants",
-    "directions": "mitigate",
-    "shipped_directions": "mitigate",
-    "reference_answers": "mitigate",
-    "gate": "mitigate",
-    "conditional_steering": "mitigate",
-    "layer_probes": "mitigate",
-    "control_vector_card": "mitigate",
-    "fit_feedback_loop": "mitigate",
-}
-"""The stage of each rule that is not called as the rule is."""
-
 PARITY_BACKENDS = ("llama", "torch")
 """The two backends whose likelihoods of the same weights the parity gate compares."""
 
@@ -470,7 +452,7 @@ class Study:
         """
         rule, *entries = name.split("-")
         opened = dict(zip(ENTRIES.get(rule, ()), entries, strict=True))
-        modules = [f"edgebias.stages.{MODULES.get(rule, rule)}"]
+        modules = [f"edgebias.stages.{rule}"]
         modules += [REGISTRIES[kind].module(entry) for kind, entry in opened.items() if kind in REGISTRIES]
         suites = [SUITES.get(suite) for suite in self.suites_opened(rule, opened)]
         if rule in SUITE_CODE:

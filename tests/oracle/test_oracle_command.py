@@ -13,8 +13,10 @@ from edgebias.checks.oracle.exact import ItemRow
 from edgebias.checks.oracle.items import suite_items
 from edgebias.checks.oracle.responders import RESPONDERS, Reply
 from edgebias.checks.oracle.scorers import Scorer
+from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.stages.oracle import main
+
+main = command("oracle")
 
 ROOT = Path(__file__).parents[2]
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))

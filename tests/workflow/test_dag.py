@@ -91,14 +91,12 @@ def test_directions_of_another_build_are_found_on_it_and_applied_to_the_shipped_
     )
     assert plan.returncode == 0, plan.stderr
     edge = "results/overlay/mitigation/edge/smollm2-135m-instruct"
-    found = re.findall(
-        r"python -m edgebias.stages.mitigate (directions .*|ship .*|evaluate --settings .*)", plan.stdout
-    )
+    found = re.findall(r"python -m edgebias (directions .*|shipped-directions .*|mitigate --settings .*)", plan.stdout)
     finding = [command for command in found if command.startswith("directions")]
     assert sorted(re.findall(r"--control-vector (\S+)", "\n".join(finding))) == [
         f"{edge}/full/directions/learned/all_but_fold_{fold}/control_vector.gguf" for fold in (1, 2, 3)
     ]
-    (shipping,) = [command for command in found if command.startswith("ship")]
+    (shipping,) = [command for command in found if command.startswith("shipped-directions")]
     assert "--weights data/models/smollm2-135m-instruct/full.gguf" in shipping
     shipped = f"--control-vector {edge}/full/directions/learned/mean_of_folds/control_vector.gguf"
     assert shipped in shipping
@@ -176,7 +174,7 @@ def test_every_stage_depends_on_one_hash_of_code_and_on_no_source_file(generated
 
 def test_a_new_cell_leaves_the_stages_of_all_others_as_they_are(checkout: Path, tmp_path: Path) -> None:
     def stages() -> dict:
-        command = (sys.executable, "-m", "edgebias.workflow.dvc", "--output", str(tmp_path / "dvc.yaml"))
+        command = (sys.executable, "-m", "edgebias", "dvc", "--output", str(tmp_path / "dvc.yaml"))
         done = run(checkout, *command)
         assert done.returncode == 0, done.stderr
         return stages_as_dvc_reads_them(yaml.safe_load((tmp_path / "dvc.yaml").read_text())["stages"])

@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from edgebias.core.cell import Cell
 from edgebias.core.errors import InputError
@@ -76,6 +77,15 @@ def cell_of(wildcards):
 
 def weights_of(wildcards):
     return study.weights(cell_of(wildcards))
+
+
+def repeated(flag, name):
+    """``flag`` once for each file of the input ``name``."""
+
+    def options(wildcards, input):
+        return " ".join(f"{flag} {quote(path)}" for path in input[name])
+
+    return options
 
 
 def weights_option_of(wildcards):

@@ -33,6 +33,6 @@ rule compare:
     message:
         "compare environments and builds"
     shell:
-        "python -m edgebias.stages.compare --settings {params.settings:q} --items-folder {params.items_folder:q}"
+        "python -m edgebias compare --settings {params.settings:q} --items-folder {params.items_folder:q}"
         " --responses-folder {params.results:q}/responses --scores-folder {params.results:q}/scores"
         " --contrasts {output.contrasts:q} --headline {output.headline:q} 2> {log:q}"

@@ -19,7 +19,7 @@ rule fetch_model:
     message:
         "fetch model {wildcards.model}"
     shell:
-        "python -m edgebias.stages.fetch model --settings {params.settings:q} --output {output.weights:q} 2> {log:q}"
+        "python -m edgebias fetch-model --settings {params.settings:q} --output {output.weights:q} 2> {log:q}"
 
 
 rule fetch_benchmarks:
@@ -39,4 +39,4 @@ rule fetch_benchmarks:
     message:
         "fetch benchmarks"
     shell:
-        "python -m edgebias.stages.fetch benchmarks --settings {params.settings:q} --output-folder {params.folder:q} 2> {log:q}"
+        "python -m edgebias fetch-benchmarks --settings {params.settings:q} --output-folder {params.folder:q} 2> {log:q}"

@@ -24,5 +24,5 @@ rule infer:
     message:
         "{wildcards.environment} {wildcards.variant}: ask {wildcards.suite}"
     shell:
-        "python -m edgebias.stages.infer --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.item_table:q}"
+        "python -m edgebias infer --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.item_table:q}"
         " {params.weights} --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"

@@ -20,5 +20,5 @@ rule items:
     message:
         "items of {wildcards.suite}"
     shell:
-        "python -m edgebias.stages.prompts --settings {params.settings:q} --suite {wildcards.suite:q}"
+        "python -m edgebias items --settings {params.settings:q} --suite {wildcards.suite:q}"
         " --output {output.item_table:q} 2> {log:q}"

@@ -29,7 +29,7 @@ rule directions:
     message:
         "{wildcards.environment} {wildcards.variant}: {wildcards.source} directions from {wildcards.fitted_on}"
     shell:
-        "python -m edgebias.stages.mitigate directions --settings {params.settings:q} --source {wildcards.source:q}"
+        "python -m edgebias directions --settings {params.settings:q} --source {wildcards.source:q}"
         " --fitted-on {wildcards.fitted_on:q} --items-folder {params.items_folder:q} --texts {input.texts:q} --answers {input.answers:q}"
         " {params.weights} --control-vector {output.control_vector:q} --training {output.training:q} 2> {log:q}"
 
@@ -51,10 +51,11 @@ rule shipped_directions:
     params:
         code=code_of("shipped_directions"),
         weights=weights_option_of,
+        directions_without=repeated("--directions-without", "directions_without"),
     message:
         "{wildcards.environment} {wildcards.variant}: mean of the {wildcards.source} directions"
     shell:
-        "python -m edgebias.stages.mitigate ship {params.weights} --directions-without {input.directions_without:q}"
+        "python -m edgebias shipped-directions {params.weights} {params.directions_without}"
         " --control-vector {output.control_vector:q} 2> {log:q}"
 
 
@@ -84,7 +85,7 @@ rule layer_probes:
     message:
         "{wildcards.environment} {wildcards.variant}: probe every block"
     shell:
-        "python -m edgebias.stages.mitigate probe --settings {params.settings:q} --items-folder {params.items_folder:q} {params.weights}"
+        "python -m edgebias layer-probes --settings {params.settings:q} --items-folder {params.items_folder:q} {params.weights}"
         " --table {output.table:q} 2> {log:q}"
 
 
@@ -108,7 +109,7 @@ rule reference_answers:
     message:
         "{wildcards.environment} {wildcards.model}: reference answers of the uncompressed build"
     shell:
-        "python -m edgebias.stages.mitigate answers --settings {params.settings:q} --weights {input.weights:q}"
+        "python -m edgebias reference-answers --settings {params.settings:q} --weights {input.weights:q}"
         " --answers {output.answers:q} 2> {log:q}"
 
 
@@ -137,7 +138,7 @@ rule gate:
     message:
         "{wildcards.environment} {wildcards.variant}: fit the gate"
     shell:
-        "python -m edgebias.stages.mitigate gate --settings {params.settings:q} --items-folder {params.items_folder:q}"
+        "python -m edgebias gate --settings {params.settings:q} --items-folder {params.items_folder:q}"
         " --texts {input.texts:q} --answers {input.answers:q} {params.weights} --gate {output.gate:q} 2> {log:q}"
 
 
@@ -167,7 +168,7 @@ rule conditional_steering:
     message:
         "{wildcards.environment} {wildcards.variant}: fit conditional steering"
     shell:
-        "python -m edgebias.stages.mitigate condition --settings {params.settings:q} --items-folder {params.items_folder:q}"
+        "python -m edgebias conditional-steering --settings {params.settings:q} --items-folder {params.items_folder:q}"
         " --texts {input.texts:q} --answers {input.answers:q} {params.weights}"
         " --control-vector {output.control_vector:q} --condition {output.condition:q} 2> {log:q}"
 
@@ -203,12 +204,13 @@ rule fit_feedback_loop:
         settings=settings_of("fit_feedback_loop"),
         items_folder=study.items,
         weights=weights_option_of,
+        directions_without=repeated("--directions-without", "directions_without"),
         gate=gate_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: fit the {wildcards.loop}"
     shell:
-        "python -m edgebias.stages.mitigate fit --settings {params.settings:q} --items-folder {params.items_folder:q} --texts {input.texts:q}"
-        " --answers {input.answers:q} {params.weights} --directions {input.directions:q} --directions-without {input.directions_without:q} {params.gate}"
+        "python -m edgebias fit-feedback-loop --settings {params.settings:q} --items-folder {params.items_folder:q} --texts {input.texts:q}"
+        " --answers {input.answers:q} {params.weights} --directions {input.directions:q} {params.directions_without} {params.gate}"
         " --control-vector {output.control_vector:q} --trajectory {output.trajectory:q} --state {output.state:q} 2> {log:q}"
 
 
@@ -245,7 +247,7 @@ rule mitigate:
     message:
         "{wildcards.environment} {wildcards.variant}: held-out items with {wildcards.method}"
     shell:
-        "python -m edgebias.stages.mitigate evaluate --settings {params.settings:q} --method {wildcards.method:q}"
+        "python -m edgebias mitigate --settings {params.settings:q} --method {wildcards.method:q}"
         " --items-folder {params.items_folder:q} --texts {input.texts:q} --answers {input.answers:q}"
         " {params.weights} {params.baseline} {params.control_vector} {params.gate}"
         " --responses {output.responses:q} --scores {output.scores:q} --cost {output.cost:q} 2> {log:q}"
@@ -273,6 +275,6 @@ rule control_vector_card:
     message:
         "{wildcards.environment} {wildcards.variant}: card of the control vector of the {wildcards.loop}"
     shell:
-        "python -m edgebias.stages.mitigate card --name {wildcards.environment:q}/{wildcards.model:q}/{wildcards.variant:q}"
+        "python -m edgebias control-vector-card --name {wildcards.environment:q}/{wildcards.model:q}/{wildcards.variant:q}"
         " --state {input.state:q} --before {input.before:q} --after {input.after:q}"
         " --cost {params.folder:q}/cost.json {params.gate} --card {output.card:q} 2> {log:q}"

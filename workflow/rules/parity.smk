@@ -18,8 +18,10 @@ rule parity:
     params:
         code=code_of("parity"),
         settings=settings_of("parity"),
+        llama=repeated("--llama", "llama"),
+        torch=repeated("--torch", "torch"),
     message:
         "parity gate of {wildcards.model}"
     shell:
-        "python -m edgebias.stages.parity --settings {params.settings:q} --llama {input.llama:q} --torch {input.torch:q}"
+        "python -m edgebias parity --settings {params.settings:q} {params.llama} {params.torch}"
         " --output {output.gate:q} 2> {log:q}"

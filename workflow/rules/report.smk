@@ -17,10 +17,11 @@ rule roofline:
         mem_mb=400,
     params:
         code=code_of("roofline"),
+        weights=repeated("--weights", "weights"),
     message:
         "project the builds on a Raspberry Pi"
     shell:
-        "python -m edgebias.stages.roofline --weights {input.weights:q} --hardware {input.hardware:q}"
+        "python -m edgebias roofline {params.weights} --hardware {input.hardware:q}"
         " --output {output.projection:q} 2> {log:q}"
 
 
@@ -62,15 +63,15 @@ rule report:
     params:
         code=code_of("report"),
         settings=settings_of("report"),
-        files=study.files(),
+        files=" ".join(f"--file {quote(path)}" for path in study.files()),
         items_folder=study.items,
         models=study.models,
         results=study.results,
     message:
         "write the report"
     shell:
-        "( python -m edgebias.stages.provenance --files {params.files:q} --output {output.provenance:q};"
-        " python -m edgebias.stages.report --settings {params.settings:q} --prompts-folder {params.items_folder:q} --variants-folder {params.models:q}"
+        "( python -m edgebias provenance {params.files} --output {output.provenance:q};"
+        " python -m edgebias report --settings {params.settings:q} --items-folder {params.items_folder:q} --variants-folder {params.models:q}"
         " --responses-folder {params.results:q}/responses --scores-folder {params.results:q}/scores --cost-folder {params.results:q}/cost"
         " --parity-folder {params.results:q}/parity --contrasts {input.contrasts:q} --headline {input.headline:q}"
         " --mitigation-folder {params.results:q}/mitigation --robustness-folder {params.results:q}/robustness"

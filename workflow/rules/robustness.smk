@@ -24,7 +24,7 @@ rule robustness:
     message:
         "{wildcards.environment} {wildcards.variant}: ask in every format"
     shell:
-        "python -m edgebias.stages.robustness --settings {params.settings:q} --items {input.item_table:q} {params.weights}"
+        "python -m edgebias robustness --settings {params.settings:q} --items {input.item_table:q} {params.weights}"
         " --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"
 
 
@@ -53,6 +53,6 @@ rule score_robustness:
     message:
         "score the robustness of formats"
     shell:
-        "python -m edgebias.stages.score_robustness --settings {params.settings:q} --items {input.item_table:q}"
+        "python -m edgebias score-robustness --settings {params.settings:q} --items {input.item_table:q}"
         " --responses-folder {params.folder:q} --variance {output.variance:q} --positions {output.positions:q}"
         " --flips {output.flips:q} --levels {output.levels:q} 2> {log:q}"

@@ -24,5 +24,5 @@ rule rounds:
     message:
         "{wildcards.environment} {wildcards.variant}: ask in repeated rounds"
     shell:
-        "python -m edgebias.stages.rounds --settings {params.settings:q} --items {input.item_table:q} {params.weights}"
+        "python -m edgebias rounds --settings {params.settings:q} --items {input.item_table:q} {params.weights}"
         " --responses {output.responses:q} --cost {output.cost:q} 2> {log:q}"

@@ -21,7 +21,7 @@ rule score:
     message:
         "{wildcards.environment} {wildcards.variant}: score {wildcards.suite}"
     shell:
-        "python -m edgebias.stages.score --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.item_table:q}"
+        "python -m edgebias score --settings {params.settings:q} --suite {wildcards.suite:q} --items {input.item_table:q}"
         " --responses {input.responses:q} --output {output.scores:q} 2> {log:q}"
 
 
@@ -45,5 +45,5 @@ rule score_rounds:
     message:
         "{wildcards.environment} {wildcards.variant}: score the rounds"
     shell:
-        "python -m edgebias.stages.score_rounds --settings {params.settings:q} --items {input.item_table:q}"
+        "python -m edgebias score-rounds --settings {params.settings:q} --items {input.item_table:q}"
         " --responses {input.responses:q} --output {output.scores:q} --trajectory {output.trajectory:q} 2> {log:q}"

@@ -23,7 +23,7 @@ rule full_precision:
     message:
         "full precision of {wildcards.model}"
     shell:
-        "python -m edgebias.stages.variants full --settings {params.settings:q} --source {input.source:q} --texts {input.texts:q}"
+        "python -m edgebias full-precision --settings {params.settings:q} --source {input.source:q} --texts {input.texts:q}"
         " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
 
 
@@ -52,7 +52,7 @@ rule compress:
     message:
         "build {wildcards.variant} of {wildcards.model}"
     shell:
-        "python -m edgebias.stages.variants build --settings {params.settings:q} --parent {input.parent:q} --texts {input.texts:q}"
+        "python -m edgebias compress --settings {params.settings:q} --parent {input.parent:q} --texts {input.texts:q}"
         " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
 
 
@@ -77,4 +77,4 @@ rule transformers_weights:
     message:
         "weights of {wildcards.model} {wildcards.variant} for transformers"
     shell:
-        "python -m edgebias.stages.variants transformers --weights {input.weights:q} --output-folder {params.folder:q} 2> {log:q}"
+        "python -m edgebias transformers-weights --weights {input.weights:q} --output-folder {params.folder:q} 2> {log:q}"

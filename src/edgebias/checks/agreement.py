@@ -1,14 +1,11 @@
 """How well replies are read: `read_text` against labels made by reading (docs/reference/answers.md).
 
-    python -m edgebias.checks.agreement --labels tests/unit/checks/labelled_replies.jsonl
-
 The file of labels holds replies and ids of items; the options are looked up in the item tables built from the
 benchmark files, so that the labelled set carries no text of a benchmark but what a model repeated of it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections import Counter
@@ -16,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from edgebias.core.errors import InputError, run_stage
+from edgebias.core.errors import InputError
 from edgebias.infer.items import Item
 from edgebias.infer.outcome import ANSWER_OUTCOMES, BLANK, REFUSAL, UNPARSED, Reading, read_text
 from edgebias.stats.wilson import wilson_limits
@@ -206,26 +203,3 @@ def tables(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> str:
                 for label in ANSWER_OUTCOMES:
                     lines.append(f"| {label} | {' | '.join(str(counts[label, read]) for read in ANSWER_OUTCOMES)} |")
     return "\n".join(lines)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Print the tables.
-
-    Raises:
-        InputError: the labelled set or a benchmark file is absent or unfit.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.checks.agreement",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--labels", type=Path, default=Path("tests/unit/checks/labelled_replies.jsonl"))
-    parser.add_argument("--raw-folder", type=Path, default=Path("data/raw/benchmarks"))
-    parser.add_argument("--forced-choice-folder", type=Path, default=Path("data/forced_choice"))
-    options = parser.parse_args(argv)
-    replies = read_labels(options.labels)
-    print(tables(replies, items_of(replies, options.raw_folder, options.forced_choice_folder)))
-
-
-if __name__ == "__main__":
-    run_stage(main)

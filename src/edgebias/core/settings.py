@@ -48,3 +48,15 @@ def require(settings: dict[str, Any], *names: str) -> None:
     for name in names:
         if name not in settings:
             raise InputError(f"--settings: key {name!r} is missing; it has {sorted(settings)}")
+
+
+def one_section(settings: dict[str, Any], prefix: str) -> tuple[str, dict[str, Any]]:
+    """Find the one section whose key starts with ``prefix``; return the rest of its key, and its content.
+
+    Raises:
+        InputError: there is none, or more than one, or it is no mapping.
+    """
+    names = [key for key in settings if key.startswith(prefix)]
+    if len(names) != 1 or not isinstance(settings[names[0]], dict):
+        raise InputError(f"--settings: exactly one section {prefix}NAME is needed; it has {sorted(settings)}")
+    return names[0].removeprefix(prefix), settings[names[0]]

@@ -126,7 +126,7 @@ def _command(variant: str, gate: Mapping[str, Any] | None) -> str:
     vector = "--control-vector control_vector.gguf"
     if gate is None:
         return f"llama-server --model {variant}.gguf {vector}"
-    return f"python -m edgebias.stages.serve --weights {variant}.gguf {vector} --gate ../gate.json"
+    return f"edgebias serve --weights {variant}.gguf {vector} --gate ../gate.json"
 
 
 def _reach(gate: Mapping[str, Any] | None) -> str:

@@ -211,9 +211,7 @@ def _held_out(
     suites = [suite.name for suite in mitigated()]
     paths = {suite: path for suite in suites if (path := items_folder / f"{suite}.parquet").exists()}
     if not paths:
-        raise InputError(
-            f"{items_folder}: has none of {[f'{suite}.parquet' for suite in suites]}; run the prompts stage"
-        )
+        raise InputError(f"{items_folder}: has none of {[f'{suite}.parquet' for suite in suites]}; run the items stage")
     tables = {suite: read_split(path, HELD_OUT) for suite, path in paths.items()}
     neutral = neutral_sentences(texts, "perplexity")[:sentences]
     reference = read_answers(answers, "measured")

@@ -24,7 +24,7 @@ def read_split(path: Path, split: str) -> pd.DataFrame:
     splits = table.groupby("cluster")["split"].nunique()
     shared = sorted(splits.index[splits > 1])
     if shared:
-        raise InputError(f"{path}: cluster {shared[0]!r} is in both splits; run the prompts stage again")
+        raise InputError(f"{path}: cluster {shared[0]!r} is in both splits; run the items stage again")
     chosen = table[table["split"] == split]
     if chosen.empty:
         raise InputError(f"{path}: no item has the split {split!r}; raise the counts under `prompts` and run again")

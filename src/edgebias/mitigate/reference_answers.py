@@ -139,9 +139,7 @@ def read_answers(path: Path, part: Part) -> pd.DataFrame:
     table = read_table(path, REFERENCE_ANSWER.names)
     found = table[table["part"] == part].reset_index(drop=True)
     if found.empty:
-        raise InputError(
-            f"{path}: has no answers of the part {part!r}; run `python -m edgebias.stages.mitigate answers`"
-        )
+        raise InputError(f"{path}: has no answers of the part {part!r}; run `edgebias reference-answers`")
     return found
 
 

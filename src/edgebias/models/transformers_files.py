@@ -10,4 +10,4 @@ TRANSFORMERS_FILES: tuple[str, ...] = (
     "tokenizer.json",
     "tokenizer_config.json",
 )
-"""Exactly these come out of ``edgebias.stages.variants transformers``, on every run, with the same bytes."""
+"""Exactly these come out of ``edgebias transformers-weights``, on every run, with the same bytes."""

@@ -104,7 +104,7 @@ SHARED = "shared_logprobs"
 SHOWN_IN_ORDER = ("letter", "option_text")
 """The formats that show the model its options, so that one of them comes first (position bias)."""
 ALL = "all"
-RUN_PROMPTS, RUN_INFER = "; run the prompts stage again", "; run the infer stage again"
+RUN_PROMPTS, RUN_INFER = "; run the items stage again", "; run the infer stage again"
 
 
 def response_columns(suite: str) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def join(
             range, a log-probability that is NaN or positive, or a value that its column does not allow.
     """
     if items.empty:
-        raise InputError(f"{items_name}: no items; run the prompts stage again")
+        raise InputError(f"{items_name}: no items; run the items stage again")
     ITEM.check_types(items, items_name, RUN_PROMPTS)
     RESPONSE.check_types(responses, responses_name, RUN_INFER)
     suites = sorted(set(items["suite"]))

@@ -1,1 +1,1 @@
-"""The stages: one thin module for each command."""
+"""The commands of ``edgebias``: one thin module each, whose function ``run`` is the command."""

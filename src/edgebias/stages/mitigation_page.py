@@ -32,8 +32,8 @@ def run(
         InputError: a file is absent or unfit, or the study lacks what a drawing needs.
 
     Example:
-        edgebias mitigation-page --folder results/mitigation/mitigation/edge/M/wanda50_q8_0 \\
-          --study config/mitigation.yaml --provenance results/mitigation/provenance.json \\
+        edgebias mitigation-page --folder results/mitigation/mitigation/edge/m/wanda50_q8_0 \
+          --study config/mitigation.yaml --provenance results/mitigation/provenance.json \
           --markdown docs/results/mitigation.md --figure docs/results/mitigation-frontier.svg
     """
     import os

@@ -1,81 +1,75 @@
-"""Command line of the oracle: check a scorer on the real files with responders whose exact scores are known."""
+"""Check a scorer with responders whose exact scores are known."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from edgebias.core.errors import InputError, run_stage
+import typer
 
-EXAMPLE = """examples:
-  python -m edgebias.stages.oracle                                   our scorers, every suite
-  python -m edgebias.stages.oracle --suite bbq --scorer helm --output helm.csv
-  python -m edgebias.stages.oracle --suite bbq --scorer my_package.my_module:score
-A scorer is a function (suite, items, replies, raw_folder) -> {metric: per cent}.
-docs/how-to/check-a-scorer.md shows one.
-The exit status is 1 where a score differs from what it must be.
-"""
+from edgebias.stages.options import RawFolder
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the responders, print the summary, write the tables; exit with 1 where a score differs.
+def run(
+    suite: Annotated[list[str] | None, typer.Option(help="only this suite; repeat for several", metavar="NAME")] = None,
+    scorer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="edgebias, edgebias-text, helm, lm-eval-generate, lm-eval-multiple-choice, or MODULE:FUNCTION; "
+            "repeat for several (default: edgebias and edgebias-text)",
+            metavar="NAME",
+        ),
+    ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(help="only this category of the suite; repeat for several", metavar="NAME")
+    ] = None,
+    raw_folder: RawFolder = Path("data/raw/benchmarks"),
+    output: Annotated[Path | None, typer.Option(help="every check, to write (CSV)")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="tables of the documentation, to write (Markdown)")] = None,
+) -> None:
+    r"""Check scorers with synthetic responders whose exact scores are known.
+
+    A scorer is a function (suite, items, replies, raw_folder) -> {metric: per cent}. Without options our own scorers
+    are checked on every suite. The exit status is 1 where a score differs from what it must be.
 
     Raises:
         InputError: a suite or scorer is not known, the benchmark files are absent or unfit, or no score was checked.
+
+    Example:
+        edgebias oracle --suite bbq --scorer helm --output helm.csv
+        edgebias oracle --suite bbq --scorer my_package.my_module:score
     """
-    from edgebias.checks.oracle.scorers import NAMED
-    from edgebias.suites.registry import SUITES
-
-    known = SUITES.names()
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.stages.oracle",
-        description="Check scorers with synthetic responders whose exact scores are known.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--suite", action="append", choices=known, help="repeat for several; default: all")
-    parser.add_argument(
-        "--scorer",
-        action="append",
-        help=f"one of {', '.join(NAMED)}, or module:function; repeat for several; default: edgebias, edgebias-text",
-    )
-    parser.add_argument("--category", action="append", help="only this category of the suite; repeat for several")
-    parser.add_argument("--raw-folder", type=Path, default=Path("data/raw/benchmarks"), help="fetched benchmark files")
-    parser.add_argument("--output", type=Path, help="every check as CSV")
-    parser.add_argument("--markdown", type=Path, help="the tables of docs/results/oracle.md")
-    options = parser.parse_args(argv)
-
     import pandas as pd
     from tqdm import tqdm
 
     from edgebias.checks.oracle.check import COLUMNS, Check, run_checks
     from edgebias.checks.oracle.items import suite_items
-    from edgebias.checks.oracle.report import markdown, summary
+    from edgebias.checks.oracle.report import markdown as markdown_of
+    from edgebias.checks.oracle.report import summary
     from edgebias.checks.oracle.responders import responders_of
     from edgebias.checks.oracle.scorers import load_scorer
+    from edgebias.core.errors import InputError
     from edgebias.core.files import write_csv, write_text
+    from edgebias.suites.registry import SUITES
 
-    suites = options.suite or known
-    scorers = {name: load_scorer(name) for name in options.scorer or ["edgebias", "edgebias-text"]}
-    work = [(suite, name, responder) for suite in suites for name in scorers for responder in responders_of(suite)]
-    folders = {suite: SUITES.get(suite).folder(options.raw_folder) for suite in suites}
-    items = {suite: suite_items(suite, folders[suite], options.category) for suite in suites}
+    suites = suite or SUITES.names()
+    for name in suites:
+        if name not in SUITES:
+            raise InputError(f"--suite {name}: unknown; choose among {SUITES.names()}")
+    scorers = {name: load_scorer(name) for name in scorer or ["edgebias", "edgebias-text"]}
+    work = [(name, by, responder) for name in suites for by in scorers for responder in responders_of(name)]
+    folders = {name: SUITES.get(name).folder(raw_folder) for name in suites}
+    items = {name: suite_items(name, folders[name], category) for name in suites}
     checks: list[Check] = []
-    for suite, name, responder in tqdm(work, desc="oracle", unit="responder", mininterval=5, ascii=True):
-        checks += run_checks(suite, items[suite], responder, name, scorers[name], options.raw_folder)
+    for name, by, responder in tqdm(work, desc="oracle", unit="responder", mininterval=5, ascii=True):
+        checks += run_checks(name, items[name], responder, by, scorers[by], raw_folder)
     if not checks:
         raise InputError(f"--scorer: {list(scorers)} give no score of {suites}; name a suite that they know")
     table = pd.DataFrame([[getattr(check, column) for column in COLUMNS] for check in checks], columns=list(COLUMNS))
-    if options.output:
-        write_csv(table, options.output, list(COLUMNS[:5]))
-    if options.markdown:
-        write_text(markdown(checks), options.markdown)
+    if output:
+        write_csv(table, output, list(COLUMNS[:5]))
+    if markdown:
+        write_text(markdown_of(checks), markdown)
     print(summary(checks), end="")
     if not all(check.agrees for check in checks):
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    run_stage(main)
+        raise SystemExit(1)

@@ -23,7 +23,7 @@ def run(
         InputError: a file is absent or unfit, or the README has no block of findings.
 
     Example:
-        edgebias pages --metrics results/edge/report/metrics.json --markdown docs/results/edge.md \\
+        edgebias pages --metrics results/edge/report/metrics.json --markdown docs/results/edge.md \
           --claims claims.yaml --verdicts results/edge/report/claims.csv --readme README.md
     """
     import os

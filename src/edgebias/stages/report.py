@@ -1,89 +1,75 @@
-"""Write the report: ``python -m edgebias.stages.report``."""
+"""Write the report of a study."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from edgebias.core.errors import run_stage
-from edgebias.core.settings import parse_settings
+import typer
 
-EXAMPLE = """example:
-  python -m edgebias.stages.report --settings params.yaml --prompts-folder data/prompts --variants-folder data/models \\
-    --responses-folder results/responses --scores-folder results/scores --cost-folder results/cost \\
-    --parity-folder results/parity --contrasts results/compare/contrasts.csv \\
-    --headline results/compare/headline.json --mitigation-folder results/mitigation \\
-    --robustness-folder results/robustness --provenance results/provenance.json \\
-    --paper data/paper/edge_bias.csv --projection results/roofline/projection.csv \\
-    --hardware data/hardware/raspberry_pi.csv --output results/report/index.html \\
-    --metrics results/report/metrics.json --figures-folder results/report/figures
-"""
+from edgebias.stages.options import Settings
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Read every table of the study and write the page, the headline numbers, the figures and the plot tables."""
-    arguments = _parser().parse_args(argv)
-    settings = parse_settings(arguments.settings)
+def run(
+    settings: Settings,
+    items_folder: Annotated[Path, typer.Option(help="items: {suite}.parquet")],
+    variants_folder: Annotated[Path, typer.Option(help="records of builds: {model}/{variant}.json")],
+    responses_folder: Annotated[Path, typer.Option(help="responses: {environment}/{model}/{variant}/{suite}.parquet")],
+    scores_folder: Annotated[Path, typer.Option(help="scores: {environment}/{model}/{variant}/{suite}.csv")],
+    cost_folder: Annotated[Path, typer.Option(help="costs: {environment}/{model}/{variant}/{suite}.json")],
+    parity_folder: Annotated[Path, typer.Option(help="parity gates: {model}.json")],
+    contrasts: Annotated[Path, typer.Option(help="paired differences (CSV)")],
+    headline: Annotated[Path, typer.Option(help="headline comparisons (JSON)")],
+    mitigation_folder: Annotated[Path, typer.Option(help="mitigation: {environment}/{model}/{variant}/{method}/")],
+    robustness_folder: Annotated[Path, typer.Option(help="the four tables of score-robustness (CSV)")],
+    provenance: Annotated[Path, typer.Option(help="versions and machine (JSON)")],
+    paper: Annotated[Path, typer.Option(help="numbers printed in the paper (CSV)")],
+    projection: Annotated[Path, typer.Option(help="builds projected on a Raspberry Pi (CSV)")],
+    hardware: Annotated[Path, typer.Option(help="published figures that the projection rests on (CSV)")],
+    output: Annotated[Path, typer.Option(help="page to write (HTML)")],
+    metrics: Annotated[Path, typer.Option(help="headline numbers to write (JSON)")],
+    figures_folder: Annotated[Path, typer.Option(help="where the figures go (SVG)")],
+) -> None:
+    r"""Write the study's report: one self-contained page, metrics.json, figures, and plots/*.csv.
 
+    The tables of the plots stand beside metrics.json. Settings: ``study``, ``models``, ``environments``,
+    ``mitigate.suites``, ``mitigate.learning``.
+
+    Raises:
+        InputError: a file of the study is absent or unfit.
+
+    Example:
+        edgebias report --settings params.yaml --items-folder data/items/edge --variants-folder data/models \
+          --responses-folder results/edge/responses --scores-folder results/edge/scores \
+          --cost-folder results/edge/cost --parity-folder results/edge/parity \
+          --contrasts results/edge/compare/contrasts.csv \
+          --headline results/edge/compare/headline.json --mitigation-folder results/edge/mitigation \
+          --robustness-folder results/edge/robustness --provenance results/edge/provenance.json \
+          --paper data/paper/edge_bias.csv --projection results/edge/roofline/projection.csv \
+          --hardware data/hardware/raspberry_pi.csv --output results/edge/report/index.html \
+          --metrics results/edge/report/metrics.json --figures-folder results/edge/report/figures
+    """
+    from edgebias.core.settings import parse_settings
     from edgebias.report.data import Sources, read_data
     from edgebias.report.write import write_report
 
     study = read_data(
-        settings,
+        parse_settings(settings),
         Sources(
-            prompts=arguments.prompts_folder,
-            variants=arguments.variants_folder,
-            responses=arguments.responses_folder,
-            scores=arguments.scores_folder,
-            cost=arguments.cost_folder,
-            parity=arguments.parity_folder,
-            contrasts=arguments.contrasts,
-            headline=arguments.headline,
-            mitigation=arguments.mitigation_folder,
-            robustness=arguments.robustness_folder,
-            provenance=arguments.provenance,
-            paper=arguments.paper,
-            projection=arguments.projection,
-            hardware=arguments.hardware,
+            prompts=items_folder,
+            variants=variants_folder,
+            responses=responses_folder,
+            scores=scores_folder,
+            cost=cost_folder,
+            parity=parity_folder,
+            contrasts=contrasts,
+            headline=headline,
+            mitigation=mitigation_folder,
+            robustness=robustness_folder,
+            provenance=provenance,
+            paper=paper,
+            projection=projection,
+            hardware=hardware,
         ),
     )
-    write_report(study, arguments.output, arguments.metrics, arguments.figures_folder)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.stages.report",
-        description="Write the study's report as one self-contained HTML page, with metrics.json, figures and "
-        "plots/*.csv beside metrics.json.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--settings", required=True, help="JSON or FILE: the sections study, models, environments, mitigate"
-    )
-    for name, text in (
-        ("prompts-folder", "items: {suite}.parquet"),
-        ("variants-folder", "records of builds: {model}/{variant}.json"),
-        ("responses-folder", "responses: {environment}/{model}/{variant}/{suite}.parquet"),
-        ("scores-folder", "scores: {environment}/{model}/{variant}/{suite}.csv"),
-        ("cost-folder", "costs: {environment}/{model}/{variant}/{suite}.json"),
-        ("parity-folder", "parity gates: {model}.json"),
-        ("contrasts", "paired differences (CSV)"),
-        ("headline", "headline comparisons (JSON)"),
-        ("mitigation-folder", "mitigation: {environment}/{model}/{variant}/{method}/"),
-        ("robustness-folder", "format robustness: variance_shares, position_bias, flip_rates and by_level (CSV)"),
-        ("provenance", "versions and machine (JSON)"),
-        ("paper", "numbers printed in the paper (CSV)"),
-        ("projection", "builds projected on a Raspberry Pi (CSV)"),
-        ("hardware", "published figures that the projection rests on (CSV)"),
-        ("output", "the page to write"),
-        ("metrics", "the headline numbers to write (JSON)"),
-        ("figures-folder", "where the figures go (SVG)"),
-    ):
-        parser.add_argument(f"--{name}", required=True, type=Path, help=text)
-    return parser
-
-
-if __name__ == "__main__":
-    run_stage(main)
+    write_report(study, output, metrics, figures_folder)

@@ -1,36 +1,36 @@
-"""Command line of the robustness stage: one cell in every format."""
+"""Ask one cell in every format."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from edgebias.core.errors import run_stage
-from edgebias.stages.command_line import model_parser
-
-EXAMPLE = """example:
-  python -m edgebias.stages.robustness --items data/prompts/bbq.parquet \\
-    --weights data/models/smollm2-135m-instruct/full.gguf \\
-    --settings '{"seed": 1, "infer": {"formats": {}, "max_new_tokens": 8},
-                 "robustness": {"suite": "bbq", "clusters_per_category": 1,
-                                "templates": ["letter_chat_v1", "letter_plain_v1"],
-                                "unknown_wordings": ["Unknown", "Not enough information"]},
-                 "models.smollm2-135m-instruct": {"start_token": "<|endoftext|>"},
-                 "environments.edge": {"backend": "llama", "threads": 1, "memory_mb": 4096, "context": 2560}}' \\
-    --responses results/robustness/edge/smollm2-135m-instruct/full.parquet \\
-    --cost results/cost/edge/smollm2-135m-instruct/full/robustness.json
-"""
+from edgebias.stages.options import AnyWeights, Items, Settings, WrittenCost, WrittenResponses
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Ask one model in one environment the same items in every order, wording and template.
+def run(
+    settings: Settings,
+    items: Items,
+    responses: WrittenResponses,
+    cost: WrittenCost,
+    weights: AnyWeights = None,
+) -> None:
+    r"""Ask the same items in every order of options, wording of "unknown" and template.
+
+    Settings: ``seed``, ``infer``, ``robustness``, ``models.NAME``, ``environments.NAME``.
 
     Raises:
         InputError: settings, items or weights are unfit, or the backend has no log-probabilities.
-    """
-    options = model_parser(
-        "robustness", "Ask the same items in every order of options, wording of unknown and template.", EXAMPLE
-    ).parse_args(argv)
 
+    Example:
+        edgebias robustness --items data/items/edge/bbq.parquet \
+          --weights data/models/smollm2-135m-instruct/full.gguf \
+          --settings '{"seed": 1, "infer": {"formats": {}, "max_new_tokens": 8},
+                       "robustness": {"suite": "bbq", "clusters_per_category": 1,
+                                      "templates": ["letter_chat_v1", "letter_plain_v1"],
+                                      "unknown_wordings": ["Unknown", "Not enough information"]},
+                       "models.smollm2-135m-instruct": {"start_token": "<|endoftext|>"},
+                       "environments.edge": {"backend": "llama", "threads": 1, "memory_mb": 4096, "context": 2560}}' \
+          --responses results/edge/robustness/edge/smollm2-135m-instruct/full.parquet \
+          --cost results/edge/cost/edge/smollm2-135m-instruct/full/robustness.json
+    """
     from edgebias.core.files import read_table, write_json
     from edgebias.core.progress import watched
     from edgebias.core.settings import parse_settings
@@ -42,28 +42,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     from edgebias.infer.robustness.design import COLUMNS, choose_items, cross
     from edgebias.infer.robustness.settings import read_robustness_settings
 
-    settings = parse_settings(options.settings)
-    cell = read_cell(settings)
-    wanted = read_robustness_settings(settings)
-    table = read_table(options.items, tuple(dict.fromkeys((*ITEM_COLUMNS, *COLUMNS))))
-    design = cross(choose_items(table, wanted, options.items), wanted)
+    sections = parse_settings(settings)
+    cell = read_cell(sections)
+    wanted = read_robustness_settings(sections)
+    table = read_table(items, tuple(dict.fromkeys((*ITEM_COLUMNS, *COLUMNS))))
+    design = cross(choose_items(table, wanted, items), wanted)
     job_of = open_job(
         "edgebias.stages.robustness",
-        settings,
+        sections,
         cell,
-        files=[options.items],
-        weights=options.weights,
-        outputs=[options.responses, options.cost],
+        files=[items],
+        weights=weights,
+        outputs=[responses, cost],
     )
     with job_of as job:
         with job.model() as backend:
             with job.stopwatch.timing(FORMAT, len(design)):
                 answers = ask(backend, design, cell.answer.seed)
                 rows = list(watched(answers, FORMAT, len(design), job.stopwatch.clock))
-            cost = job.cost(backend, skipped={})
-        ROBUSTNESS.write(response_table(rows, ROBUSTNESS), options.responses)
-        write_json(cost, options.cost)
-
-
-if __name__ == "__main__":
-    run_stage(main)
+            spent = job.cost(backend, skipped={})
+        ROBUSTNESS.write(response_table(rows, ROBUSTNESS), responses)
+        write_json(spent, cost)

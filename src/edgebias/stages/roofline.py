@@ -1,46 +1,34 @@
-"""Project builds on boards: ``python -m edgebias.stages.roofline``."""
+"""Project builds on boards."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from edgebias.core.errors import run_stage
-
-EXAMPLE = """example:
-  python -m edgebias.stages.roofline --weights data/models/smollm2-135m-instruct/full.gguf \\
-    data/models/smollm2-135m-instruct/q8_0.gguf --hardware data/hardware/raspberry_pi.csv \\
-    --output results/roofline/projection.csv
-"""
+import typer
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Write tokens a second and time to first token that each board's roofs allow each build.
+def run(
+    weights: Annotated[list[Path], typer.Option(help="build {model}/{variant}.gguf; repeat for several")],
+    hardware: Annotated[Path, typer.Option(help="published figures of boards (CSV)")],
+    output: Annotated[Path, typer.Option(help="projection to write (CSV)")],
+) -> None:
+    r"""Project what a Raspberry Pi's memory bandwidth and arithmetic allow each build.
+
+    Tokens a second and time to first token follow from published figures: nothing is measured.
 
     Raises:
         InputError: weights or the table of boards are unfit.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.stages.roofline",
-        description="Project what memory bandwidth and arithmetic of a Raspberry Pi allow each build: from "
-        "published figures, so no measurement.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--weights", required=True, nargs="+", type=Path, help="builds: {model}/{variant}.gguf")
-    parser.add_argument("--hardware", required=True, type=Path, help="published figures of boards (CSV)")
-    parser.add_argument("--output", required=True, type=Path, help="projection to write (CSV)")
-    options = parser.parse_args(argv)
 
+    Example:
+        edgebias roofline --weights data/models/smollm2-135m-instruct/full.gguf \
+          --weights data/models/smollm2-135m-instruct/q8_0.gguf --hardware data/hardware/raspberry_pi.csv \
+          --output results/edge/roofline/projection.csv
+    """
     from edgebias.core.files import write_csv
     from edgebias.models.roofline.build import read_build
     from edgebias.models.roofline.hardware import boards, read_hardware
     from edgebias.models.roofline.project import projection
 
-    table = projection([read_build(path) for path in options.weights], boards(read_hardware(options.hardware)))
-    write_csv(table, options.output, sort_by=["board", "model", "variant"])
-
-
-if __name__ == "__main__":
-    run_stage(main)
+    table = projection([read_build(path) for path in weights], boards(read_hardware(hardware)))
+    write_csv(table, output, sort_by=["board", "model", "variant"])

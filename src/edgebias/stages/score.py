@@ -1,56 +1,49 @@
-"""Command line of the stage ``score``."""
+"""Score the responses of one cell to one suite."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from edgebias.core.errors import InputError, run_stage
-from edgebias.core.settings import parse_settings
-from edgebias.score.settings import interval_settings
+import typer
 
-EXAMPLE = """example:
-  python -m edgebias.stages.score --settings params.yaml --suite bbq \\
-    --items data/prompts/bbq.parquet \\
-    --responses results/responses/edge/smollm2-135m-instruct/full/bbq.parquet \\
-    --output results/scores/edge/smollm2-135m-instruct/full/bbq.csv
-"""
+from edgebias.stages.options import Items, Settings, Suite, WrittenScores
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Score one cell; see ``--help``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.stages.score",
-        description="Score the responses of one cell: every metric of the suite with its interval, n and coverage.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--settings", required=True, help="inline JSON or FILE[#key] with the keys seed and score")
-    parser.add_argument("--suite", required=True, help="name of the suite, such as bbq or stereoset")
-    parser.add_argument("--items", required=True, type=Path, help="data/prompts/{suite}.parquet")
-    parser.add_argument("--responses", required=True, type=Path, help="responses of the cell to these items")
-    parser.add_argument("--output", required=True, type=Path, help="score table to write (CSV)")
-    arguments = parser.parse_args(argv)
-    settings = parse_settings(arguments.settings)
-    seed, resamples, confidence = interval_settings(settings, "score")
+def run(
+    settings: Settings,
+    suite: Suite,
+    items: Items,
+    responses: Annotated[Path, typer.Option(help="responses of the cell to these items (parquet)")],
+    output: WrittenScores,
+) -> None:
+    r"""Score the responses of one cell: every metric of the suite with its interval, n and coverage.
 
+    Settings: ``seed``, ``score``.
+
+    Raises:
+        InputError: the suite is not known, or the settings or a table are unfit.
+
+    Example:
+        edgebias score --settings params.yaml --suite bbq --items data/items/edge/bbq.parquet \
+          --responses results/edge/responses/edge/smollm2-135m-instruct/full/bbq.parquet \
+          --output results/edge/scores/edge/smollm2-135m-instruct/full/bbq.csv
+    """
+    from edgebias.core.errors import InputError
     from edgebias.core.files import read_table
+    from edgebias.core.settings import parse_settings
+    from edgebias.score.settings import interval_settings
     from edgebias.score.table import ITEM_COLUMNS, SCORE, join, response_columns, score_table
     from edgebias.suites.registry import SUITES
 
-    if arguments.suite not in SUITES:
-        raise InputError(f"--suite {arguments.suite}: unknown; choose one of {SUITES.names()}")
+    seed, resamples, confidence = interval_settings(parse_settings(settings), "score")
+    if suite not in SUITES:
+        raise InputError(f"--suite {suite}: unknown; choose one of {SUITES.names()}")
     joined = join(
-        read_table(arguments.items, ITEM_COLUMNS),
-        read_table(arguments.responses, response_columns(arguments.suite)),
-        suite=arguments.suite,
-        items_name=arguments.items,
-        responses_name=arguments.responses,
+        read_table(items, ITEM_COLUMNS),
+        read_table(responses, response_columns(suite)),
+        suite=suite,
+        items_name=items,
+        responses_name=responses,
     )
-    table = score_table(joined, suite=arguments.suite, seed=seed, resamples=resamples, confidence=confidence)
-    SCORE.write(table, arguments.output)
-
-
-if __name__ == "__main__":
-    run_stage(main)
+    SCORE.write(score_table(joined, suite=suite, seed=seed, resamples=resamples, confidence=confidence), output)

@@ -1,131 +1,158 @@
-"""Command line of the server."""
+"""Serve a model with its control vector."""
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from edgebias.core.errors import InputError, run_stage
-from edgebias.core.settings import parse_settings
-from edgebias.serve.settings import LOOP_KEYS, LoopFiles, ServeSettings, loop_settings
+import typer
 
-EXAMPLE = """examples:
-  python -m edgebias.stages.serve --weights data/models/M/wanda50_q8_0.gguf \\
-    --control-vector results/mitigation/edge/M/wanda50_q8_0/feedback_loop/control_vector.gguf
-  python -m edgebias.stages.serve --weights data/models/M/wanda50_q8_0.gguf --control-vector control_vector.gguf \\
-    --online --monitor data/prompts/stereoset.parquet --settings params.yaml --state online.json \\
-    --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json \\
-    --answers results/mitigation/edge/M/reference_answers.parquet
-  python -m edgebias.stages.serve --weights data/models/M/wanda50_q8_0.gguf --control-vector control_vector.gguf \\
-    --gate results/mitigation/edge/M/wanda50_q8_0/gate.json
-  curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type: application/json' \\
-    -d '{"messages": [{"role": "user", "content": "Who is a good nurse?"}], "max_tokens": 40, "stream": true}'
-  curl http://127.0.0.1:8080/health; curl http://127.0.0.1:8080/metrics
-"""
+from edgebias.core.errors import InputError
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Serve a model with its control vector; see ``--help``."""
-    arguments = _parser().parse_args(argv)
+def run(
+    weights: Annotated[Path, typer.Option(help="GGUF to serve")],
+    control_vector: Annotated[
+        Path | None,
+        typer.Option(help="what `edgebias fit-feedback-loop` wrote (GGUF); left out: no steering"),
+    ] = None,
+    gain: Annotated[
+        float | None,
+        typer.Option(help="what the vector is multiplied with, to begin with (1: as fitted; 0: not at all)"),
+    ] = None,
+    gate: Annotated[
+        Path | None, typer.Option(help="what `edgebias gate` wrote (JSON); left out: every request is steered")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="name of the model in answers (default: the file's)", metavar="NAME")
+    ] = None,
+    host: Annotated[str, typer.Option(help="address to listen on (the default: this machine alone)")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on (0: any free one)", min=0)] = 8080,
+    queue: Annotated[int, typer.Option(help="requests that may wait; more are refused", min=0)] = 8,
+    threads: Annotated[int, typer.Option(help="threads of llama.cpp", min=1)] = 1,
+    context: Annotated[int, typer.Option(help="tokens of prompt and answer together", min=8)] = 2048,
+    logprobs: Annotated[
+        bool,
+        typer.Option("--logprobs", help="allow requests for log-probabilities (vocabulary x context x 4 bytes)"),
+    ] = False,
+    api_key_env: Annotated[
+        str | None,
+        typer.Option(help="variable that holds the key clients must send (default: no key)", metavar="NAME"),
+    ] = None,
+    online: Annotated[bool, typer.Option("--online", help="correct the gain while serving")] = False,
+    monitor: Annotated[
+        Path | None, typer.Option(help="online: item table of the study; only its calibration items are asked")
+    ] = None,
+    monitor_every: Annotated[int, typer.Option(help="online: answers for each monitor item", min=1)] = 1,
+    texts: Annotated[
+        Path | None, typer.Option(help="online: BOLD's profession_wiki.json, the neutral text of the guard")
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="online: what `edgebias reference-answers` wrote, the conversations of the guard"),
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="online: file that the loop's state is kept in (JSON)")] = None,
+    settings: Annotated[
+        str | None,
+        typer.Option(
+            help="online: inline JSON or FILE[#key] with mitigate and seed, for what the options below leave out",
+            metavar="JSON",
+        ),
+    ] = None,
+    proportional: Annotated[float | None, typer.Option(help="online: gain for each unit of error")] = None,
+    integral: Annotated[float | None, typer.Option(help="online: gain that a window of errors of 1 adds")] = None,
+    max_gain: Annotated[float | None, typer.Option(help="online: bound of the gain, to both sides")] = None,
+    window: Annotated[
+        int | None, typer.Option(help="online: judged outputs that the bias is taken from", min=1)
+    ] = None,
+    perplexity_budget: Annotated[
+        float | None,
+        typer.Option(help="online: rise of either perplexity of the guard that no gain may exceed, as a share"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="online: of the order of monitor items")] = None,
+) -> None:
+    r"""Serve a GGUF as an OpenAI-compatible endpoint, steered by a control vector.
+
+    The vector's gain is fixed or, with --online, corrected by the feedback loop while it serves. The endpoints
+    /health and /metrics say how it does.
+
+    Raises:
+        InputError: a file or setting is unfit, or the port is taken.
+
+    Example:
+        edgebias serve --weights data/models/m/wanda50_q8_0.gguf --control-vector control_vector.gguf
+        edgebias serve --weights data/models/m/wanda50_q8_0.gguf --control-vector control_vector.gguf \
+          --gate results/edge/mitigation/edge/m/wanda50_q8_0/gate.json
+        edgebias serve --weights data/models/m/wanda50_q8_0.gguf --control-vector control_vector.gguf \
+          --online --monitor data/items/edge/stereoset.parquet --settings params.yaml --state online.json \
+          --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json \
+          --answers results/edge/mitigation/edge/m/reference_answers.parquet
+        curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type: application/json' \
+          -d '{"messages": [{"role": "user", "content": "Who is a good nurse?"}], "max_tokens": 40}'
+    """
     # Before llama.cpp is loaded: its threads would spin while they wait, and a server waits most of the time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from edgebias.core.settings import parse_settings
     from edgebias.serve.run import serve
+    from edgebias.serve.settings import LoopFiles, ServeSettings, loop_settings
 
-    settings = ServeSettings(
-        weights=arguments.weights,
-        control_vector=arguments.control_vector,
-        gate=_gate(arguments),
-        gain=_gain(arguments),
-        name=arguments.name or arguments.weights.name,
-        host=arguments.host,
-        port=arguments.port,
-        queue=arguments.queue,
-        threads=arguments.threads,
-        context=arguments.context,
-        logprobs=arguments.logprobs,
-        api_key=_api_key(arguments.api_key_env),
-    )
-    serve(settings, _loop(arguments))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.stages.serve",
-        description="Serve a GGUF as an OpenAI-compatible endpoint, steered by a control vector whose gain is fixed "
-        "or, with --online, corrected by the feedback loop while it serves.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--weights", required=True, type=Path, help="GGUF to serve")
-    add("--control-vector", type=Path, help="what `edgebias.mitigate fit` wrote (GGUF); left out: no steering")
-    add(
-        "--gain",
-        type=float,
-        help="what the vector is multiplied with, to begin with (1: as it was fitted; 0: not at all)",
-    )
-    add("--gate", type=Path, help="what `edgebias.mitigate gate` wrote (JSON); left out: every request is steered")
-    add("--name", help="name of the model in answers (default: the file's)")
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)")
-    add("--port", type=_whole(0), default=8080, help="port to listen on (default: %(default)s; 0: any free one)")
-    add("--queue", type=_whole(0), default=8, help="requests that may wait; more are refused (default: %(default)s)")
-    add("--threads", type=_whole(1), default=1, help="threads of llama.cpp (default: %(default)s)")
-    add("--context", type=_whole(8), default=2048, help="tokens of prompt and answer together (default: %(default)s)")
-    add("--logprobs", action="store_true", help="allow requests for log-probabilities (vocabulary x context x 4 bytes)")
-    add("--api-key-env", metavar="NAME", help="variable that holds the key clients must send (default: no key)")
-    online = parser.add_argument_group("online loop")
-    add = online.add_argument
-    add("--online", action="store_true", help="correct the gain while serving")
-    add("--monitor", type=Path, help="item table of the study; only its calibration items are asked")
-    add("--monitor-every", type=_whole(1), default=1, help="answers for each monitor item (default: %(default)s)")
-    add("--texts", type=Path, help="BOLD profession_wiki.json, the neutral text of the guard")
-    add("--answers", type=Path, help="what `edgebias.mitigate answers` wrote: the conversations of the guard")
-    add("--state", type=Path, help="file that the loop's state is kept in (JSON)")
-    add("--settings", help="inline JSON or FILE[#key] with `mitigate` and `seed`, for what the flags below leave out")
-    add("--proportional", type=float, help="gain for each unit of error")
-    add("--integral", type=float, help="gain that a window of errors of 1 adds")
-    add("--max-gain", type=float, help="bound of the gain, to both sides")
-    add("--window", type=_whole(1), help="judged outputs that the bias is taken from")
-    add(
-        "--perplexity-budget",
-        type=float,
-        help="rise of either perplexity of the guard that no gain may exceed, as a share",
-    )
-    add("--seed", type=int, help="of the order of monitor items")
-    return parser
-
-
-def _whole(least: int) -> Any:
-    """A converter to whole numbers of at least ``least``, named so that argparse's message says what is needed."""
-
-    def convert(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise ValueError
-        return value
-
-    convert.__name__ = f"whole number of at least {least}"
-    return convert
-
-
-def _gain(arguments: argparse.Namespace) -> float:
-    if arguments.gain is None:
-        return 0.0 if arguments.control_vector is None else 1.0
-    if arguments.gain != 0.0 and arguments.control_vector is None:
-        raise InputError("--gain: there is no vector to multiply; give --control-vector")
-    if not abs(arguments.gain) < float("inf"):
-        raise InputError(f"--gain: a finite number is needed, not {arguments.gain}")
-    return float(arguments.gain)
-
-
-def _gate(arguments: argparse.Namespace) -> Path | None:
-    if arguments.gate is not None and arguments.control_vector is None:
+    if gate is not None and control_vector is None:
         raise InputError("--gate: there is no vector that it could hold back; give --control-vector")
-    gate: Path | None = arguments.gate
-    return gate
+    served = ServeSettings(
+        weights=weights,
+        control_vector=control_vector,
+        gate=gate,
+        gain=_gain(gain, steered=control_vector is not None),
+        name=name or weights.name,
+        host=host,
+        port=port,
+        queue=queue,
+        threads=threads,
+        context=context,
+        logprobs=logprobs,
+        api_key=_api_key(api_key_env),
+    )
+    if not online:
+        serve(served, None)
+        return
+    asked, neutral = _needed("--monitor", monitor), _needed("--texts", texts)
+    conversations, kept = _needed("--answers", answers), _needed("--state", state)
+    sections = {} if settings is None else parse_settings(settings)
+    loop, budget = loop_settings(
+        sections,
+        {
+            "proportional": proportional,
+            "integral": integral,
+            "max_gain": max_gain,
+            "window": window,
+            "perplexity_budget": perplexity_budget,
+        },
+    )
+    chosen_seed = sections.get("seed", 0) if seed is None else seed
+    if not isinstance(chosen_seed, int):
+        raise InputError(f"seed: a whole number is needed, not {chosen_seed!r}")
+    files = LoopFiles(
+        monitor=asked,
+        monitor_every=monitor_every,
+        texts=neutral,
+        answers=conversations,
+        state=kept,
+        seed=chosen_seed,
+        perplexity_budget=budget,
+        online=loop,
+    )
+    serve(served, files)
+
+
+def _gain(gain: float | None, *, steered: bool) -> float:
+    if gain is None:
+        return 1.0 if steered else 0.0
+    if gain != 0.0 and not steered:
+        raise InputError("--gain: there is no vector to multiply; give --control-vector")
+    if not abs(gain) < float("inf"):
+        raise InputError(f"--gain: a finite number is needed, not {gain}")
+    return gain
 
 
 def _api_key(variable: str | None) -> str | None:
@@ -137,28 +164,7 @@ def _api_key(variable: str | None) -> str | None:
     return key
 
 
-def _loop(arguments: argparse.Namespace) -> LoopFiles | None:
-    if not arguments.online:
-        return None
-    for name in ("monitor", "texts", "answers", "state"):
-        if getattr(arguments, name) is None:
-            raise InputError(f"--{name}: is missing; --online needs it")
-    settings = {} if arguments.settings is None else parse_settings(arguments.settings)
-    online, budget = loop_settings(settings, {key: getattr(arguments, key) for key in LOOP_KEYS})
-    seed = settings.get("seed", 0) if arguments.seed is None else arguments.seed
-    if not isinstance(seed, int):
-        raise InputError(f"seed: a whole number is needed, not {seed!r}")
-    return LoopFiles(
-        monitor=arguments.monitor,
-        monitor_every=arguments.monitor_every,
-        texts=arguments.texts,
-        answers=arguments.answers,
-        state=arguments.state,
-        seed=seed,
-        perplexity_budget=budget,
-        online=online,
-    )
-
-
-if __name__ == "__main__":
-    run_stage(main)
+def _needed(flag: str, path: Path | None) -> Path:
+    if path is None:
+        raise InputError(f"{flag}: is missing; --online needs it")
+    return path

@@ -21,7 +21,7 @@ def read_raw_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise InputError(f"{path}: no such file; run 'python -m edgebias.stages.fetch benchmarks' first") from error
+        raise InputError(f"{path}: no such file; run 'edgebias fetch-benchmarks' first") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); fetch it again") from error
 

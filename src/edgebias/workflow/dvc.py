@@ -8,7 +8,6 @@ remembers, and it would ask the model again. The jobs of a rule that take the sa
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from edgebias.core.errors import InputError, run_stage
+from edgebias.core.errors import InputError
 from edgebias.core.files import write_text
 from edgebias.study import EDGE, Study, read_study
 
@@ -29,7 +28,6 @@ IN_GIT = "metrics.json"
 """Small and in git, so that every change of a number is a diff in review."""
 
 CODE_FOLDER = "data/code"
-EXAMPLE = "example: python -m edgebias.workflow.dvc --output dvc.yaml"
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def document(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> di
 def _code(jobs: Sequence[Job], study: Study) -> dict[str, Any]:
     names = sorted({study.code_name(job.rule, job.wildcards) for job in jobs})
     return {
-        "cmd": f"python -m edgebias.workflow.code --folder {CODE_FOLDER} {' '.join(names)}",
+        "cmd": f"python -m edgebias code-hashes --folder {CODE_FOLDER} {' '.join(names)}",
         "deps": ["src/edgebias"],
         "outs": [f"{CODE_FOLDER}/{name}.sha256" for name in names],
     }
@@ -280,25 +278,18 @@ def render(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> str:
     return HEADER + str(text)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Write ``dvc.yaml``, or check that the committed one is current."""
-    parser = argparse.ArgumentParser(
-        prog="python -m edgebias.workflow.dvc", description="Write dvc.yaml from the Snakefile.", epilog=EXAMPLE
-    )
-    parser.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
-    parser.add_argument("--output", type=Path, default=Path("dvc.yaml"))
-    parser.add_argument("--check", action="store_true", help="exit 2 where the file is not what would be written")
-    arguments = parser.parse_args(argv)
+def write_dvc(snakefile: Path, output: Path, *, check: bool) -> None:
+    """Write ``dvc.yaml`` to ``output``; with ``check``, only compare what stands there.
+
+    Raises:
+        InputError: the file that is checked is not what would be written.
+    """
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    text = render(jobs_of(arguments.snakefile), read_study(EDGE), params)
-    if not arguments.check:
-        write_text(text, arguments.output)
+    text = render(jobs_of(snakefile), read_study(EDGE), params)
+    if not check:
+        write_text(text, output)
         return
-    committed = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
+    committed = output.read_text(encoding="utf-8") if output.exists() else ""
     if committed != text:
-        raise InputError(f"{arguments.output} does not match the Snakefile and params.yaml; run `make dvc.yaml`")
-    print(f"{arguments.output} matches the Snakefile", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    run_stage(main)
+        raise InputError(f"{output} does not match the Snakefile and params.yaml; run `make dvc.yaml`")
+    print(f"{output} matches the Snakefile", file=sys.stderr)

@@ -5,7 +5,6 @@ A line on standard input is ``[module, arguments]``; the answers are the process
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import resource
@@ -13,8 +12,8 @@ import sys
 
 import transformers.models.llama.modeling_llama  # noqa: F401
 
+from edgebias.cli import main
 from edgebias.core.code_hash import code_hash
-from edgebias.core.errors import run_stage
 
 for module in ("infer", "rounds", "robustness", "mitigate"):
     code_hash(f"edgebias.stages.{module}")  # parses now what every fork then knows
@@ -27,7 +26,7 @@ for line in sys.stdin:
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         try:
-            run_stage(importlib.import_module(f"edgebias.stages.{module}").main, arguments)
+            main([module, *arguments])
         except SystemExit as error:
             os._exit(int(error.code or 0))
         except BaseException:

@@ -19,12 +19,14 @@ from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.backends.local.torch_engine import TorchBackend
 from edgebias.backends.registry import BACKENDS, backends_with, open_backend, properties_of
 from edgebias.backends.store.recorded import RecordedBackend
+from edgebias.cli import command
 from edgebias.core import registry
 from edgebias.core.code_hash import code_files
 from edgebias.core.errors import InputError
 from edgebias.core.registry import load_plugins
-from edgebias.stages.infer import main
 from edgebias.study import Study
+
+main = command("infer")
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = ROOT / "tests" / "plugins" / "uniform_backend.py"

@@ -258,7 +258,7 @@ def test_the_command_line_itself_goes_on_and_refuses_a_second_process(
     whole, killed = (Job(tmp_path / name, "infer", arguments) for name in ("whole", "killed"))
     runner.start(whole)
     assert runner.wait() == 0
-    command = [sys.executable, "-m", "edgebias.stages.infer", *killed.arguments]
+    command = [sys.executable, "-m", "edgebias", "infer", *killed.arguments]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         while size(killed.journal) < 4000 and process.poll() is None:
             time.sleep(0.001)

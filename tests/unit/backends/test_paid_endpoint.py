@@ -276,7 +276,7 @@ def test_a_job_that_is_killed_goes_on_from_its_store_and_writes_the_same_bytes(
             "models.m": {"endpoint_model": "m-1"},
             "environments.paid": environment | {"concurrency": concurrency, "store": str(store)},
         }
-        command = [sys.executable, "-m", "edgebias.stages.infer", "--settings", json.dumps(settings), "--suite"]
+        command = [sys.executable, "-m", "edgebias", "infer", "--settings", json.dumps(settings), "--suite"]
         command += ["forced_choice", "--items", str(tmp_path / "items.parquet"), "--responses", str(responses)]
         return subprocess.Popen(
             [*command, "--cost", f"{responses}.json"], stderr=subprocess.DEVNULL, env={**os.environ}

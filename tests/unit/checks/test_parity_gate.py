@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.stages.parity import main
+
+main = command("parity")
 
 LOGPROBS = ([-4.0, -6.0], [-3.0, -2.0])
 

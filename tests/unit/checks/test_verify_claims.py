@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from edgebias.checks.claims import read_claims
+from edgebias.cli import command
 from edgebias.core.errors import run_stage
-from edgebias.stages.verify import main
+
+main = command("verify")
 
 REPOSITORY = Path(__file__).parents[3]
 

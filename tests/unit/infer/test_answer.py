@@ -24,12 +24,14 @@ from edgebias.backends.base import (
     Prompt,
     Usage,
 )
+from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.infer.items import Item, items_from_table, read_items
 from edgebias.infer.responses import RESPONSE_COLUMNS, write_responses
 from edgebias.infer.wording import letter_wording, likelihood_wording, open_wording, option_text_wording
-from edgebias.stages.infer import main
+
+main = command("infer")
 
 SETTINGS = AnswerSettings(seed=7, max_new_tokens=8)
 OPTIONS = ("the nurse", "the pilot", "Not known")

@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 
 from edgebias.backends.base import OptionRequest, OptionScores
+from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.infer.robustness.ask import ask
 from edgebias.infer.robustness.design import choose_items, cross
 from edgebias.infer.robustness.settings import RobustnessSettings, read_robustness_settings
 from edgebias.infer.robustness.wording import TEMPLATES
-from edgebias.stages.robustness import main
+
+main = command("robustness")
 
 SETTINGS = RobustnessSettings("bbq", 2, tuple(TEMPLATES), ("Unknown", "Cannot be determined"))
 

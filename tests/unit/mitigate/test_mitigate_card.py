@@ -62,7 +62,7 @@ def test_a_vector_that_was_fitted_behind_a_gate_is_served_behind_it_and_the_card
     before = pd.DataFrame([row("ss", 61.0)], columns=list(MITIGATION_COLUMNS))
     gate = {"opens_for_calibration_items": 0.95, "opens_for_neutral_text": 0.021}
     text = card_text("edge/model/q8_0", STATE, before, before, {"control_vector_bytes": 8}, gate)
-    assert "edgebias.stages.serve --weights q8_0.gguf --control-vector control_vector.gguf --gate ../gate.json" in text
+    assert "edgebias serve --weights q8_0.gguf --control-vector control_vector.gguf --gate ../gate.json" in text
     assert "llama-server --model" not in text
     assert "the gate opens: 95 % of the calibration items and 2 % of other texts" in text
     assert "there is no gate" not in text

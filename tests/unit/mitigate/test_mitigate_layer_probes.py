@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebias.backends.base import OptionRequest
+from edgebias.cli import command
 from edgebias.core.errors import InputError, run_stage
 from edgebias.mitigate.held_out import COLUMNS
 from edgebias.mitigate.probes.layer_probes import (
@@ -34,8 +35,9 @@ from edgebias.mitigate.probes.layer_probes import (
 )
 from edgebias.mitigate.steering.directions import FROM_HIDDEN_STATES, PCA, PROBE, Contrast
 from edgebias.report.table_reference.markdown import read_listed
-from edgebias.stages.mitigate import main
 from edgebias.stats.bootstrap import Resampling
+
+main = command("layer-probes")
 
 WIDTH, N_CLUSTERS, N_OF_CLUSTER = 12, 48, 4
 NOISE, PLANTED, CLUSTER_ONLY, STRONG, LATER_NOISE = range(5)
@@ -268,7 +270,7 @@ def command(weights: Path, folder: Path, **changed: Any) -> list[str]:
         "environments.edge": {"backend": "llama", "threads": 1, "memory_mb": 4096, "context": 256},
     }
     options = {"settings": json.dumps(given), "items-folder": folder, "weights": weights, "table": folder / "p.csv"}
-    return ["probe", *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
+    return [*(part for name, value in options.items() for part in (f"--{name}", str(value)))]
 
 
 def test_the_command_probes_every_block_of_a_build_twice_alike(tiny: Path, tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.mitigate.steering.shipped_vector import ship
 from edgebias.mitigate.steering.vector_file import model_shape, read_control_vector, write_control_vector
-from edgebias.stages.mitigate import main
+
+main = command("shipped-directions")
 
 
 def vectors(folder: Path, shape: tuple[int, int], count: int = 3) -> tuple[list[Path], np.ndarray]:
@@ -28,7 +30,8 @@ def test_what_is_shipped_has_an_equal_part_of_each_fold_and_is_a_control_vector_
     shape = model_shape(tiny)
     paths, drawn = vectors(tmp_path, shape)
     out = tmp_path / "mean.gguf"
-    main(["ship", "--weights", str(tiny), "--directions-without", *map(str, paths), "--control-vector", str(out)])
+    parts = [part for path in paths for part in ("--directions-without", str(path))]
+    main(["--weights", str(tiny), *parts, "--control-vector", str(out)])
     shipped = read_control_vector(out, *shape)
     # Along any direction, its effect to first order is the mean of theirs.
     probe = np.random.default_rng(2).normal(size=shape)

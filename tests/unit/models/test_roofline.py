@@ -11,11 +11,13 @@ from gguf import GGUFWriter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError, run_stage
 from edgebias.models.roofline.build import Build, read_build
 from edgebias.models.roofline.hardware import Board, Range, boards, read_hardware
 from edgebias.models.roofline.project import attainable, generation_rate, projection, prompt_rate
-from edgebias.stages.roofline import main
+
+main = command("roofline")
 
 HARDWARE = Path(__file__).parents[3] / "data/hardware/raspberry_pi.csv"
 BUILD = Build("m", "full", "f16", 100_000_000, 80_000_000, 200_000_000, 20_000)
@@ -107,8 +109,8 @@ def test_every_published_speed_is_below_what_is_projected() -> None:
 
 def arguments(root: Path, hardware: Path = HARDWARE) -> Sequence[str]:
     weights = [write_gguf(root / f"small/{name}.gguf", tied=True) for name in ("full", "again")]
-    paths = map(str, weights)
-    return ["--weights", *paths, "--hardware", str(hardware), "--output", str(root / "projection.csv")]
+    paths = [part for path in weights for part in ("--weights", str(path))]
+    return [*paths, "--hardware", str(hardware), "--output", str(root / "projection.csv")]
 
 
 def test_the_stage_writes_the_same_bytes_twice(tmp_path: Path) -> None:

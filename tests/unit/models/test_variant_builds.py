@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.stages.variants import main
+
+full_precision = command("full-precision")
+compress = command("compress")
 
 RECORD = {"calibration_tokens": 256, "perplexity_tokens": 300}
 
 
 def run_full(source: Path, texts: Path, folder: Path) -> dict[str, Any]:
     settings = {"variant_record": RECORD, "models.tiny": {"start_token": "<|endoftext|>"}}
-    main(
+    full_precision(
         [
-            "full",
             "--settings",
             json.dumps(settings),
             "--source",
@@ -38,9 +40,8 @@ def run_full(source: Path, texts: Path, folder: Path) -> dict[str, Any]:
 
 def run_build(name: str, section: dict[str, Any], parent: Path, texts: Path, folder: Path) -> dict[str, Any]:
     settings = {"variant_record": RECORD, f"variants.{name}": section}
-    main(
+    compress(
         [
-            "build",
             "--settings",
             json.dumps(settings),
             "--parent",
@@ -125,9 +126,8 @@ def test_too_long_a_text_is_refused_and_leaves_no_file(full: Path, texts: Path, 
         "variants.q": {"quantise": "Q8_0"},
     }
     with pytest.raises(InputError, match="1000000 are asked for"):
-        main(
+        compress(
             [
-                "build",
                 "--settings",
                 json.dumps(settings),
                 "--parent",
@@ -173,9 +173,8 @@ def test_bad_settings_are_refused(
 def test_bad_record_settings_are_refused(tiny: Path, texts: Path, tmp_path: Path, value: object) -> None:
     settings = {"variant_record": {"calibration_tokens": value, "perplexity_tokens": 1}, "models.m": {}}
     with pytest.raises(InputError, match=r"variant_record\.calibration_tokens"):
-        main(
+        full_precision(
             [
-                "full",
                 "--settings",
                 json.dumps(settings),
                 "--source",

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
-from edgebias.stages.variants import main
+
+main = command("transformers-weights")
 
 
 def unpermuted(rows: np.ndarray, heads: int) -> np.ndarray:
@@ -28,7 +30,7 @@ def test_folder(make_tiny: Callable[..., dict[str, np.ndarray]], tmp_path: Path)
     weights = make_tiny(tmp_path / "tiny.gguf")
     first, second = tmp_path / "a", tmp_path / "b"
     for folder in (first, second):
-        main(["transformers", "--weights", str(tmp_path / "tiny.gguf"), "--output-folder", str(folder)])
+        main(["--weights", str(tmp_path / "tiny.gguf"), "--output-folder", str(folder)])
     assert tuple(sorted(path.name for path in first.iterdir())) == TRANSFORMERS_FILES
     for name in TRANSFORMERS_FILES:
         assert (first / name).read_bytes() == (second / name).read_bytes()
@@ -65,4 +67,4 @@ def test_a_foreign_file_in_the_folder_is_refused(tiny: Path, tmp_path: Path) -> 
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "chat_template.jinja").write_text("{{ other }}", encoding="utf-8")
     with pytest.raises(InputError, match=r"chat_template\.jinja: does not belong there"):
-        main(["transformers", "--weights", str(tiny), "--output-folder", str(tmp_path / "folder")])
+        main(["--weights", str(tiny), "--output-folder", str(tmp_path / "folder")])

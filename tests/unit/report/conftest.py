@@ -455,7 +455,7 @@ def write_study(root: Path) -> list[str]:
     }
     return [
         "--settings", json.dumps(settings),
-        "--prompts-folder", str(root / "prompts"),
+        "--items-folder", str(root / "prompts"),
         "--variants-folder", str(root / "models"),
         "--responses-folder", str(root / "responses"),
         "--scores-folder", str(root / "scores"),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgebias.checks.claims import Verdict, read_verdicts
+from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.report.pages import (
     BEGIN,
@@ -22,7 +23,8 @@ from edgebias.report.pages import (
     with_findings,
 )
 from edgebias.stages.pages import run
-from edgebias.stages.report import main
+
+main = command("report")
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PAGES = CHECKOUT / "docs/results"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import run_stage
 from edgebias.report.provenance import git_state, machine
-from edgebias.stages.provenance import main
+
+main = command("provenance")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -22,7 +24,7 @@ def git(folder: Path, *arguments: str) -> str:
 def test_file_hashes_and_versions(tmp_path: Path) -> None:
     weights = tmp_path / "w.gguf"
     weights.write_bytes(b"weights" * 200_000)
-    main(["--files", str(weights), "--output", str(tmp_path / "p.json")])
+    main(["--file", str(weights), "--output", str(tmp_path / "p.json")])
     found = json.loads((tmp_path / "p.json").read_text())
     assert found["files"][weights.as_posix()] == {
         "sha256": hashlib.sha256(b"weights" * 200_000).hexdigest(),
@@ -64,6 +66,6 @@ def test_processor_name(text: str, name: str, tmp_path: Path) -> None:
 
 def test_absent_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        run_stage(main, ["--files", str(tmp_path / "no.gguf"), "--output", str(tmp_path / "p.json")])
+        run_stage(main, ["--file", str(tmp_path / "no.gguf"), "--output", str(tmp_path / "p.json")])
     assert stopped.value.code == 2
     assert "no.gguf" in capsys.readouterr().err

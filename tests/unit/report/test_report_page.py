@@ -11,10 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import run_stage
 from edgebias.report.numbers import interval, number
 from edgebias.report.page import cell_markup
-from edgebias.stages.report import main
+
+main = command("report")
 
 WITHIN_A_TEXT = {"wbr", "span"}
 """Tags that say where a text may break, and part no text from the next."""

@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from edgebias.stages.report import main
+from edgebias.cli import command
+
+main = command("report")
 
 
 def section(root: Path) -> str:

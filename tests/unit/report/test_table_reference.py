@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.core.table import Table
 from edgebias.infer.responses import RESPONSE, ROUND, response, response_table, write_responses
@@ -24,8 +25,9 @@ from edgebias.score.contrasts.table import CONTRAST
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
 from edgebias.score.table import SCORE
-from edgebias.stages.tables import main
 from edgebias.suites.item import ITEM, Design, Item, to_table
+
+main = command("tables")
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 DOCUMENT = CHECKOUT / "docs/reference/tables.md"

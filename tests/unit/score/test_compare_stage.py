@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.stages.compare import main
+
+main = command("compare")
 
 ROLES = ["stereotype", "anti_stereotype"]
 BUILDS = {

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.metrics import text_scores
-from edgebias.stages.score import main
 from edgebias.suites.registry import SUITES, suites
+
+main = command("score")
 
 SETTINGS = '{"seed": 7, "score": {"resamples": 200, "confidence": 0.95}}'
 GOOD, BAD, FOUL = " a wonderful success", " convicted of murder", " a fucking idiot"

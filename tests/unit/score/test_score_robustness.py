@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.stages.score_robustness import main
+
+main = command("score-robustness")
 
 ROLES = ["stereotype", "unknown", "anti_stereotype"]
 TEMPLATES, WORDINGS = ("chat", "plain"), ("Unknown", "Not stated")

@@ -6,10 +6,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.score.table import SCORE_COLUMNS
-from edgebias.stages.score import main
-from edgebias.stages.score_rounds import main as main_rounds
+
+main = command("score")
+main_rounds = command("score-rounds")
 
 SETTINGS = '{"seed": 7, "score": {"resamples": 200, "confidence": 0.95}}'
 

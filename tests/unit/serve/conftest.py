@@ -65,7 +65,7 @@ def serving() -> Serving:
     @contextmanager
     def start(*arguments: object, environment: dict[str, str] | None = None) -> Iterator[Server]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edgebias.stages.serve", "--port", "0", "--context", "512", *map(str, arguments)],
+            [sys.executable, "-m", "edgebias", "serve", "--port", "0", "--context", "512", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

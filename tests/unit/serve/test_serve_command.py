@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.mitigate.steering.vector_file import write_control_vector
-from edgebias.stages.serve import main
+
+main = command("serve")
 
 
 def refused(*arguments: object) -> str:
@@ -23,7 +25,7 @@ def refused(*arguments: object) -> str:
 
 
 def test_the_command_ends_with_one_line_and_status_2(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edgebias.stages.serve", "--weights", str(tmp_path / "none.gguf")]
+    command = [sys.executable, "-m", "edgebias", "serve", "--weights", str(tmp_path / "none.gguf")]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 2
     assert result.stdout == ""

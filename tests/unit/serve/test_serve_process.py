@@ -221,7 +221,7 @@ def test_a_model_that_llama_cpp_does_not_know_ends_the_server_with_one_line(tmp_
 
 def ended(*arguments: object) -> tuple[int, str]:
     """Exit status and standard error of a server that cannot load what it is given."""
-    command = [sys.executable, "-m", "edgebias.stages.serve", "--port", "0", *map(str, arguments)]
+    command = [sys.executable, "-m", "edgebias", "serve", "--port", "0", *map(str, arguments)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return result.returncode, result.stderr
 

@@ -13,14 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.stages.prompts import main
 from edgebias.suites.building import build_items
 from edgebias.suites.item import COLUMNS, Design, Item, to_table
 from edgebias.suites.permutation import with_permutations
 from edgebias.suites.registry import SUITES
 from edgebias.suites.split import ordered_clusters, split_clusters
 from edgebias.suites.subsample import SubsampleSettings, subsample
+
+main = command("items")
 
 ROOT = Path(__file__).parents[3]
 OWN_SUITE = ROOT / "data" / "forced_choice"

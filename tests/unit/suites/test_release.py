@@ -13,10 +13,13 @@ import pyarrow
 import pytest
 import yaml
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.stages.prompts import main as make_items
-from edgebias.stages.release import main
 from edgebias.suites.item import ITEM
+
+make_items = command("items")
+main = command("croissant")
+print_counts = command("suite-counts")
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 TEMPLATES = CHECKOUT / "data/forced_choice"
@@ -49,7 +52,7 @@ def write(root: Path, **changes: Path) -> Path:
         **{"citation": root / "CITATION.cff", "output": root / "data/forced_choice/croissant.json"},
     }
     chosen = places | changes
-    main(["croissant", *(part for name, path in chosen.items() for part in (f"--{name}", str(path)))])
+    main([*(part for name, path in chosen.items() for part in (f"--{name}", str(path)))])
     return chosen["output"]
 
 
@@ -83,7 +86,7 @@ def test_every_file_has_its_hash_and_every_template_is_listed(project: Path) -> 
         assert file["contentSize"] == f"{len(content)} B"
     assert {file["contentUrl"] for file in files} == {
         *(path.name for path in TEMPLATES.glob("*.yaml")),
-        "../prompts/forced_choice.parquet",
+        "../items/edge/forced_choice.parquet",
     }
 
 
@@ -156,7 +159,7 @@ def plain(value: Any) -> Any:
 
 
 def test_the_counts_of_the_datasheet_are_those_of_the_files(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["counts", "--templates", str(TEMPLATES)])
+    print_counts(["--templates", str(TEMPLATES)])
     printed = capsys.readouterr().out
     assert printed in DATASHEET
     # an oracle of its own: the YAML files, without the loader of the suite

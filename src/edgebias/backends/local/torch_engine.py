@@ -98,7 +98,7 @@ class TorchBackend:
     def __init__(self, folder: Path, *, threads: int, context: int, start_token: str | None) -> None:
         if not (folder / "config.json").is_file():
             raise InputError(
-                f"{folder}: no folder of transformers weights (no config.json); run edgebias.stages.variants"
+                f"{folder}: no folder of transformers weights (no config.json); run `edgebias transformers-weights`"
             )
         import transformers
 

@@ -30,7 +30,7 @@ def markdown(checks: Sequence[Check]) -> str:
     rows = [
         "# Scores of known responders",
         "",
-        "Made by `python -m edgebias.stages.oracle --markdown`; see [checking a scorer](../how-to/check-a-scorer.md).",
+        "Made by `edgebias oracle --markdown`; see [checking a scorer](../how-to/check-a-scorer.md).",
         "",
     ]
     rows += ["| scorer | suite | exact | checked |", "|---|---|---|---|"]

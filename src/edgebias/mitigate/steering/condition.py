@@ -121,7 +121,7 @@ def open_condition(path: Path, build: LlamaBackend) -> ConditionGate:
         or not isinstance(threshold, int | float)
         or not isinstance(above, bool)
     ):
-        raise InputError(f"{path}: is no condition of this model; run `python -m edgebias.stages.mitigate condition`")
+        raise InputError(f"{path}: is no condition of this model; run `edgebias conditional-steering`")
     return ConditionGate(build, Condition(np.array(vector, dtype=np.float64), block, float(threshold), above))
 
 

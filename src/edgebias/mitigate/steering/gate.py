@@ -63,9 +63,7 @@ def read_gate(path: Path, width: int) -> Gate:
     record = read_json(path)
     normal, threshold = record.get("normal"), record.get("threshold")
     if not isinstance(normal, list) or len(normal) != width or not isinstance(threshold, int | float):
-        raise InputError(
-            f"{path}: is no gate of a model of width {width}; run `python -m edgebias.stages.mitigate gate`"
-        )
+        raise InputError(f"{path}: is no gate of a model of width {width}; run `edgebias gate`")
     return Gate(np.array(normal, dtype=np.float64), float(threshold))
 
 

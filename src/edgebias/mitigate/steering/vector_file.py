@@ -50,11 +50,11 @@ def read_control_vector(path: Path, n_layer: int, n_embd: int) -> Matrix:
     from gguf import GGUFReader
 
     if not path.exists():
-        raise InputError(f"{path}: no such file; run `edgebias.mitigate fit`")
+        raise InputError(f"{path}: no such file; run `edgebias fit-feedback-loop`")
     try:
         reader = GGUFReader(path)
     except (ValueError, IndexError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as GGUF ({error}); run `edgebias.mitigate fit` again") from error
+        raise InputError(f"{path}: cannot be read as GGUF ({error}); run `edgebias fit-feedback-loop` again") from error
     field = reader.get_field("general.architecture")
     if field is None or field.contents() != ARCHITECTURE:
         raise InputError(

@@ -17,7 +17,7 @@ from edgebias.report.table_reference.listing import TABLES, Listed
 
 _HEAD = """# Columns of every table
 
-Made by `python -m edgebias.stages.tables --markdown docs/reference/tables.md` from the declarations that check each
+Made by `edgebias tables --markdown docs/reference/tables.md` from the declarations that check each
 table when it is written and when it is scored. Whole numbers and floats have 64 bits; NaN stands for what is undefined,
 and nothing else may be missing. The line above each sample reads that file with its types. The rows are its first,
 middle and last.

@@ -1,6 +1,6 @@
 """BBQ scores (Parrish et al., Findings of ACL 2022, section 5.2; upstream BBQ_calculate_bias_score.R), in percent.
 
-The target option of an item is the one whose role is ``stereotype``: the prompts stage takes it from the
+The target option of an item is the one whose role is ``stereotype``: the items stage takes it from the
 ``target_loc`` of the corrected metadata, which already allows for the polarity of the question. So an answer is
 biased exactly when its outcome is ``stereotype``, for both polarities.
 """

@@ -89,14 +89,14 @@ def croissant(*, templates: Path, items: Path, citation: Path, output: Path) -> 
     project = _citation(citation)
     whole = {item.item_id: item for item in forced_choice.load(templates)}
     table = read_table(items, ITEM.names)
-    ITEM.check(table, items, "; run the prompts stage again")
+    ITEM.check(table, items, "; run the items stage again")
     for row in table.to_dict("records"):
         item = whole.get(row["item_id"])
         if item is None or (item.context, item.question, item.options) != (
             *(row["context"], row["question"]),
             tuple(row["options"]),
         ):
-            raise InputError(f"{items}: item {row['item_id']!r} is not of {templates}; run the prompts stage again")
+            raise InputError(f"{items}: item {row['item_id']!r} is not of {templates}; run the items stage again")
     licence = f"https://spdx.org/licenses/{project['license']}.html"
     authors = [{"@type": "Organization", "name": author["name"]} for author in project["authors"]]
     dated = {"datePublished": str(project["date-released"])} if "date-released" in project else {}

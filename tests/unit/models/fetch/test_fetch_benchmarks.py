@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.stages.fetch import main
 from edgebias.suites import fetch as benchmarks
 from edgebias.suites.base import PublishedFile
 from edgebias.suites.published_files import published_files
+
+main = command("fetch-benchmarks")
 
 # Ids that `git hash-object` prints for these texts.
 SMALL = (
@@ -24,7 +26,7 @@ SMALL = (
 
 
 def fetch(source: dict[str, Any], output: Path) -> None:
-    main(["benchmarks", "--settings", json.dumps({"benchmarks": source}), "--output-folder", str(output)])
+    main(["--settings", json.dumps({"benchmarks": source}), "--output-folder", str(output)])
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
+from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.stages.fetch import main
+
+main = command("fetch-model")
 
 Wheel = Callable[[dict[str, bytes]], Path]
 Sha = Callable[[Path], str]
 
 
 def fetch(source: dict[str, Any], output: Path) -> None:
-    main(["model", "--settings", json.dumps({"models.tiny": {"source": source}}), "--output", str(output)])
+    main(["--settings", json.dumps({"models.tiny": {"source": source}}), "--output", str(output)])
 
 
 def refused(source: dict[str, Any], output: Path, match: str) -> None:
@@ -131,7 +133,7 @@ def test_hub_file_that_cannot_be_had_is_refused(output: Path, monkeypatch: pytes
 @pytest.mark.parametrize("settings", [{"seed": 1}, {"models.a": {}, "models.b": {}}])
 def test_exactly_one_model_section_is_needed(settings: dict[str, Any], output: Path) -> None:
     with pytest.raises(InputError, match="exactly one section"):
-        main(["model", "--settings", json.dumps(settings), "--output", str(output)])
+        main(["--settings", json.dumps(settings), "--output", str(output)])
 
 
 def test_a_failed_fetch_keeps_the_file_that_was_there(gguf_file: Path, tmp_path: Path, output: Path) -> None:

@@ -1,0 +1,36 @@
+"""Check how well replies are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgebias.stages.options import RawFolder
+
+
+def run(
+    labels: Annotated[Path, typer.Option(help="labelled replies (JSON lines)")] = Path(
+        "tests/unit/checks/labelled_replies.jsonl"
+    ),
+    raw_folder: RawFolder = Path("data/raw/benchmarks"),
+    forced_choice_folder: Annotated[Path, typer.Option(help="templates of our own suite (YAML)")] = Path(
+        "data/forced_choice"
+    ),
+) -> None:
+    r"""Print how well the parser reads replies, against labels made by reading.
+
+    The file of labels holds replies and ids of items. The options are looked up in the benchmark files, so that the
+    labelled set carries no text of a benchmark but what a model repeated of it.
+
+    Raises:
+        InputError: the labelled set or a benchmark file is absent or unfit.
+
+    Example:
+        edgebias agreement --labels tests/unit/checks/labelled_replies.jsonl
+    """
+    from edgebias.checks.agreement import items_of, read_labels, tables
+
+    replies = read_labels(labels)
+    print(tables(replies, items_of(replies, raw_folder, forced_choice_folder)))

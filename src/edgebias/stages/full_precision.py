@@ -1,0 +1,42 @@
+"""Make the uncompressed build of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgebias.stages.options import Settings, Texts, WrittenBuild, WrittenRecord
+
+
+def run(
+    settings: Settings,
+    source: Annotated[Path, typer.Option(help="published GGUF file")],
+    texts: Texts,
+    output: WrittenBuild,
+    record: WrittenRecord,
+) -> None:
+    r"""Decode the published weights to 16 bits: the reference of every contrast.
+
+    Matrices become F16 and vectors F32. Metadata stays as it is, but for the file type and an added
+    ``edgebias.start_token``. Settings: ``variant_record``, one section ``models.NAME``.
+
+    Raises:
+        InputError: bad settings or files.
+
+    Example:
+        edgebias full-precision --source data/raw/models/m.gguf \
+          --texts data/raw/benchmarks/BOLD/data/wikipedia/profession_wiki.json \
+          --settings '{"variant_record": {"calibration_tokens": 8192, "perplexity_tokens": 4096},
+                       "models.m": {"start_token": "<|endoftext|>"}}' \
+          --output data/models/m/full.gguf --record data/models/m/full.json
+    """
+    from edgebias.core.settings import one_section, parse_settings, require
+    from edgebias.models.build import full, parse_record_settings
+
+    sections = parse_settings(settings)
+    require(sections, "variant_record")
+    record_settings = parse_record_settings(sections["variant_record"])
+    _, model = one_section(sections, "models.")
+    full(source, texts, model.get("start_token"), record_settings, output, record)
