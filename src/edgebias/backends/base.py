@@ -141,6 +141,7 @@ class Backend(Protocol):
 
     def forget(self) -> None:
         """Keep nothing of what was read so far, so that the next answer does not depend on it."""
+        return None
 
     def usage(self) -> Usage:
         """Return what the work so far cost."""

@@ -103,3 +103,14 @@ def require_key(environment: Environment, key: str) -> Any:
     if environment.get(key) is None:
         raise InputError(f"environments: key {key!r} is missing; it has {sorted(environment)}")
     return environment[key]
+
+
+def require_weights(weights: Path | None, backend: str) -> Path:
+    """Return ``weights``.
+
+    Raises:
+        InputError: there are none.
+    """
+    if weights is None:
+        raise InputError(f"backend: {backend} loads a model; give --weights")
+    return weights

@@ -58,7 +58,4 @@ def open_backend(
     Raises:
         InputError: an unknown backend, a missing key, or anything that the backend refuses.
     """
-    kind = kind_of(environment)
-    if kind.properties_in(environment).weights is not None and weights is None:
-        raise InputError(f"backend: {kind.name} loads a model; give --weights")
-    return kind.open(environment, model, weights, capture_hidden=capture_hidden)
+    return kind_of(environment).open(environment, model, weights, capture_hidden=capture_hidden)

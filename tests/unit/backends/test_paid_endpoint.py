@@ -24,10 +24,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tenacity import RetryCallState, Retrying
 
 from edgebias.backends.base import Generation, GenerationRequest, GenerationSettings, Message, Prompt, Usage
 from edgebias.backends.endpoint.chat_completion import read_completion
-from edgebias.backends.endpoint.retry import MOST_ASKED_SECONDS, MOST_SECONDS, seconds_to_wait
+from edgebias.backends.endpoint.retry import MOST_ASKED_SECONDS, MOST_SECONDS, asked_seconds, wait_as_asked
 from edgebias.backends.registry import open_backend
 from edgebias.core.errors import InputError
 
@@ -617,13 +618,18 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_the_wait_is_what_the_endpoint_names(headers: dict[str, str], seconds: float) -> None:
-    assert seconds_to_wait(1, headers, NOW) == seconds
+    assert asked_seconds(headers, NOW) == seconds
 
 
 @given(st.integers(1, 2000), st.text(max_size=40))
 def test_a_wait_is_always_bounded(failures: int, header: str) -> None:
-    assert 0 <= seconds_to_wait(failures, {"retry-after": header}) <= MOST_ASKED_SECONDS
-    assert 0 < seconds_to_wait(failures, {}) <= MOST_SECONDS
+    failure = OSError()
+    state = RetryCallState(Retrying(), None, (), {})
+    state.attempt_number = failures
+    state.set_exception((OSError, failure, None))
+    assert 0 < wait_as_asked(state) <= MOST_SECONDS
+    vars(failure)["headers"] = {"retry-after": header}
+    assert 0 <= wait_as_asked(state) <= MOST_ASKED_SECONDS
 
 
 _json = st.recursive(

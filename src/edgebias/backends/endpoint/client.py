@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
+from tenacity import RetryCallState, Retrying, retry_if_exception, sleep_using_event, stop_after_attempt
 
 from edgebias.backends.base import (
     Generation,
@@ -30,7 +31,7 @@ from edgebias.backends.base import (
 from edgebias.backends.endpoint.budget import Spending, most_it_can_cost
 from edgebias.backends.endpoint.chat_completion import Completion, option_scores, read_completion, request_body
 from edgebias.backends.endpoint.loopback_server import loopback_server
-from edgebias.backends.endpoint.retry import is_passing, seconds_to_wait
+from edgebias.backends.endpoint.retry import is_transient, wait_as_asked
 from edgebias.backends.endpoint.settings import LOOPBACK, NO_KEY, read_endpoint_settings
 from edgebias.backends.local.sampling import cut_at_stop
 from edgebias.backends.store.paid_answers import ResponseStore, content_key
@@ -53,14 +54,14 @@ class _TryError(Exception):
     Attributes:
         reason: what happened.
         way_out: what to do about it, or None.
-        passing: whether another try makes sense.
+        transient: whether another try makes sense.
         maybe_charged: whether the endpoint may have charged for it.
         headers: of the response, where there was one.
     """
 
     reason: str
     way_out: str | None = None
-    passing: bool = True
+    transient: bool = True
     maybe_charged: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -305,28 +306,37 @@ class OpenAIBackend:
 
     def _ask(self, index: int, body: dict[str, Any], key: str, batch: _Batch) -> Completion:
         """Try until there is an answer, and pay for it."""
-        failures = 0
-        while True:
-            batch.check()
-            ticket = self._reserve(body, key)
-            try:
-                batch.check()  # reserving may have waited
-                text = self._send(index, body)
-                completion = _read(index, text)
-            except _StoppedError:
-                self._give_back(ticket, maybe_charged=False)
-                raise
-            except _TryError as failure:
-                self._give_back(ticket, maybe_charged=failure.maybe_charged)
-                failures += 1
-                if not failure.passing or failures > self._settings.max_retries:
-                    raise self._fault(failure, failures) from failure
-                if batch.stop.wait(seconds_to_wait(failures, failure.headers)):
-                    raise _StoppedError from failure
-                with self._lock:
-                    self._retried += 1
-            else:
-                return self._pay(ticket, key, body, text, completion)
+        retrying = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, _TryError) and error.transient),
+            stop=stop_after_attempt(self._settings.max_retries + 1),
+            wait=wait_as_asked,
+            sleep=sleep_using_event(batch.stop),
+            before_sleep=self._count_retry,
+            reraise=True,
+        )
+        try:
+            return retrying(self._try, index, body, key, batch)
+        except _TryError as failure:
+            raise self._fault(failure, retrying.statistics["attempt_number"]) from failure
+
+    def _try(self, index: int, body: dict[str, Any], key: str, batch: _Batch) -> Completion:
+        batch.check()
+        ticket = self._reserve(body, key)
+        try:
+            batch.check()  # reserving may have waited
+            text = self._send(index, body)
+            completion = _read(index, text)
+        except _StoppedError:
+            self._give_back(ticket, maybe_charged=False)
+            raise
+        except _TryError as failure:
+            self._give_back(ticket, maybe_charged=failure.maybe_charged)
+            raise
+        return self._pay(ticket, key, body, text, completion)
+
+    def _count_retry(self, _: RetryCallState) -> None:
+        with self._lock:
+            self._retried += 1
 
     def _reserve(self, body: dict[str, Any], key: str) -> int:
         if self._store is None:
@@ -378,13 +388,13 @@ class OpenAIBackend:
                     if time.monotonic() > deadline:
                         raise _TryError("no whole answer in time", "raise timeout_s")
                     if len(whole) > MOST_BYTES:
-                        raise _TryError(f"answered request {index} with more than {MOST_BYTES} bytes", passing=False)
+                        raise _TryError(f"answered request {index} with more than {MOST_BYTES} bytes", transient=False)
         except openai.APIStatusError as error:
             status = error.status_code
             raise _TryError(
                 f"HTTP {status}: {error.message}",
                 _WAY_OUT.get(status),
-                passing=is_passing(status),
+                transient=is_transient(status),
                 maybe_charged=status in MAYBE_CHARGED,
                 headers=error.response.headers,
             ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
-from edgebias.backends.kind import BackendKind, BackendProperties, Environment, require_key
+from edgebias.backends.kind import BackendKind, BackendProperties, Environment, require_key, require_weights
 
 
 def open_llama(
@@ -16,9 +16,8 @@ def open_llama(
     """Load a GGUF file with the ``threads``, ``context`` and ``memory_mb`` of the environment."""
     from edgebias.backends.local.llama_engine import LlamaBackend
 
-    assert weights is not None  # the registry refuses to open without
     return LlamaBackend(
-        weights,
+        require_weights(weights, "llama"),
         threads=int(require_key(environment, "threads")),
         context=int(require_key(environment, "context")),
         start_token=model.get("start_token"),

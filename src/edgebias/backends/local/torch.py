@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
-from edgebias.backends.kind import BackendKind, BackendProperties, Environment, require_key
+from edgebias.backends.kind import BackendKind, BackendProperties, Environment, require_key, require_weights
 
 
 def open_torch(
@@ -16,9 +16,8 @@ def open_torch(
     """Load a folder of weights with the ``threads`` and ``context`` of the environment."""
     from edgebias.backends.local.torch_engine import TorchBackend
 
-    assert weights is not None  # the registry refuses to open without
     return TorchBackend(
-        weights,
+        require_weights(weights, "torch"),
         threads=int(require_key(environment, "threads")),
         context=int(require_key(environment, "context")),
         start_token=model.get("start_token"),
