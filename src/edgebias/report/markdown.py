@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
@@ -9,7 +10,8 @@ def rendered(template: str, **content: Any) -> str:
     """Return a Markdown page.
 
     Args:
-        template: its file in ``templates``. A value of a table's cell goes through the filter ``cell``.
+        template: its file in ``templates``. Blocks of it are one blank line apart; a value in a cell of a table goes
+            through the filter ``cell``.
         content: the variables of the template, all of which it may rely on.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,7 +21,7 @@ def rendered(template: str, **content: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
     )
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
-    return environment.get_template(template).render(content)
+    page = environment.get_template(template).render(content)
+    return re.sub(r"\n{3,}", "\n\n", page).strip() + "\n"
