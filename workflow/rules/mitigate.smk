@@ -258,6 +258,7 @@ rule control_vector_card:
     input:
         state="<results>/mitigation/{environment}/{model}/{variant}/{loop}/state.json",
         before="<results>/mitigation/{environment}/{model}/{variant}/none/scores.csv",
+        vector="<results>/mitigation/{environment}/{model}/{variant}/{loop}/control_vector.gguf",
         after="<results>/mitigation/{environment}/{model}/{variant}/{loop}/scores.csv",
         gate=gate_of,
     output:
@@ -270,11 +271,10 @@ rule control_vector_card:
         mem_mb=400,
     params:
         code=code_of("control_vector_card"),
-        folder=subpath(input.after, parent=True),
         gate=gate_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: card of the control vector of the {wildcards.loop}"
     shell:
         "python -m edgebias control-vector-card --name {wildcards.environment:q}/{wildcards.model:q}/{wildcards.variant:q}"
         " --state {input.state:q} --before {input.before:q} --after {input.after:q}"
-        " --cost {params.folder:q}/cost.json {params.gate} --card {output.card:q} 2> {log:q}"
+        " --control-vector {input.vector:q} {params.gate} --card {output.card:q} 2> {log:q}"

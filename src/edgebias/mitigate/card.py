@@ -15,9 +15,12 @@ from edgebias.mitigate.overall import Score, overall_reductions, overall_scores
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS, overview
 from edgebias.mitigate.steering.directions import LEARNED
 from edgebias.mitigate.steering.loop import BOUNDS_HOLD, GUARD_HOLDS, IDEAL_REACHED, ROUNDS_OVER
+from edgebias.mitigate.steering.vector_file import vector_bytes
 
 
-def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path, gate: Path | None, card: Path) -> None:
+def write_card(
+    *, name: str, state: Path, before: Path, after: Path, vector: Path, gate: Path | None, card: Path
+) -> None:
     """Write the card (Markdown) of the vector that the loop froze.
 
     Args:
@@ -25,7 +28,7 @@ def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path,
         state: what the loop wrote.
         before: scores of the method ``none``.
         after: scores of the method that applies the vector.
-        cost: cost record of the method.
+        vector: the control vector itself (GGUF).
         gate: behind which the vector is used; None of one for every request.
         card: file to write.
 
@@ -37,7 +40,7 @@ def write_card(*, name: str, state: Path, before: Path, after: Path, cost: Path,
         read_json(state),
         read_table(before, MITIGATION_COLUMNS),
         read_table(after, MITIGATION_COLUMNS),
-        read_json(cost),
+        vector_bytes(vector),
         None if gate is None else read_json(gate),
     )
     write_text(text, card)
@@ -57,10 +60,19 @@ def card_text(
     state: Mapping[str, Any],
     before: pd.DataFrame,
     after: pd.DataFrame,
-    cost: Mapping[str, Any],
+    vector_size: int,
     gate: Mapping[str, Any] | None = None,
 ) -> str:
-    """The card as Markdown, without anything that another run would measure otherwise."""
+    """Write the card as Markdown, without anything that another run would measure otherwise.
+
+    Args:
+        name: of the build that is steered, ``environment/model/variant``.
+        state: what the loop wrote.
+        before: scores of the method ``none``.
+        after: scores of the method that applies the vector.
+        vector_size: bytes of the vector in memory.
+        gate: behind which the vector is used; None of one for every request.
+    """
     _, model, variant = name.split("/")
     calibration = state["calibration_after"]
     learned = state["directions"] == LEARNED
@@ -100,7 +112,7 @@ def card_text(
         "",
         "## Cost",
         "",
-        f"- {int(cost['control_vector_bytes']):,} bytes beside the weights".replace(",", " "),
+        f"- {vector_size:,} bytes beside the weights".replace(",", " "),
         "- one addition per block and token; what that took here is in `cost.json` beside this card",
         "",
         "## Limits",

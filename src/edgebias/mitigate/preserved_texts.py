@@ -28,6 +28,10 @@ NEUTRAL_TEXT, REFERENCE_ANSWERS = "neutral_text", "reference_answers"
 PERPLEXITY, PERPLEXITY_RISE = "perplexity", "perplexity_rise"
 
 
+ROUNDING = 1e-9
+"""Per cent of a rise that sums in another order make of none, with either sign: another processor adds differently."""
+
+
 @dataclass(frozen=True)
 class PreservedTexts:
     """Texts of one kind.
@@ -102,8 +106,9 @@ def _perplexity(totals: FloatArray) -> FloatArray:
 
 
 def _rise(totals: FloatArray) -> FloatArray:
-    found: FloatArray = 100.0 * np.expm1(totals[..., 0] / totals[..., 1] - totals[..., 2] / totals[..., 3])
-    return found
+    rise = 100.0 * np.expm1(totals[..., 0] / totals[..., 1] - totals[..., 2] / totals[..., 3])
+    rounded: FloatArray = np.where(np.abs(rise) < ROUNDING, 0.0, rise)
+    return rounded
 
 
 def _row(

@@ -15,7 +15,7 @@ def run(
     state: Annotated[Path, typer.Option(help="what `edgebias fit-feedback-loop` wrote (JSON)")],
     before: Annotated[Path, typer.Option(help="scores of the method none (CSV)")],
     after: Annotated[Path, typer.Option(help="scores of the method that applies the vector (CSV)")],
-    cost: Annotated[Path, typer.Option(help="cost record of that method (JSON)")],
+    control_vector: Annotated[Path, typer.Option(help="the vector (GGUF)")],
     card: Annotated[Path, typer.Option(help="model card to write (Markdown)")],
     gate: Gate = None,
 ) -> None:
@@ -26,8 +26,8 @@ def run(
 
     Example:
         edgebias control-vector-card --name edge/m/wanda50_q8_0 --state state.json --before none/scores.csv \
-          --after feedback_loop/scores.csv --cost feedback_loop/cost.json --card card.md
+          --after feedback_loop/scores.csv --control-vector control_vector.gguf --card card.md
     """
     from edgebias.mitigate.card import write_card
 
-    write_card(name=name, state=state, before=before, after=after, cost=cost, gate=gate, card=card)
+    write_card(name=name, state=state, before=before, after=after, vector=control_vector, gate=gate, card=card)

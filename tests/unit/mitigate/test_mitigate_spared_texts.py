@@ -59,6 +59,12 @@ def test_texts_that_have_not_changed_have_no_rise() -> None:
     assert (rise["estimate"], rise["low"], rise["high"]) == (0.0, 0.0, 0.0)
 
 
+def test_a_rise_that_only_the_order_of_sums_makes_is_none_and_has_no_sign() -> None:
+    before = np.array([[5.0, 10], [30.0, 10], [10.0, 10], [60.0, 10]])
+    rise = scores(before - np.array([[1e-13, 0], [0, 0], [0, 0], [0, 0]]), before)["perplexity_rise"]
+    assert [f"{rise[name]:.6f}" for name in ("estimate", "low", "high")] == ["0.000000"] * 3
+
+
 def test_without_anything_to_compare_with_there_is_no_rise() -> None:
     assert set(scores(np.ones((4, 2)), None)) == {"perplexity"}
 

@@ -94,7 +94,7 @@ class CalibrationBuild:
 
     def _apply(self, gains: Vector) -> float:
         self._gains = gains
-        return float(np.linalg.norm(self._directions.shipped.vector(gains)))
+        return float(np.linalg.norm(self._directions.shipped.vector(gains).astype(np.float64)))
 
     def _judge(self, count: int) -> list[bool]:
         asked = [next(self._stream) for _ in range(count)]

@@ -77,6 +77,20 @@ def read_control_vector(path: Path, n_layer: int, n_embd: int) -> Matrix:
     return vector
 
 
+def vector_bytes(path: Path) -> int:
+    """Give the bytes that the control vector at ``path`` takes beside the weights: 4 for each number in it.
+
+    Raises:
+        InputError: absent or unreadable.
+    """
+    from gguf import GGUFReader
+
+    try:
+        return sum(4 * int(tensor.n_elements) for tensor in GGUFReader(path).tensors)
+    except (ValueError, IndexError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as GGUF ({error}); run `edgebias.mitigate fit` again") from error
+
+
 def model_hint(weights: Path) -> str:
     """The architecture that the GGUF ``weights`` names.
 
