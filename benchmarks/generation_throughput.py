@@ -30,8 +30,8 @@ import pandas as pd
 
 from edgebias.backends.base import Generation, GenerationRequest, GenerationSettings, Prompt
 from edgebias.checks.oracle.items import suite_items
-from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import letter_wording
+from edgebias.suites.item import items_from_table
 
 if TYPE_CHECKING:
     from edgebias.backends.base import Backend

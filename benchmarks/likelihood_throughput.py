@@ -31,8 +31,8 @@ import pandas as pd
 
 from edgebias.backends.base import OptionRequest, OptionScores
 from edgebias.checks.oracle.items import suite_items
-from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import likelihood_wording
+from edgebias.suites.item import items_from_table
 
 MODEL = Path("data/models/smollm2-135m-instruct")
 START_TOKEN = "<|endoftext|>"

@@ -30,8 +30,8 @@ from edgebias.backends.base import Backend, GenerationRequest, GenerationSetting
 from edgebias.backends.registry import open_backend
 from edgebias.checks.oracle.items import suite_items
 from edgebias.core.files import atomic
-from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.wording import Wording, letter_wording, open_wording, option_text_wording
+from edgebias.suites.item import Item, items_from_table
 
 BBQ_CATEGORIES = ("Age", "Gender_identity", "Nationality", "Race_ethnicity (names)", "Religion", "SES")
 MODEL = "smollm2-135m-instruct"

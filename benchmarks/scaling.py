@@ -33,8 +33,8 @@ from likelihood_throughput import CONTEXT, MODEL, START_TOKEN
 
 from edgebias.backends.base import OptionRequest
 from edgebias.checks.oracle.items import suite_items
-from edgebias.infer.items import items_from_table
 from edgebias.infer.wording import likelihood_wording
+from edgebias.suites.item import items_from_table
 
 if TYPE_CHECKING:
     from edgebias.backends.local.llama_engine import LlamaBackend

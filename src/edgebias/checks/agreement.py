@@ -10,14 +10,14 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgebias.core.errors import InputError
-from edgebias.infer.items import Item
 from edgebias.infer.outcome import ANSWER_OUTCOMES, BLANK, REFUSAL, UNPARSED, Reading, read_text
 from edgebias.stats.wilson import wilson_limits
 from edgebias.suites.formats import FORMATS
+from edgebias.suites.item import Item
 
 HALVES = ("development", "test")
 NO_OPTION = (REFUSAL, UNPARSED, BLANK)
@@ -162,8 +162,7 @@ def items_of(replies: Sequence[LabelledReply], raw_folder: Path, forced_choice_f
         entry = SUITES.get(suite)
         loaded = entry.load(forced_choice_folder if entry.own_files else raw_folder)
         for row in (row for row in loaded if row.item_id in orders):
-            shared = {field.name: getattr(row, field.name) for field in fields(Item)}
-            found[row.item_id] = Item(**shared | {"permutation": orders[row.item_id]})
+            found[row.item_id] = replace(row, permutation=orders[row.item_id])
     missing = sorted(orders.keys() - found.keys())
     if missing:
         raise InputError(f"{raw_folder}: there is no item {missing[0]!r}; fetch the benchmarks that params.yaml names")

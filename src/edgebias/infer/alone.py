@@ -15,8 +15,8 @@ from typing import Any
 from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Prompt
 from edgebias.backends.registry import properties_of
 from edgebias.core.errors import InputError
-from edgebias.infer.items import Item
 from edgebias.infer.wording import continuation_wording, letter_wording, likelihood_wording
+from edgebias.suites.item import Item
 
 PROMPTS = 3
 NEW_TOKENS = 16

@@ -18,8 +18,8 @@ from edgebias.backends.base import (
 )
 from edgebias.core.errors import InputError
 from edgebias.core.progress import watched
+from edgebias.core.seeds import derive
 from edgebias.infer.cost import Stopwatch
-from edgebias.infer.items import Item
 from edgebias.infer.outcome import preferred, read_continuation, read_text
 from edgebias.infer.responses import response, response_table
 from edgebias.infer.shared_tokens import shared_logprobs
@@ -32,8 +32,8 @@ from edgebias.infer.wording import (
     option_text_wording,
 )
 from edgebias.suites.formats import CONTINUATION, FORMATS, LETTER, LIKELIHOOD, OPEN, OPTION_TEXT
+from edgebias.suites.item import Item
 from edgebias.suites.registry import SUITES
-from edgebias.suites.seeding import derive
 
 _WORDINGS: dict[str, Callable[[Item, str | None], Wording]] = {
     LIKELIHOOD: likelihood_wording,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from edgebias.backends.base import Message, Prompt
 from edgebias.core.errors import InputError
-from edgebias.infer.items import Item
 from edgebias.suites.formats import LETTERS
+from edgebias.suites.item import Item
 
 QUESTION_ANSWER = "question_answer_v1"
 """Context, question and ``Answer:`` on lines of their own; the option text continues the last line."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgebias.backends.base import Backend
-    from edgebias.infer.items import Item
     from edgebias.mitigate.mitigated import Mitigated
+    from edgebias.suites.item import Item
 
 OWN = "own"
 """A file that the method's own fit writes into the folder of its row."""

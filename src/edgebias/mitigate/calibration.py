@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from edgebias.core.errors import InputError
-from edgebias.infer.items import Item, items_from_table
 from edgebias.mitigate.held_out import CALIBRATION, read_split
 from edgebias.mitigate.section import mitigate_section
 from edgebias.mitigate.steering.directions import LEARNED
+from edgebias.suites.item import Item, items_from_table
 from edgebias.suites.registry import names_where
 
 QUESTIONS = "bbq"

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from edgebias.infer.items import Item
 from edgebias.infer.outcome import REFUSAL, UNKNOWN
 from edgebias.infer.responses import response, response_table
+from edgebias.suites.item import Item
 
 
 def control_answers(

@@ -15,7 +15,6 @@ from edgebias.core.errors import InputError
 from edgebias.core.files import read_table, write_json
 from edgebias.infer.answer import answer_items
 from edgebias.infer.cell import Cell, formats_of, open_cell, read_cell
-from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.job import Job, journaled, open_job
 from edgebias.infer.responses import write_responses
 from edgebias.infer.wording import likelihood_wording
@@ -39,6 +38,7 @@ from edgebias.score.settings import interval_settings
 from edgebias.score.table import RESPONSE_COLUMNS, join, score_table
 from edgebias.stats.bootstrap import Resampling
 from edgebias.suites.formats import LIKELIHOOD
+from edgebias.suites.item import Item, items_from_table
 from edgebias.suites.registry import mitigated
 
 

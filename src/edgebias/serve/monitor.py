@@ -13,7 +13,6 @@ import numpy as np
 from edgebias.backends.base import OptionRequest
 from edgebias.core.arrays import FloatArray
 from edgebias.core.errors import InputError
-from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.outcome import preferred
 from edgebias.infer.wording import likelihood_wording
 from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE
@@ -22,6 +21,7 @@ from edgebias.mitigate.preserved_texts import losses
 from edgebias.mitigate.steering.calibration_build import stream_of_items
 from edgebias.serve.guard import Guard, Steered
 from edgebias.serve.online import OnlineSettings, OnlineState, after_guard, after_output, candidate
+from edgebias.suites.item import Item, items_from_table
 
 KINDS = (STEREOTYPE, ANTI_STEREOTYPE)
 

@@ -37,9 +37,9 @@ def run(
     from edgebias.infer.alone import speed_alone
     from edgebias.infer.answer import answer_items, possible_formats
     from edgebias.infer.cell import formats_of, read_cell
-    from edgebias.infer.items import read_items
     from edgebias.infer.job import open_job
     from edgebias.infer.responses import write_responses
+    from edgebias.suites.item import read_items
 
     sections = parse_settings(settings)
     cell = read_cell(sections)

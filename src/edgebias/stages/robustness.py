@@ -35,7 +35,6 @@ def run(
     from edgebias.core.progress import watched
     from edgebias.core.settings import parse_settings
     from edgebias.infer.cell import read_cell
-    from edgebias.infer.items import COLUMNS as ITEM_COLUMNS
     from edgebias.infer.job import open_job
     from edgebias.infer.responses import response_table
     from edgebias.infer.robustness.ask import FORMAT, ROBUSTNESS, ask
@@ -45,7 +44,7 @@ def run(
     sections = parse_settings(settings)
     cell = read_cell(sections)
     wanted = read_robustness_settings(sections)
-    table = read_table(items, tuple(dict.fromkeys((*ITEM_COLUMNS, *COLUMNS))))
+    table = read_table(items, tuple(dict.fromkeys((*ASKED, *COLUMNS))))
     design = cross(choose_items(table, wanted, items), wanted)
     job_of = open_job(
         "edgebias.stages.robustness",

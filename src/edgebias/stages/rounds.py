@@ -41,11 +41,11 @@ def run(
     from edgebias.core.files import write_json
     from edgebias.core.settings import parse_settings
     from edgebias.infer.cell import read_cell
-    from edgebias.infer.items import read_items
     from edgebias.infer.job import open_job
     from edgebias.infer.responses import ROUND, response_table, write_responses
     from edgebias.infer.rounds import conversation, independent
     from edgebias.infer.rounds.settings import read_round_settings
+    from edgebias.suites.item import read_items
 
     sections = parse_settings(settings)
     cell = read_cell(sections)

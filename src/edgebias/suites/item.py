@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebias.core.errors import InputError
 from edgebias.core.table import FILLED, Column, Rule, Table, at_least, one_of
 from edgebias.metrics.answers import ROLES
+from edgebias.suites.formats import LETTERS
 from edgebias.suites.registry import SUITES
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ ITEM = Table(
 """The item table; `to_table` and `validate` check what a row's lists must be to one another."""
 
 COLUMNS = ITEM.names
+ASKED = ("item_id", "suite", "category", "condition", "context", "question", "options", "roles", "permutation")
+"""The columns that an item must have to be asked; the right answer is none of them."""
 
 
 @dataclass(frozen=True)
@@ -84,23 +88,27 @@ class Design:
 
 @dataclass(frozen=True)
 class Item:
-    """One question to a model; the columns are declared in `ITEM`."""
+    """One question, set of sentences or text to continue; the columns are declared in `ITEM`.
+
+    What is asked comes first. What follows has a value where the item comes from a loader or a whole table, and stands
+    empty where a table has the columns of `ASKED` alone.
+    """
 
     item_id: str
     suite: str
     category: str
-    cluster: str
     condition: str
     context: str
     question: str
     options: tuple[str, ...]
     roles: tuple[str, ...]
-    label: int
-    source: str
-    errata: str
-    design: Design
-    split: str = ""
     permutation: tuple[int, ...] = ()
+    cluster: str = ""
+    label: int = -1
+    source: str = ""
+    errata: str = ""
+    split: str = ""
+    design: Design = Design("")
 
 
 def to_table(items: Sequence[Item]) -> pd.DataFrame:
@@ -125,12 +133,10 @@ def validate(table: pd.DataFrame) -> pd.DataFrame:
         InputError: names the first column and row that break it.
     """
     ITEM.check(table, "items", "; the raw file is not what the suite expects")
-    for row in table.to_dict("records"):
-        answers = list(row["options"]), list(row["roles"]), int(row["label"]), list(row["permutation"])
-        fault = _open_fault(row["context"], *answers) if SUITES.get(row["suite"]).open_ended else _fault(*answers)
-        if fault:
+    for item in (_item(row, "items") for row in table.to_dict("records")):
+        if problem := fault(item):
             raise InputError(
-                f"items: {row['item_id']} ({row['source']}): {fault}; correct the raw file or add an erratum"
+                f"items: {item.item_id} ({item.source}): {problem}; correct the raw file or add an erratum"
             )
     spread = table.groupby("cluster", sort=False).agg({"split": "nunique", "category": "nunique"})
     broken = spread[(spread["split"] > 1) | (spread["category"] > 1)]
@@ -141,24 +147,89 @@ def validate(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _open_fault(context: str, options: list[str], roles: list[str], label: int, permutation: list[int]) -> str:
-    if options or roles or permutation or label != -1:
-        return "an item of an open suite has no options, roles or permutation, and label -1"
-    return "" if context.strip() else "there is no text to continue"
+def read_items(path: Path, suite: str | None = None) -> list[Item]:
+    """Read and check the item table at ``path``; ``suite`` is the only suite that it may hold, where given.
+
+    Raises:
+        InputError: the file is absent or empty, lacks a column, or holds a bad item.
+    """
+    from edgebias.core.files import read_table
+
+    return items_from_table(read_table(path, ASKED), str(path), suite)
 
 
-def _fault(options: list[str], roles: list[str], label: int, permutation: list[int]) -> str:
-    if len(options) < 2 or any(not option.strip() for option in options):
-        return f"two or more options that are not empty are needed, not {options}"
-    if len(set(options)) != len(options):
-        return f"options are equal: {options}"
-    if len(roles) != len(options) or len(set(roles)) != len(roles) or not set(roles) <= set(ROLES):
-        return f"roles {roles} do not fit {len(options)} options"
-    if label >= len(options):
-        return f"label {label} is not an option"
-    if sorted(permutation) != list(range(len(options))):
-        return f"permutation {permutation} is not an order of {len(options)} options"
+def items_from_table(table: pd.DataFrame, name: str, suite: str | None = None) -> list[Item]:
+    """Check the rows of an item table and return them as records; ``name`` is what messages call the table.
+
+    Raises:
+        InputError: a column is missing, there are no rows, two rows share an id, or a row contradicts itself.
+    """
+    missing = [column for column in ASKED if column not in table.columns]
+    if missing:
+        raise InputError(f"{name}: column {missing[0]!r} is missing; run the prompts stage again")
+    if table.empty:
+        raise InputError(f"{name}: there are no items; raise the counts of this suite under `prompts` and run again")
+    repeated = table["item_id"][table["item_id"].duplicated()]
+    if len(repeated):
+        raise InputError(f"{name}: item_id {repeated.iloc[0]!r} occurs twice; run the prompts stage again")
+    kept = [column for column in COLUMNS if column in table.columns]
+    items = [_item(row, name) for row in table[kept].to_dict("records")]
+    for item in items:
+        if problem := fault(item):
+            raise InputError(f"{name}: item {item.item_id!r}: {problem}; run the prompts stage again")
+        if suite not in (None, item.suite):
+            raise InputError(f"{name}: item {item.item_id!r} is of suite {item.suite!r}, not {suite!r}")
+    return items
+
+
+def fault(item: Item) -> str:
+    """Say what is wrong with ``item``; nothing where it is as its suite must be."""
+    n_options, roles = len(item.options), item.roles
+    if SUITES.get(item.suite).open_ended:
+        if n_options or roles or item.permutation or item.label != -1:
+            return f"suite {item.suite!r} is open-ended: its item has no options, roles or permutation, and label -1"
+        return "" if item.context.strip() else "there is no text to continue"
+    if not 2 <= n_options <= len(LETTERS):
+        return f"{n_options} options: two or more options are needed, {len(LETTERS)} at most"
+    if any(not option.strip() for option in item.options) or len(set(item.options)) != n_options:
+        return f"options are equal or empty: {list(item.options)}"
+    if len(roles) != n_options:
+        return f"{len(roles)} roles for {n_options} options"
+    if unknown := sorted(set(roles) - set(ROLES)):
+        return f"role {unknown[0]!r} is not one of {sorted(ROLES)}"
+    if len(set(roles)) != n_options:
+        return "a role occurs twice"
+    if item.label >= n_options:
+        return f"label {item.label} is not an option"
+    if sorted(item.permutation) != list(range(n_options)):
+        return f"permutation {list(item.permutation)} does not order {n_options} options"
     return ""
+
+
+def _item(row: Mapping[Hashable, Any], name: str) -> Item:
+    return Item(
+        item_id=str(row["item_id"]),
+        suite=str(row["suite"]),
+        category=str(row["category"]),
+        condition=str(row["condition"]),
+        context=str(row["context"]).strip(),
+        question=str(row["question"]).strip(),
+        options=tuple(str(option) for option in _listed(row, "options", name)),
+        roles=tuple(str(role) for role in _listed(row, "roles", name)),
+        permutation=tuple(int(place) for place in _listed(row, "permutation", name)),
+        cluster=str(row.get("cluster", "")),
+        label=int(row.get("label", -1)),
+        source=str(row.get("source", "")),
+        errata=str(row.get("errata", "")),
+        split=str(row.get("split", "")),
+    )
+
+
+def _listed(row: Mapping[Hashable, Any], column: str, name: str) -> Sequence[Any]:
+    value = row[column]
+    if isinstance(value, str) or not hasattr(value, "__len__"):
+        raise InputError(f"{name}: item {row['item_id']!r}: {column!r} is not a list; run the prompts stage again")
+    return list(value)
 
 
 def _cell(value: Any) -> Any:

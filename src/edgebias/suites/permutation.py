@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
 
+from edgebias.core.seeds import derive
 from edgebias.suites.item import Item
-from edgebias.suites.seeding import derive
 
 
 def with_permutations(items: Sequence[Item], seed: int) -> list[Item]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from edgebias.core.errors import InputError
+from edgebias.core.seeds import derive
 from edgebias.suites.item import Item
-from edgebias.suites.seeding import derive
 
 
 def ordered_clusters(items: Sequence[Item], seed: int) -> dict[str, list[str]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgebias.core.errors import InputError
+from edgebias.core.seeds import derive
 from edgebias.suites.item import Item
-from edgebias.suites.seeding import derive
 
 _KEYS = ("clusters_per_category", "items_per_cluster", "conditions", "categories")
 

@@ -24,7 +24,7 @@ from edgebias.checks.agreement import (
     tables,
 )
 from edgebias.core.errors import InputError
-from edgebias.infer.items import Item
+from edgebias.suites.item import Item
 
 ROOT = Path(__file__).parents[3]
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))

@@ -19,7 +19,7 @@ from edgebias.backends.base import (
 )
 from edgebias.infer import alone
 from edgebias.infer.alone import NEW_TOKENS, PROMPTS, speed_alone
-from edgebias.infer.items import Item
+from edgebias.suites.item import Item
 
 
 class Clockwork:

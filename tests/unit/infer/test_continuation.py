@@ -16,9 +16,9 @@ from edgebias.backends.base import Generation, GenerationRequest, GenerationSett
 from edgebias.core.errors import InputError
 from edgebias.infer.answer import AnswerSettings, ContinuationSettings, answer_items, possible_formats
 from edgebias.infer.cell import read_cell
-from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.outcome import read_continuation
 from edgebias.infer.responses import write_responses
+from edgebias.suites.item import Item, items_from_table
 
 SETTINGS = AnswerSettings(seed=7, max_new_tokens=8, continuation=ContinuationSettings(24, 0.7, 3))
 

@@ -21,10 +21,10 @@ from edgebias.backends.base import (
 )
 from edgebias.core.errors import InputError
 from edgebias.infer.cost import Stopwatch
-from edgebias.infer.items import Item
 from edgebias.infer.rounds.conversation import ConversationPlan, asked_items, conversation_rounds
 from edgebias.infer.rounds.independent import independent_rounds, letter_probabilities
 from edgebias.infer.rounds.settings import read_round_settings
+from edgebias.suites.item import Item
 
 PLAN = ConversationPlan(conversations=2, rounds=6, window=3, temperature=1.0, max_new_tokens=8, seed=11)
 

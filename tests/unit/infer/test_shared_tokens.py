@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from edgebias.backends.base import OptionRequest, OptionScores
 from edgebias.infer.answer import AnswerSettings, answer_items
-from edgebias.infer.items import Item
 from edgebias.infer.responses import write_responses
 from edgebias.infer.shared_tokens import shared_logprobs, shared_places
+from edgebias.suites.item import Item
 
 FEW = st.lists(st.integers(0, 4), max_size=12)
 

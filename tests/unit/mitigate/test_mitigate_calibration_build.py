@@ -8,12 +8,12 @@ import pandas as pd
 from edgebias.backends.base import Message, OptionRequest, Prompt
 from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.infer.answer import AnswerSettings, answer_items
-from edgebias.infer.items import items_from_table
 from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.steering.directions import LEARNED, from_vector
 from edgebias.mitigate.steering.gate import TokenGate
 from edgebias.mitigate.steering.loop import Plant
 from edgebias.mitigate.steering.utility import Questions
+from edgebias.suites.item import items_from_table
 
 NEVER, ALWAYS = 1.0, -1.0
 """Thresholds of a gate for which every token says 0."""

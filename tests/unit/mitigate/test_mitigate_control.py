@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from edgebias.infer.items import items_from_table
 from edgebias.mitigate.registry import METHODS
 from edgebias.score.table import join, score_table
+from edgebias.suites.item import items_from_table
 
 ROLES = ["stereotype", "anti_stereotype", "unknown"]
 

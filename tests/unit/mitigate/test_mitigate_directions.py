@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.infer.items import Item
 from edgebias.mitigate.steering.directions import (
     FROM_HIDDEN_STATES,
     MEANS,
@@ -22,6 +21,7 @@ from edgebias.mitigate.steering.directions import (
     from_vector,
     single_layer,
 )
+from edgebias.suites.item import Item
 
 
 def item(condition: str, options: tuple[str, ...], roles: tuple[str, ...]) -> Item:

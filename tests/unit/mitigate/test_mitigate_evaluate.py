@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from edgebias.core.errors import InputError
-from edgebias.infer.items import items_from_table
 from edgebias.mitigate.evaluate import Judge, evaluate
 from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
 from edgebias.mitigate.registry import METHODS, NONE
 from edgebias.mitigate.steering.apply import equal_layers
 from edgebias.score.table import SCORE
 from edgebias.stats.bootstrap import Resampling
+from edgebias.suites.item import items_from_table
 
 ALWAYS_REFUSE, ALWAYS_UNKNOWN = "always_refuse", "always_unknown"
 CHOOSING = ("answer_prior", "reprompting")

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.infer.items import Item
 from edgebias.mitigate.steering.learning import (
     Example,
     Learned,
@@ -21,6 +20,7 @@ from edgebias.mitigate.steering.learning import (
     learn,
 )
 from edgebias.mitigate.steering.steered_model import SteeredModel, Text, surprise
+from edgebias.suites.item import Item
 
 START = "<|endoftext|>"
 NEUTRAL = ["The cook works in a kitchen.", "Bakers rise early in the morning.", "A guard stands at the door."]

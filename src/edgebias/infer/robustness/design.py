@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from edgebias.core.errors import InputError
-from edgebias.infer.items import Item, items_from_table
 from edgebias.infer.robustness.settings import RobustnessSettings
+from edgebias.suites.item import Item, items_from_table
 
 UNKNOWN = "unknown"
 FEWEST = 3

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from edgebias.backends.base import Prompt
-from edgebias.infer.items import Item
 from edgebias.infer.wording import LETTER_CHAT, Wording, letter_rule, letter_wording, lettered_question
 from edgebias.suites.formats import LETTERS
+from edgebias.suites.item import Item
 
 LETTER_PLAIN = "letter_plain_v1"
 """The study's own letter prompt without the chat template, ``Answer:`` at its end."""

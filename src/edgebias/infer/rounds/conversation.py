@@ -13,11 +13,11 @@ from edgebias.backends.base import Backend, ContextError, GenerationRequest, Gen
 from edgebias.backends.store.journal import Journal
 from edgebias.core.progress import Progress
 from edgebias.infer.cost import Stopwatch
-from edgebias.infer.items import Item
 from edgebias.infer.outcome import read_text
 from edgebias.infer.responses import response
 from edgebias.infer.wording import letter_rule, lettered_question
 from edgebias.suites.formats import LETTER
+from edgebias.suites.item import Item
 
 MODE = "conversation"
 

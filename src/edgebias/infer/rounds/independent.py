@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from edgebias.backends.base import Backend, OptionRequest
 from edgebias.infer.answer import letters_in_item_order
 from edgebias.infer.cost import Stopwatch
-from edgebias.infer.items import Item
 from edgebias.infer.responses import response
 from edgebias.infer.wording import letter_wording
 from edgebias.suites.formats import LETTER, LETTERS
+from edgebias.suites.item import Item
 
 MODE = "independent"
 NO_CONVERSATION = -1

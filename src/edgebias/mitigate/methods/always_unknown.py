@@ -10,7 +10,7 @@ from edgebias.mitigate.base import Method, NoSettings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from edgebias.infer.items import Item
+    from edgebias.suites.item import Item
 
 
 class AlwaysUnknown(Method[NoSettings]):

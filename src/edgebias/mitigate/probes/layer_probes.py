@@ -28,7 +28,6 @@ from edgebias.core.seeds import generator
 from edgebias.core.settings import require
 from edgebias.core.table import Column, Table, ascending, at_least, between, one_of
 from edgebias.infer.cell import read_cell
-from edgebias.infer.items import items_from_table
 from edgebias.mitigate.calibration import read_calibration
 from edgebias.mitigate.probes.linear_probe import probe_normal
 from edgebias.mitigate.steering.directions import Contrast, Matrix, SeesHiddenStates, block_differences, contrasts
@@ -37,6 +36,7 @@ from edgebias.mitigate.steering.llama_build import open_build
 from edgebias.mitigate.steering.token_embeddings import embedding_rows
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters
+from edgebias.suites.item import items_from_table
 
 BIAS, FLIPPED = "bias", "flipped_labels"
 WORDS, LAST_TOKEN, LENGTH = "words", "last_token", "length"

@@ -12,7 +12,6 @@ from edgebias.backends.base import Backend, OptionRequest
 from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.seeds import generator
 from edgebias.infer.answer import AnswerSettings, answer_items
-from edgebias.infer.items import Item, items_from_table
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Metric, stereotype_rate
 from edgebias.mitigate.calibration import QUESTIONS, items_of
@@ -27,6 +26,7 @@ from edgebias.models.perplexity import mean_negative_log_likelihood, sentence_sc
 from edgebias.score.table import cell_answers, join, measure
 from edgebias.stats.clusters import add_up
 from edgebias.suites.formats import LIKELIHOOD
+from edgebias.suites.item import Item, items_from_table
 from edgebias.suites.registry import SUITES
 
 METRIC = stereotype_rate("stereotype_rate")

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from edgebias.backends.base import OptionRequest, Prompt
-from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.probes.linear_probe import Doubles, probe_normal
+from edgebias.suites.item import Item
 
 if TYPE_CHECKING:
     from edgebias.mitigate.steering.steered_model import SteeredModel

@@ -12,7 +12,6 @@ import pandas as pd
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_csv
 from edgebias.infer.cell import Cell, read_cell
-from edgebias.infer.items import Item, items_from_table
 from edgebias.mitigate.calibration import drivers, items_of, read_calibration
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
 from edgebias.mitigate.steering.directions import (
@@ -30,6 +29,7 @@ from edgebias.mitigate.steering.folds import fitted_part, number_of_folds
 from edgebias.mitigate.steering.llama_build import open_build
 from edgebias.mitigate.steering.vector_file import model_hint, write_control_vector
 from edgebias.models.perplexity import neutral_sentences
+from edgebias.suites.item import Item, items_from_table
 
 TRAINING_COLUMNS = (
     *("step", "gap", "margin_lost", "cross_entropy", "divergence", "answers_divergence", "neutral_loss", "norm"),

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgebias.core.errors import InputError
+from edgebias.core.seeds import derive
 from edgebias.mitigate.section import mitigate_section
-from edgebias.suites.seeding import derive
 
 if TYPE_CHECKING:
     import pandas as pd

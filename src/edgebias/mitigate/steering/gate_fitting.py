@@ -17,7 +17,6 @@ import pandas as pd
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_json
 from edgebias.infer.cell import read_cell
-from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES, items_of, read_calibration, steered_suites
 from edgebias.mitigate.preserved_texts import neutral_text
@@ -27,6 +26,7 @@ from edgebias.mitigate.steering.gate import Gate, words_of
 from edgebias.mitigate.steering.llama_build import open_build
 from edgebias.mitigate.steering.token_embeddings import embedding_rows
 from edgebias.models.perplexity import neutral_sentences
+from edgebias.suites.item import Item
 
 MISSED = 0.05
 """Share of calibration items, of target terms that the gate has not seen, for which it may stay shut."""

@@ -41,12 +41,12 @@ from edgebias.backends.base import OptionRequest
 from edgebias.core.errors import InputError
 from edgebias.core.seeds import generator
 from edgebias.core.settings import require
-from edgebias.infer.items import Item
 from edgebias.infer.wording import likelihood_wording
 from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNRELATED
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.section import mitigate_section
 from edgebias.mitigate.steering.steered_model import Asked, SteeredModel, Text, divergence, surprise
+from edgebias.suites.item import Item
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ from edgebias.backends.base import (
 )
 from edgebias.backends.store.journal import Journal
 from edgebias.infer.cost import new_stopwatch
-from edgebias.infer.items import Item
 from edgebias.infer.job import journaled, open_journal
 from edgebias.infer.rounds.conversation import ConversationPlan, conversation_rounds
+from edgebias.suites.item import Item
 
 SCORES = OptionScores((-0.1 - 0.2, float("-inf")), (1, 2), ((5,), (6, 7)), ((-0.3,), (-1e-300, float("-inf"))))
 REQUESTS = [GenerationRequest(Prompt(text=f"\ud800 {number}"), number, ("a", "b")) for number in range(6)]
