@@ -40,6 +40,7 @@ def run(
     from edgebias.infer.robustness.ask import FORMAT, ROBUSTNESS, ask
     from edgebias.infer.robustness.design import COLUMNS, choose_items, cross
     from edgebias.infer.robustness.settings import read_robustness_settings
+    from edgebias.suites.item import ASKED
 
     sections = parse_settings(settings)
     cell = read_cell(sections)

@@ -63,6 +63,7 @@ def test_without_an_option_that_abstains_always_unknown_refuses(items: pd.DataFr
         options=[["the old man", "the young man"]] * len(items),
         roles=[ROLES[:2]] * len(items),
         permutation=[[0, 1]] * len(items),
+        label=-1,
     )
     answers = METHODS.get("always_unknown").answers(items_from_table(forced, "items"), ["letter"], seed=1)
     assert set(answers["outcome"]) == {"refusal"}
