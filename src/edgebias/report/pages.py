@@ -45,7 +45,7 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
 
     Args:
         findings: of the study.
-        verdicts: of the claims about it; none where there are no claims.
+        verdicts: of the claims about it, shown in the order of their ids; none where there are no claims.
         study: its name, that of the folder of its results.
     """
     return rendered(
@@ -57,7 +57,9 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
         contrasts=_contrast_rows(sorted(findings["contrasts"], key=lambda row: KINDS.index(row["kind"]))),
         reductions=_reduction_rows(findings["reductions"]),
         methods=_method_table(findings["methods"]),
-        verdicts=[(" ".join(one.claim.split()), one.status, one.reason) for one in verdicts],
+        verdicts=[
+            (" ".join(one.claim.split()), one.status, one.reason) for one in sorted(verdicts, key=lambda one: one.id)
+        ],
     )
 
 

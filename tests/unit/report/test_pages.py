@@ -113,7 +113,7 @@ def test_the_command_writes_page_figure_verdicts_and_the_block_of_the_readme(wri
     claims = tmp_path / "claims.yaml"
     claim = {"id": "none", "paper": "p", "claim": "A file is there", "reads": {"file": "absent.json", "key": "a"}}
     claim |= {"expect": {"equals": True}, "tier": "exact", "cost": "nothing"}
-    claims.write_text(json.dumps({"claims": [claim]}), encoding="utf-8")
+    claims.write_text(json.dumps({"claims": [claim, claim | {"id": "first", "claim": "Another"}]}), encoding="utf-8")
     verdicts = tmp_path / "claims.csv"
     run(written / "report/metrics.json", page, claims=claims, verdicts=verdicts, readme=readme)
     text = readme.read_text(encoding="utf-8")
@@ -123,7 +123,10 @@ def test_the_command_writes_page_figure_verdicts_and_the_block_of_the_readme(wri
     assert "old" not in text
     assert (tmp_path / "docs/tiny-scores.svg").read_text(encoding="utf-8").count("<svg") == 1
     assert "| A file is there | FAIL |" in page.read_text(encoding="utf-8")
-    assert [verdict.status for verdict in read_verdicts(verdicts)] == ["FAIL"]
+    found = read_verdicts(verdicts)
+    assert [verdict.status for verdict in found] == ["FAIL", "FAIL"]
+    findings = json.loads((written / "report/metrics.json").read_text(encoding="utf-8"))["findings"]
+    assert page.read_text(encoding="utf-8") == study_page(findings, found, "tiny")
 
 
 @pytest.mark.parametrize("readme", ["no marks", f"{END} {BEGIN}", f"{BEGIN} {BEGIN} {END}", f"{BEGIN}\n"])
