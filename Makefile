@@ -30,7 +30,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mitigation-study mitigation-study-bbq test test-fast benchmark simulations oracle oracle-peers stock-server lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mitigation-study mitigation-study-bbq test test-fast benchmark simulations oracle oracle-peers stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -95,6 +95,11 @@ lint: $(READY) ## Formatting, lint, types, workflow lint
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+reference: $(READY) ## Write the pages of docs/reference that are generated: commands, parameters, tables
+	$(BIN)/typer edgebias.cli utils docs --name edgebias --title Commands | sed -e 's/\x08//' -e 's/^Example:$$/&\n/' > docs/reference/commands.md
+	$(BIN)/edgebias params-schema
+	$(BIN)/edgebias tables --markdown docs/reference/tables.md --keep-rows
 
 oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks beside our scorers
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/oracle-peers.txt

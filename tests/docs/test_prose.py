@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgebias import config
+from edgebias.cli import STAGES, VERBS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
@@ -22,14 +23,7 @@ CURRENT = [page for page in PAGES if RECORDS not in page.parents and page not in
 WRITTEN = [page for page in CURRENT if DOCS / "results" not in page.parents]
 """Pages that people write; what the pipeline writes has sentences of its own."""
 
-COMING = (
-    "add-a-suite.md",
-    "add-a-method.md",
-    "evaluate.md",
-    "params.md",
-    "commands.md",
-    "staleness.md",
-)
+COMING = ("add-a-suite.md", "evaluate.md")
 
 LONGEST = 30
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
@@ -124,6 +118,12 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 def test_every_make_target_named_exists(page: Path) -> None:
     targets = set(re.findall(r"^([\w.-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert set(re.findall(r"^(?:make|\$ make) ([a-z][\w.-]*)", code_of(page), flags=re.MULTILINE)) - targets == set()
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
+def test_every_command_named_exists(page: Path) -> None:
+    named = set(re.findall(r"(?<![\w./-])edgebias ([a-z][\w-]*)", code_of(page)))
+    assert named - {*STAGES, *VERBS} == set()
 
 
 @pytest.mark.parametrize("page", CURRENT, ids=name_of)
