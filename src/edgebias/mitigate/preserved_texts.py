@@ -120,7 +120,9 @@ def _row(
     lowest: float,
     how: Resampling,
 ) -> dict[str, object]:
-    unchanged = metric == PERPLEXITY_RISE and np.array_equal(clusters.sums[:, :2], clusters.sums[:, 2:])
+    unchanged = metric == PERPLEXITY_RISE and np.allclose(
+        clusters.sums[:, :2], clusters.sums[:, 2:], rtol=1e-12, atol=0.0
+    )
     interval = (
         Interval(0.0, 0.0, 0.0, 0.0)
         if unchanged
