@@ -1,4 +1,4 @@
-"""What stands before a backend and answers in its place: whatever is not an answer is the backend's own."""
+"""Wrappers: they answer in a backend's place, and pass on to it whatever is not an answer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from edgebias.core.errors import InputError
 Inner = TypeVar("Inner", bound=Backend)
 T = TypeVar("T")
 
-TOGETHER = 64
+CHUNK = 64
 """Requests that are taken at a time: answers come, and can be kept, before all are there."""
 
 
-def taken_together(requests: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Return ``requests``, `TOGETHER` at a time."""
-    return (requests[first : first + TOGETHER] for first in range(0, len(requests), TOGETHER))
+def in_chunks(requests: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Return ``requests``, `CHUNK` at a time."""
+    return (requests[first : first + CHUNK] for first in range(0, len(requests), CHUNK))
 
 
 class BackendWrapper(Generic[Inner]):
-    """The part of a backend that is passed on to ``inner``; who stands there adds ``score`` and ``generate``.
+    """Pass on to ``inner`` what is not an answer; a subclass adds ``score`` and ``generate``.
 
     Args:
         inner: the backend.
@@ -49,7 +49,7 @@ class BackendWrapper(Generic[Inner]):
 
 
 class ScoringWrapper(BackendWrapper[Inner]):
-    """The same for who gives options scores and writes nothing; adds ``score``.
+    """Wrap a backend to score options and to write nothing; a subclass adds ``score``.
 
     Attributes:
         method: the mitigation method, for messages.

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgebias.backends.base import Backend
 from edgebias.backends.registry import BACKENDS, kind_of, properties_of
-from edgebias.backends.store.identity import identity
+from edgebias.backends.store.identity import job_identity
 from edgebias.backends.store.journal import Journal
 from edgebias.backends.store.journaled import JournaledBackend
 from edgebias.infer.cell import Cell, open_cell
@@ -109,7 +109,7 @@ def open_journal(
         stage: the stage's module.
         settings: of the stage.
         environment: the entry of ``environments`` in them.
-        files: small inputs of the stage, see `identity`.
+        files: small inputs of the stage, see `job_identity`.
         weights: the model's file or folder, or None.
         outputs: what the block writes from the answers.
         more: further words that tell jobs of one stage apart.
@@ -121,7 +121,7 @@ def open_journal(
         yield None
         return
     kind = kind_of(environment)
-    owner = identity(
+    owner = job_identity(
         stage,
         settings,
         entries=[BACKENDS.module(kind.name)],

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebias.backends.base import OptionRequest, OptionScores
-from edgebias.backends.local.control_vector import set_on_context
+from edgebias.backends.local.control_vector import apply_control_vector
 from edgebias.backends.local.large_blocks import return_freed_blocks_to_system
 from edgebias.backends.local.llama_engine import BF16, UBATCH
-from edgebias.backends.local.prompt_tokens import PromptForm, check_room, check_start, option_tokens
+from edgebias.backends.local.prompt_tokens import PromptForm, check_fits_context, check_start, option_tokens
 from edgebias.backends.local.sampling import log_probability
 from edgebias.core.errors import InputError
 from edgebias.mitigate.steering.gate import TokenGate, words_of
@@ -132,7 +132,7 @@ class LiveModel:
 
     def _add(self, gain: float) -> None:
         data = None if gain == 0.0 or self._vector is None else (gain * self._vector).astype(np.float32)
-        if not set_on_context(self._model.ctx, data, self._file.n_layer, self._file.n_embd):
+        if not apply_control_vector(self._model.ctx, data, self._file.n_layer, self._file.n_embd):
             raise InputError(f"{self._file.path}: llama.cpp refuses the control vector; fit one for this model")
         self._added = gain
         self.forget()
@@ -195,7 +195,7 @@ class LiveModel:
             sums, counts = [], []
             for option in option_tokens(index, request.options, partial(self._tokenise, special=False)):
                 tokens = before + option
-                check_room(index, len(tokens) - 1, int(self._model.n_ctx()))
+                check_fits_context(index, len(tokens) - 1, int(self._model.n_ctx()))
                 sums.append(sum(self._log_probabilities(tokens, len(before))))
                 counts.append(len(option))
             yield OptionScores(tuple(sums), tuple(counts))

@@ -11,7 +11,7 @@ import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, OptionScores, Prompt
 from edgebias.backends.local.llama_engine import LlamaBackend
-from edgebias.backends.wrapper import TOGETHER, BackendWrapper
+from edgebias.backends.wrapper import CHUNK, BackendWrapper
 from edgebias.core.errors import InputError
 from edgebias.infer.outcome import preferred
 from edgebias.mitigate.base import Artefacts
@@ -92,7 +92,7 @@ class Counting(BackendWrapper[LlamaBackend]):
 def test_the_prior_of_an_option_is_asked_for_once_and_again_when_it_was_forgotten(backend: LlamaBackend) -> None:
     Counting.asked.clear()
     calibrated = AnswerPriorBackend(Counting(backend), CONTENT_FREE)
-    requests = [WHO] * (TOGETHER + 1)
+    requests = [WHO] * (CHUNK + 1)
     found = list(calibrated.score(requests))
     assert found == [found[0]] * len(requests)
     assert len(Counting.asked) == len(requests) + len(CONTENT_FREE)

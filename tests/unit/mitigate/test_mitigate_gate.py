@@ -9,9 +9,9 @@ import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
 from edgebias.backends.local import llama_engine as llama
-from edgebias.backends.local.control_vector import set_on_context
+from edgebias.backends.local.control_vector import apply_control_vector
 from edgebias.backends.local.llama_engine import LlamaBackend
-from edgebias.backends.wrapper import TOGETHER
+from edgebias.backends.wrapper import CHUNK
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_json
 from edgebias.mitigate.steering import token_embeddings
@@ -39,7 +39,7 @@ def gate_for(backend: LlamaBackend, word: str) -> TokenGate:
 
 def test_requests_are_steered_where_the_gate_opens_and_nowhere_else(backend: LlamaBackend) -> None:
     vector = vector_of(backend)
-    requests = [ABOUT, OTHER, ABOUT, *[OTHER] * TOGETHER]
+    requests = [ABOUT, OTHER, ABOUT, *[OTHER] * CHUNK]
     plain = list(backend.score(requests))
     backend.set_control_vector(vector)
     steered = list(backend.score(requests))
@@ -57,9 +57,9 @@ def test_a_vector_that_acts_already_is_not_set_again(backend: LlamaBackend, monk
 
     def counted(context: object, data: np.ndarray | None, *shape: int) -> bool:
         changes.append(data is not None)
-        return set_on_context(context, data, *shape)
+        return apply_control_vector(context, data, *shape)
 
-    monkeypatch.setattr(llama, "set_on_context", counted)
+    monkeypatch.setattr(llama, "apply_control_vector", counted)
     gated = GatedBackend(backend, vector_of(backend), gate_for(backend, "Z"))
     for request in (OTHER, ABOUT, ABOUT, OTHER, OTHER, ABOUT):
         list(gated.score([request]))

@@ -8,7 +8,7 @@ import pytest
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, OptionScores, Prompt
 from edgebias.backends.local.llama_engine import LlamaBackend
-from edgebias.backends.wrapper import TOGETHER
+from edgebias.backends.wrapper import CHUNK
 from edgebias.core.errors import InputError
 from edgebias.mitigate.base import Artefacts
 from edgebias.mitigate.methods.reprompting import RepromptingBackend, asked_again
@@ -36,9 +36,9 @@ def test_scores_are_those_of_the_options_when_asked_again(backend: LlamaBackend,
 
 
 def test_what_is_known_is_left_out_and_changes_nothing(backend: LlamaBackend) -> None:
-    requests = [WHO, ALONE] * TOGETHER
+    requests = [WHO, ALONE] * CHUNK
     reprompted = RepromptingBackend(backend, REMARK)
-    assert list(reprompted.score(requests, skip=TOGETHER + 1)) == list(reprompted.score(requests))[TOGETHER + 1 :]
+    assert list(reprompted.score(requests, skip=CHUNK + 1)) == list(reprompted.score(requests))[CHUNK + 1 :]
 
 
 def test_it_is_what_the_method_of_that_name_does(backend: LlamaBackend, tiny: Path) -> None:

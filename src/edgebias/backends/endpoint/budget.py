@@ -119,7 +119,7 @@ def read_price(environment: Mapping[str, Any], model: str) -> Price | None:
     return Price(**{name: float(price[name]) for name in names})
 
 
-def most_it_can_cost(messages: Sequence[Mapping[str, str]], max_tokens: int, price: Price | None) -> Spending:
+def highest_cost(messages: Sequence[Mapping[str, str]], max_tokens: int, price: Price | None) -> Spending:
     """Return the most that one request can cost.
 
     No tokeniser of a chat model makes more tokens of a text than it has bytes in UTF-8 (byte-level and byte-fallback

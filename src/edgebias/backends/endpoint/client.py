@@ -28,13 +28,13 @@ from edgebias.backends.base import (
     OptionScores,
     Usage,
 )
-from edgebias.backends.endpoint.budget import Spending, most_it_can_cost
+from edgebias.backends.endpoint.budget import Spending, highest_cost
 from edgebias.backends.endpoint.chat_completion import Completion, option_scores, read_completion, request_body
 from edgebias.backends.endpoint.loopback_server import loopback_server
 from edgebias.backends.endpoint.retry import is_transient, wait_as_asked
 from edgebias.backends.endpoint.settings import LOOPBACK, NO_KEY, read_endpoint_settings
 from edgebias.backends.local.sampling import cut_at_stop
-from edgebias.backends.store.paid_answers import ResponseStore, content_key
+from edgebias.backends.store.paid_answers import PaidAnswers, content_key
 from edgebias.core.errors import InputError
 
 PURE_SAMPLING: Mapping[str, Any] = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
@@ -131,10 +131,10 @@ class OpenAIBackend:
             )
             self._settings = replace(self._settings, endpoint=server.base_url, key=server.api_key, model=weights.name)
             self._extra = PURE_SAMPLING
-        self._store: ResponseStore | None = None
+        self._store: PaidAnswers | None = None
         if self._settings.store is not None:
             prices = {} if self._settings.price is None else {self._settings.model: self._settings.price}
-            self._store = ResponseStore(self._settings.store, self._settings.budget, prices)
+            self._store = PaidAnswers(self._settings.store, self._settings.budget, prices)
             self._stack.callback(self._store.close)
         # A proxy of the machine cannot reach the machine's own loopback address.
         local = urlsplit(self._settings.endpoint).hostname in {"127.0.0.1", "localhost", "::1"}
@@ -289,7 +289,7 @@ class OpenAIBackend:
         )
 
     def _stored_or_asked(
-        self, store: ResponseStore, index: int, body: dict[str, Any], key: str, batch: _Batch
+        self, store: PaidAnswers, index: int, body: dict[str, Any], key: str, batch: _Batch
     ) -> Completion:
         stored = store.find(key)
         if stored is None:
@@ -342,7 +342,7 @@ class OpenAIBackend:
         if self._store is None:
             return 0
         length = body.get(self._settings.max_tokens_field, 0)
-        most = most_it_can_cost(body["messages"], length, self._settings.price)
+        most = highest_cost(body["messages"], length, self._settings.price)
         return self._store.reserve(key, self._settings.model, most)
 
     def _give_back(self, ticket: int, *, maybe_charged: bool) -> None:

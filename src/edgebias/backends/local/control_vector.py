@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-def set_on_context(context: Any, data: npt.NDArray[np.float32] | None, n_layer: int, n_embd: int) -> bool:
+def apply_control_vector(context: Any, data: npt.NDArray[np.float32] | None, n_layer: int, n_embd: int) -> bool:
     """Add ``data[il]`` to the output of block ``il`` of ``context`` for every token from now on; None removes it.
 
     The key-value cache keeps what was computed under the old vector: the caller has to forget it.

@@ -41,12 +41,12 @@ class HiddenCapture:
         self._rows_to_add: npt.NDArray[np.int64] | None = None
         self.callback: Callable[..., Any] = ggml_backend_sched_eval_callback(self._visit)
 
-    def into(self, target: FloatArray) -> Self:
+    def copying_to(self, target: FloatArray) -> Self:
         """Capture block outputs into ``target`` (n_layer, n_embd) within a ``with`` block."""
         self._target, self._rows_to_add = target, None
         return self
 
-    def summing(self, target: FloatArray, rows: int) -> Self:
+    def adding_to(self, target: FloatArray, rows: int) -> Self:
         """Add the first ``rows`` rows of a decode to ``target`` (n_layer, n_embd) within a ``with`` block.
 
         Of the last block llama.cpp computes no more than the rows that get logits, so nothing is added there.

@@ -56,12 +56,20 @@ from edgebias.backends.base import (
     Prompt,
     Usage,
 )
-from edgebias.backends.local.control_vector import set_on_context
+from edgebias.backends.local.control_vector import apply_control_vector
 from edgebias.backends.local.hidden_states import HiddenCapture
-from edgebias.backends.local.out_of_memory import exit_plainly_without_memory
-from edgebias.backends.local.prefix_tree import PACK, Collector, Part, PrefixTree, ScorePack, score_packs, split_options
-from edgebias.backends.local.prompt_tokens import PromptForm, check_room, check_start, option_tokens
-from edgebias.backends.local.sampling import choose_token, common_length, cut_at_stop, log_probability
+from edgebias.backends.local.out_of_memory import exit_in_one_line_when_out_of_memory
+from edgebias.backends.local.prefix_tree import (
+    PACK,
+    Part,
+    PrefixTree,
+    ScoreCollector,
+    ScorePack,
+    score_packs,
+    split_options,
+)
+from edgebias.backends.local.prompt_tokens import PromptForm, check_fits_context, check_start, option_tokens
+from edgebias.backends.local.sampling import choose_token, common_prefix_length, cut_at_stop, log_probability
 from edgebias.core.errors import InputError
 
 UBATCH = 128
@@ -172,7 +180,7 @@ class LlamaBackend:
         llama.llama_log_set(_keep_errors, ctypes.c_void_p(0))
         llama.llama_backend_init()
         if memory_mb is not None:
-            exit_plainly_without_memory(_ggml(), weights, memory_mb)
+            exit_in_one_line_when_out_of_memory(_ggml(), weights, memory_mb)
         _errors.clear()
         try:
             self._load(threads, capture_hidden)
@@ -246,7 +254,7 @@ class LlamaBackend:
             ContextError: a request does not fit in the context.
             InputError: an option is empty.
         """
-        collector = Collector()
+        collector = ScoreCollector()
         for pack in self.packs(requests):
             if pack.last_index < skip:
                 continue
@@ -279,14 +287,14 @@ class LlamaBackend:
             return
         if len(requests) == 1:
             prompt = self._prompt(0, requests[0].prompt)
-            check_room(0, len(prompt) + settings.max_new_tokens, self._context_size)
+            check_fits_context(0, len(prompt) + settings.max_new_tokens, self._context_size)
             yield from self._write(requests, self._continue_alone(prompt, requests[0].seed), settings)
             return
         room = min(PACK, self._context_size)
         tree, together, writers = PrefixTree(), list[GenerationRequest](), list[_Writer]()
         for index, request in enumerate(requests):
             prompt = self._prompt(index, request.prompt)
-            check_room(index, len(prompt) + settings.max_new_tokens, self._context_size)
+            check_fits_context(index, len(prompt) + settings.max_new_tokens, self._context_size)
             rows = len(tree) + tree.missing(prompt)
             cells = rows + (len(writers) + 1) * settings.max_new_tokens
             if writers and (rows > room or cells > self._context_size or len(writers) == MAX_WRITERS):
@@ -315,9 +323,9 @@ class LlamaBackend:
             states = np.empty((len(options), self.n_layer, self.n_embd), np.float32)
             for row, option in enumerate(options):
                 tokens = prompt + option
-                check_room(index, len(tokens), self._context_size)
+                check_fits_context(index, len(tokens), self._context_size)
                 rows = self._new_rows(tokens)
-                with self._hidden.into(states[row]):
+                with self._hidden.copying_to(states[row]):
                     self._decode(rows)
                 self._held = tokens
             yield states
@@ -333,10 +341,10 @@ class LlamaBackend:
         """
         if self._hidden is None or not tokens:
             raise ValueError("mean_states needs tokens and a backend made with capture_hidden=True")
-        check_room(0, len(tokens), self._context_size)
+        check_fits_context(0, len(tokens), self._context_size)
         self.forget()
         sums = np.zeros((self.n_layer, self.n_embd), np.float32)
-        with self._hidden.summing(sums, len(tokens)):
+        with self._hidden.adding_to(sums, len(tokens)):
             self._decode(self._new_rows(list(tokens)))
         self.forget()
         return sums[:-1] / np.float32(len(tokens))
@@ -354,7 +362,7 @@ class LlamaBackend:
         """
         same = data is None if self._steered is None else data is not None and np.array_equal(data, self._steered)
         if not same:  # llama.cpp would reserve its graph anew
-            if not set_on_context(self._context, data, self.n_layer, self.n_embd):
+            if not apply_control_vector(self._context, data, self.n_layer, self.n_embd):
                 raise self._fault("llama.cpp refuses the control vector")
             self._steered = None if data is None else data.copy()
         self.forget()
@@ -426,7 +434,7 @@ class LlamaBackend:
         Raises:
             ContextError: the tree has more tokens than the context.
         """
-        check_room(index, len(tree), self._context_size)
+        check_fits_context(index, len(tree), self._context_size)
         started = time.perf_counter()
         self._decode_tree(tree, set(rows))
         logits = np.stack([self._logits(row) for row in rows])
@@ -467,12 +475,12 @@ class LlamaBackend:
     def _parts(self, requests: Sequence[OptionRequest]) -> Iterator[Part]:
         for index, request in enumerate(requests):
             prompt, options = self.tokens_of(index, request)
-            check_room(index, len(prompt) + max(map(len, options)) - 1, self._context_size)
+            check_fits_context(index, len(prompt) + max(map(len, options)) - 1, self._context_size)
             yield from split_options(index, prompt, options, MAX_SEQUENCES)
 
     def _evaluate(self, pack: ScorePack) -> dict[tuple[int, int], float]:
         """Return the log-probability of every wanted (row, token) of a pack."""
-        check_room(pack.parts[0].index, len(pack.tree), self._context_size)
+        check_fits_context(pack.parts[0].index, len(pack.tree), self._context_size)
         needed = pack.needed()
         self._decode_tree(pack.tree, needed)
         logprobs = {
@@ -577,7 +585,7 @@ class LlamaBackend:
 
     def _new_rows(self, tokens: list[int]) -> _Rows:
         """Drop what is held beyond the common beginning; return rows for the rest, in sequence 0."""
-        kept = min(common_length(self._held, tokens), len(tokens) - 1)
+        kept = min(common_prefix_length(self._held, tokens), len(tokens) - 1)
         llama.llama_memory_seq_rm(self._memory, -1, kept, -1)
         self._held = tokens[:kept]
         new = tokens[kept:]

@@ -10,7 +10,7 @@ _last_words: list[object] = []
 """Keeps the callbacks below alive, and a reserve of memory that lets them run when there is none left."""
 
 
-def exit_plainly_without_memory(library: ctypes.CDLL, weights: Path, memory_mb: int) -> None:
+def exit_in_one_line_when_out_of_memory(library: ctypes.CDLL, weights: Path, memory_mb: int) -> None:
     """Turn an uncaught C++ exception or an abort inside llama.cpp into one line and exit status 2.
 
     Under a memory limit that is std::bad_alloc in a place from which llama.cpp cannot return an error. Without this the

@@ -138,7 +138,7 @@ def score_packs(parts: Iterator[Part], *, room: int, sequences: int, outputs: in
         yield pack
 
 
-class Collector:
+class ScoreCollector:
     """Puts the sums of the parts of a request, and the tokens behind them, together."""
 
     def __init__(self) -> None:

@@ -50,7 +50,7 @@ class PromptForm:
         return tokens
 
 
-def check_room(index: int, needed: int, context: int) -> None:
+def check_fits_context(index: int, needed: int, context: int) -> None:
     """Check that request ``index`` fits.
 
     Raises:

@@ -37,7 +37,7 @@ def cut_at_stop(text: str, stops: Sequence[str]) -> str | None:
     return text[: min(found)] if found else None
 
 
-def common_length(left: Sequence[int], right: Sequence[int]) -> int:
+def common_prefix_length(left: Sequence[int], right: Sequence[int]) -> int:
     """Return the length of the longest common prefix of two token sequences."""
     length = 0
     for a, b in zip(left, right, strict=False):

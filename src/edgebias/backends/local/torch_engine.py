@@ -27,10 +27,17 @@ from edgebias.backends.base import (
 )
 from edgebias.backends.chat_template import render_chat
 from edgebias.backends.local.packed_linear import pack_linear_layers
-from edgebias.backends.local.prefix_tree import Collector, Part, PrefixTree, ScorePack, score_packs, split_options
-from edgebias.backends.local.prompt_tokens import check_prompt, check_room, check_start, option_tokens
-from edgebias.backends.local.sampling import choose_token, common_length, cut_at_stop, log_probability
-from edgebias.backends.local.tree_attention import IGNORED_MASK, NAME, Attends, Continuation, TreeAttention, register
+from edgebias.backends.local.prefix_tree import Part, PrefixTree, ScoreCollector, ScorePack, score_packs, split_options
+from edgebias.backends.local.prompt_tokens import check_fits_context, check_prompt, check_start, option_tokens
+from edgebias.backends.local.sampling import choose_token, common_prefix_length, cut_at_stop, log_probability
+from edgebias.backends.local.tree_attention import (
+    IGNORED_MASK,
+    NAME,
+    AttentionPattern,
+    Continuation,
+    TreeAttention,
+    register,
+)
 from edgebias.core.errors import InputError
 
 ROWS = 2048
@@ -138,7 +145,7 @@ class TorchBackend:
             ContextError: a request does not fit in the context.
             InputError: an option is empty.
         """
-        collector = Collector()
+        collector = ScoreCollector()
         for pack in self.packs(requests):
             if pack.last_index < skip:
                 continue
@@ -283,10 +290,10 @@ class TorchBackend:
         prompts = self._prompts([request.prompt for request in requests])
         for index, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             options = option_tokens(index, request.options, self._option)
-            check_room(index, len(prompt) + max(map(len, options)) - 1, self._context_size)
+            check_fits_context(index, len(prompt) + max(map(len, options)) - 1, self._context_size)
             yield from split_options(index, prompt, options, OUTPUTS)
 
-    def _read(self, tree: PrefixTree, attends: Attends, rows: Sequence[int]) -> torch.Tensor:
+    def _read(self, tree: PrefixTree, attends: AttentionPattern, rows: Sequence[int]) -> torch.Tensor:
         """Logits after ``rows`` of ``tree``, in the order of ``rows``."""
         logits: torch.Tensor = self._model(
             input_ids=torch.tensor([tree.tokens]),
@@ -321,7 +328,7 @@ class TorchBackend:
         prompts = self._prompts([request.prompt for request in requests])
         for index, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             options = option_tokens(index, request.options, self._option) if request.options else []
-            check_room(index, len(prompt) + settings.max_new_tokens, self._context_size)
+            check_fits_context(index, len(prompt) + settings.max_new_tokens, self._context_size)
             yield _Writer(request, prompt, options, np.random.default_rng(request.seed))
 
     def _has_room(self, group: list[_Writer], tree: PrefixTree, writer: _Writer, settings: GenerationSettings) -> bool:
@@ -392,11 +399,11 @@ class TorchBackend:
                 .logits[:, 0]
                 .numpy()
             )
-            continuation.grown()
+            continuation.advance()
 
     def _continue_held(self, writer: _Writer, settings: GenerationSettings) -> None:
         """Continue one prompt from what is held of the one before."""
-        kept = min(common_length(self._held, writer.prompt), len(writer.prompt) - 1)
+        kept = min(common_prefix_length(self._held, writer.prompt), len(writer.prompt) - 1)
         if kept == 0:
             self._cache = None
         elif kept < len(self._held):

@@ -28,7 +28,7 @@ IGNORED_MASK = torch.zeros((1, 1, 1, 1))
 """Given as a mask beside ``attends``: transformers takes four dimensions as they are and makes no mask of its own."""
 
 
-class Attends(Protocol):
+class AttentionPattern(Protocol):
     """What stands for a mask."""
 
     def attend(
@@ -74,7 +74,7 @@ class TreeAttention:
     def attend(
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None
     ) -> torch.Tensor:
-        """See `Attends`."""
+        """See `AttentionPattern`."""
         if self.kept is not None:
             self.kept[layer] = key[0], value[0]
         n_blocks, width = self._sources.shape
@@ -149,7 +149,7 @@ class Continuation:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def grown(self) -> None:
+    def advance(self) -> None:
         """Count the tokens that the model was given just now."""
         self.lengths = self.lengths + 1
         self._masks = {}
@@ -166,7 +166,7 @@ class Continuation:
     def attend(
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None
     ) -> torch.Tensor:
-        """See `Attends`; rows are one."""
+        """See `AttentionPattern`; rows are one."""
         size = int(self.lengths.max()) + 1
         keys, values = self._held[layer]
         keys[self._entries, :, self.lengths] = key[:, :, 0]
@@ -204,7 +204,7 @@ def _attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     *,
-    attends: Attends | None = None,
+    attends: AttentionPattern | None = None,
     scaling: float | None = None,
     sliding_window: int | None = None,
     **others: Any,

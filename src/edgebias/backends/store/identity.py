@@ -19,7 +19,7 @@ VARIABLES = ("ATEN_", "DNNL_", "GGML_", "LLAMA_", "MKL_", "OMP_", "ONEDNN_")
 END_BYTES = 1 << 16
 
 
-def identity(
+def job_identity(
     stage: str,
     settings: Mapping[str, Any],
     *,

@@ -54,13 +54,13 @@ class Journal:
         """How many processes had worked on the job before this one."""
         self.recalled = 0
         """How many answers came from the file instead of from the model."""
-        self.source: Callable[[], Sequence[float]] | None = None
-        """Numbers to be noted now and then beside the answers, such as the tokens so far; see `noted`."""
+        self.counter: Callable[[], Sequence[float]] | None = None
+        """Numbers to be noted now and then beside the answers, such as the tokens so far; see `earlier_counts`."""
         self._recalled_seconds = 0.0
         self._checksum = 0
         self._places: dict[str, list[tuple[int, int]]] = {}
-        self._noted: list[tuple[float, ...]] = []
-        """What the last record of `source` said in each earlier process."""
+        self._counts: list[tuple[float, ...]] = []
+        """What the last record of `counter` said in each earlier process."""
         self._descriptor = _open_locked(path)
         try:
             self._begin(identity)
@@ -74,7 +74,7 @@ class Journal:
             if os.fstat(self._descriptor).st_size:
                 reason = "it is damaged" if found is None else "settings, items, weights, code or a library changed"
                 print(f"{self.path}: {reason}; the job starts afresh", file=sys.stderr)
-            end, self._checksum, self.interruptions, self._places, self._noted = 0, 0, 0, {}, []
+            end, self._checksum, self.interruptions, self._places, self._counts = 0, 0, 0, {}, []
         os.ftruncate(self._descriptor, end)
         os.lseek(self._descriptor, end, os.SEEK_SET)
         self._end = end
@@ -107,9 +107,9 @@ class Journal:
                     identity = json.loads(parts[2])["identity"]
                 elif key == START:
                     self.interruptions += 1
-                    self._noted.append(())
+                    self._counts.append(())
                 elif key == USAGE:
-                    self._noted[-1] = tuple(json.loads(parts[2]))
+                    self._counts[-1] = tuple(json.loads(parts[2]))
                 else:
                     self._places.setdefault(key, []).append(body)
                 end, self._checksum = end + len(line), checksum
@@ -140,13 +140,13 @@ class Journal:
         self._write(key, [round(seconds, 6), count, value])
         now = time.monotonic()
         if now - self._asked >= self._pause:
-            if self.source is not None:
-                self._write(USAGE, list(self.source()))
+            if self.counter is not None:
+                self._write(USAGE, list(self.counter()))
             self._sync()
 
-    def noted(self) -> list[float]:
-        """Return the sums over the earlier processes of the numbers that each had noted last (see `source`)."""
-        return [sum(numbers) for numbers in zip(*filter(None, self._noted), strict=True)]
+    def earlier_counts(self) -> list[float]:
+        """Return the sums over the earlier processes of the numbers that each had noted last (see `counter`)."""
+        return [sum(numbers) for numbers in zip(*filter(None, self._counts), strict=True)]
 
     def clock(self) -> float:
         """Return the seconds of `time.perf_counter` plus those that the answers recalled so far had taken."""

@@ -34,7 +34,7 @@ class JournaledBackend(BackendWrapper[Backend]):
         super().__init__(inner)
         self._journal = journal
         self._calls = 0
-        journal.source = self._tokens
+        journal.counter = self._tokens
 
     def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield the scores of each request."""
@@ -64,7 +64,7 @@ class JournaledBackend(BackendWrapper[Backend]):
 
     def usage(self) -> Usage:
         """Return the tokens and seconds of the whole work: this process, and what the earlier ones had noted last."""
-        own, before = self._inner.usage(), self._journal.noted()
+        own, before = self._inner.usage(), self._journal.earlier_counts()
         if not before:
             return own
         prompt, generated, scored, seconds = before

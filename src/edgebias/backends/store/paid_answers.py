@@ -50,7 +50,7 @@ def content_key(endpoint: str, body: Mapping[str, Any], seed: int) -> str:
     return content_hash(content)
 
 
-class ResponseStore:
+class PaidAnswers:
     """An SQLite file: ``answers`` holds each whole response as it came, ``ledger`` each request that may cost money.
 
     A request is in the ledger, at the most that it can cost, before it is sent. An answer and its true cost are

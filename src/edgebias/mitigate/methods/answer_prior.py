@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from edgebias.backends.base import Backend, OptionRequest, OptionScores, Prompt
-from edgebias.backends.wrapper import ScoringWrapper, taken_together
+from edgebias.backends.wrapper import ScoringWrapper, in_chunks
 from edgebias.core.record import ListOf, Record
 from edgebias.mitigate.base import Artefacts, Method
 from edgebias.mitigate.mitigated import Mitigated
@@ -73,7 +73,7 @@ class AnswerPriorBackend(ScoringWrapper[Backend]):
             ContextError: a request does not fit in the context.
             InputError: a prompt is a conversation, or an option is empty.
         """
-        for part in taken_together(requests[skip:]):
+        for part in in_chunks(requests[skip:]):
             asked = [*part, *self._unknown_priors(part)]
             scores = list(self._inner.score(asked))
             for request, of_prior in zip(asked[len(part) :], scores[len(part) :], strict=True):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from edgebias.backends.base import Backend, OptionRequest, OptionScores, Prompt
-from edgebias.backends.wrapper import ScoringWrapper, taken_together
+from edgebias.backends.wrapper import ScoringWrapper, in_chunks
 from edgebias.core.record import Record
 from edgebias.mitigate.base import Artefacts, Method, Text
 from edgebias.mitigate.mitigated import Mitigated
@@ -52,7 +52,7 @@ class RepromptingBackend(ScoringWrapper[Backend]):
             ContextError: a request does not fit in the context, twice.
             InputError: a prompt is a conversation, or an option is empty.
         """
-        for part in taken_together(requests[skip:]):
+        for part in in_chunks(requests[skip:]):
             texts = [self.plain_text(request.prompt.text) for request in part]
             first = self._inner.score(part)
             again = [

@@ -14,7 +14,7 @@ from edgebias.backends.base import (
 )
 from edgebias.backends.local.large_blocks import return_freed_blocks_to_system
 from edgebias.backends.local.llama_engine import LlamaBackend
-from edgebias.backends.wrapper import BackendWrapper, taken_together
+from edgebias.backends.wrapper import BackendWrapper, in_chunks
 from edgebias.mitigate.steering.directions import Matrix
 from edgebias.mitigate.steering.gate import words_of
 
@@ -58,7 +58,7 @@ class GatedBackend(BackendWrapper[LlamaBackend]):
             ContextError: a request does not fit in the context.
             InputError: an option is empty.
         """
-        for part in taken_together(requests[skip:]):
+        for part in in_chunks(requests[skip:]):
             yield from self._sorted(part, [request.options for request in part], self._inner.score)
 
     def generate(
@@ -69,7 +69,7 @@ class GatedBackend(BackendWrapper[LlamaBackend]):
         Raises:
             ContextError: a prompt and its new tokens do not fit in the context.
         """
-        for part in taken_together(requests[skip:]):
+        for part in in_chunks(requests[skip:]):
             yield from self._sorted(part, [()] * len(part), lambda chosen: self._inner.generate(chosen, settings))
 
     def _sorted(

@@ -135,12 +135,12 @@ def test_seconds_counts_and_numbers_of_earlier_processes_add_up(path: Path, monk
     for number in range(3):
         with Journal(path, "one") as journal:
             assert journal.interruptions == number
-            assert journal.noted() == ([] if number == 0 else [10.0 * number, 1.0 * number])
+            assert journal.earlier_counts() == ([] if number == 0 else [10.0 * number, 1.0 * number])
             before, known = journal.clock(), list(journal.recall("a"))
             assert known == list(range(number))
             assert journal.recalled == 4 * number
             assert journal.clock() - before == pytest.approx(100.0 * number, abs=1.0)
-            journal.source = lambda: (10.0, 1.0)
+            journal.counter = lambda: (10.0, 1.0)
             journal.keep("a", 100.0, number, count=4)
 
 

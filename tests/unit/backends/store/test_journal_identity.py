@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edgebias.backends.store import identity as module
-from edgebias.backends.store.identity import identity
+from edgebias.backends.store.identity import job_identity
 
 
 @pytest.fixture
@@ -58,31 +58,31 @@ def rewrite(place: int, time: int) -> Callable[[dict[str, Any]], None]:
     ],
 )
 def test_what_decides_the_answers_changes_it(given: dict[str, Any], change: Callable[[dict[str, Any]], None]) -> None:
-    before = identity(**given)
-    assert identity(**given) == before
+    before = job_identity(**given)
+    assert job_identity(**given) == before
     change(given)
-    assert identity(**given) != before
+    assert job_identity(**given) != before
 
 
 def test_libraries_code_and_variables_count(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [identity(**given)]
+    found = [job_identity(**given)]
     monkeypatch.setenv("GGML_NO_REPACK", "1")
-    found.append(identity(**given))
+    found.append(job_identity(**given))
     monkeypatch.setattr(module, "_library", lambda name: ["another version", ""])
-    found.append(identity(**given))
+    found.append(job_identity(**given))
     monkeypatch.setattr(module, "_processor", lambda: "another processor")
-    found.append(identity(**given))
+    found.append(job_identity(**given))
     monkeypatch.setattr(module, "code_hash", lambda *modules: "other code")
-    found.append(identity(**given))
+    found.append(job_identity(**given))
     assert len(set(found)) == 5
 
 
 def test_how_threads_wait_and_where_files_lie_do_not_count(
     given: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = identity(**given)
+    before = job_identity(**given)
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     moved = tmp_path / "elsewhere" / "model"
     moved.parent.mkdir()
     given["weights"].rename(moved)
-    assert identity(**{**given, "weights": moved}) == before
+    assert job_identity(**{**given, "weights": moved}) == before
