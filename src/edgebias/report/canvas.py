@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,11 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 ACROSS = 4
 """Panels side by side whose letters are still legible at the width of the page."""
 
+COORDINATE = re.compile(r"(?P<factor>scale\([^)]*\))|-?\d+\.\d{4,}")
+"""A coordinate with more digits than anyone sees; or the factor of a letter's size, of which every digit counts."""
+
+HASHED_ID = re.compile(r"\b[pmC][0-9a-f]{10}\b|\bC[0-9a-f]+_[0-9a-f]+_[0-9a-f]{10}\b")
+"""An id of a clip path, a marker or a collection."""
 WIDTH = 10.4
 """Inches of a figure as wide as the page."""
 
@@ -40,10 +46,16 @@ STYLE: Any = {
 
 
 def svg_text(canvas: Canvas) -> str:
-    """Return the figure as SVG without a date, so that the same data give the same bytes."""
+    """Return the figure as SVG; the same data give the same bytes, on another processor as well.
+
+    It has no date. Coordinates have the digits that rounding on another processor leaves alone, and ids, which
+    matplotlib derives from coordinates, are numbered.
+    """
     buffer = io.StringIO()
     canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
-    return buffer.getvalue()
+    drawn = COORDINATE.sub(lambda found: found["factor"] or f"{float(found.group()):.3f}", buffer.getvalue())
+    numbers = {name: position for position, name in enumerate(dict.fromkeys(HASHED_ID.findall(drawn)))}
+    return HASHED_ID.sub(lambda found: f"{found.group()[0]}{numbers[found.group()]}", drawn)
 
 
 def new_canvas(width: float, height: float, columns: int, **options: Any) -> tuple[Canvas, list[Axes]]:

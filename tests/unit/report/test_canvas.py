@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from edgebias.report.canvas import COLOURS, MARKERS, new_grid, series
+from edgebias.report.canvas import COLOURS, MARKERS, new_canvas, new_grid, series, svg_text
 
 
 def test_no_two_series_look_alike() -> None:
@@ -18,3 +20,23 @@ def test_a_grid_has_rows_of_at_most_four_and_hides_the_surplus(count: int, rows:
     assert [len(row) for row in grid] == rows
     assert sum(axes.axison for axes in canvas.axes) == count
     assert canvas.get_size_inches().tolist() == [10.0, 2.0 * len(rows)]
+
+
+def drawn(nudge: float) -> str:
+    canvas, (axes,) = new_canvas(3.0, 2.0, 1)
+    axes.plot([0.0, 1.0 / 3.0 + nudge, 1.0], [0.0, 1.0, 2.0], marker="o")
+    return svg_text(canvas)
+
+
+def test_a_figure_does_not_depend_on_digits_that_another_processor_rounds_otherwise() -> None:
+    assert drawn(0.0) == drawn(1e-9)
+    assert drawn(0.0) != drawn(1e-3)
+
+
+def test_every_reference_within_a_figure_leads_to_an_id_of_its_own() -> None:
+    text = drawn(0.0)
+    ids = re.findall(r'id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    references = set(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
+    assert references
+    assert references <= set(ids)
