@@ -20,7 +20,7 @@ from edgebias.backends.registry import BACKENDS, backends_with, properties_of
 from edgebias.backends.settings import EnvironmentSettings
 from edgebias.checks.settings import Tolerances
 from edgebias.core.errors import InputError
-from edgebias.core.record import Record, SetOf, checked, near
+from edgebias.core.record import Record, SetOf, checked, completed, near
 from edgebias.core.registry import load_plugins
 from edgebias.infer.settings import InferSettings, RobustnessSettings, RoundSettings
 from edgebias.infer.study_settings import CellName, StudySettings
@@ -123,10 +123,9 @@ def check(config: Mapping[str, Any], origin: str) -> dict[str, Any]:
         InputError: as `read` does.
     """
     params = read(config, origin)
-    complete = copy.deepcopy(dict(config))
-    _fill(complete, params)
+    complete = completed(config, params)
     for suite in params.study.suites:
-        _fill(complete["prompts"].setdefault(suite, {}), SubsampleSettings())
+        complete["prompts"].setdefault(suite, completed({}, SubsampleSettings()))
     return complete
 
 
@@ -157,40 +156,6 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         else:
             result[key] = copy.deepcopy(value)
     return result
-
-
-def _fill(given: dict[str, Any], record: Record) -> None:
-    """Fill what ``given`` leaves out with the defaults of ``record``, which was made from it."""
-    for name, field in type(record).model_fields.items():
-        key, value = record.key_of(name), getattr(record, name)
-        if key not in given:
-            null = isinstance(field.json_schema_extra, dict) and "default" in field.json_schema_extra
-            if (value is not None or null) and not field.is_required():
-                given[key] = _plain(value)
-        else:
-            _fill_below(given[key], value)
-    for key, value in (record.__pydantic_extra__ or {}).items():
-        _fill_below(given[key], value)
-
-
-def _fill_below(given: Any, value: Any) -> None:
-    if isinstance(value, Record):
-        _fill(given, value)
-    elif isinstance(value, dict):
-        for key, entry in value.items():
-            _fill_below(given[key], entry)
-    elif isinstance(value, tuple):
-        for one, entry in zip(given, value, strict=True):
-            _fill_below(one, entry)
-
-
-def _plain(value: Any) -> Any:
-    """A default as YAML has it."""
-    if isinstance(value, Record):
-        filled: dict[str, Any] = {}
-        _fill(filled, value)
-        return filled
-    return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value
 
 
 def _check_suites(params: Params, origin: str) -> None:

@@ -9,30 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from edgebias.checks.settings import Tolerances
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table
-from edgebias.core.settings import require
 
 COLUMNS = ("item_id", "format", "template", "option_logprobs", "n_tokens", "choice")
 LIKELIHOOD = "likelihood"
-
-
-@dataclass(frozen=True)
-class Tolerances:
-    """The section ``parity`` of the settings.
-
-    Attributes:
-        max_abs_difference: largest |difference| of a summed option log-probability, in nats. It grows with the number
-            of options: now and then a token is so ill-conditioned that rounding moves it by tenths of a nat.
-        p99_abs_difference: what 99 % of the |differences| do not exceed, in nats: the bulk, however many options.
-        mean_abs_difference: mean |difference|, in nats.
-        min_agreement: smallest share of items with the same preferred option.
-    """
-
-    max_abs_difference: float
-    p99_abs_difference: float
-    mean_abs_difference: float
-    min_agreement: float
 
 
 @dataclass(frozen=True)
@@ -47,25 +29,6 @@ class SuiteParity:
     mean_abs_difference: float
     agreement: float
     n_token_counts_differ: int
-
-
-def read_tolerances(settings: dict[str, Any]) -> Tolerances:
-    """Take ``parity`` out of a stage's settings.
-
-    Raises:
-        InputError: a key is absent or not a number of at least 0.
-    """
-    require(settings, "parity")
-    section = settings["parity"]
-    if not isinstance(section, dict):
-        raise InputError(f"--settings: 'parity' must be a mapping, not {type(section).__name__}")
-    values: dict[str, float] = {}
-    for name in ("max_abs_difference", "p99_abs_difference", "mean_abs_difference", "min_agreement"):
-        value = section.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
-            raise InputError(f"parity.{name}: a number of at least 0 is needed, not {value!r}")
-        values[name] = float(value)
-    return Tolerances(**values)
 
 
 def compare_files(llama: Path, torch: Path) -> SuiteParity:
@@ -134,7 +97,7 @@ def parity_record(suites: list[SuiteParity], tolerances: Tolerances, failed: lis
     return {
         "passed": not failed,
         "failures": failed,
-        "tolerances": asdict(tolerances),
+        "tolerances": tolerances.model_dump(),
         "suites": {suite.suite: asdict(suite) for suite in suites},
     }
 

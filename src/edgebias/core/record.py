@@ -7,6 +7,7 @@ messages and for that page, so that both say the same.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -135,6 +136,19 @@ def checked(kind: type[T], value: Any, origin: str, where: Sequence[str | int] =
         raise InputError(f"{origin}: {_line(found, kind, where)}") from None
 
 
+def completed(given: Mapping[str, Any], record: Record) -> dict[str, Any]:
+    """A copy of ``given`` with the defaults of ``record``, which was made from it; values stay as they were written."""
+    complete = copy.deepcopy(dict(given))
+    _fill(complete, record)
+    return complete
+
+
+def mapping_of(record: Record) -> dict[str, Any]:
+    """The keys of ``record`` that were given or have a default, as a file would have them."""
+    given = {record.key_of(name): _as_yaml(getattr(record, name)) for name in record.model_fields_set}
+    return completed(given, record)
+
+
 def near(value: object, names: Iterable[str]) -> str:
     """``did you mean 'NAME'? `` with the most similar of ``names``, or nothing."""
     similar = difflib.get_close_matches(str(value), list(names), n=1)
@@ -203,6 +217,40 @@ def _range(schema: Mapping[str, Any]) -> str:
     return "".join(f" {part}" for part in (" and ".join(filter(None, (low, high))),) if part)
 
 
+def _fill(given: dict[str, Any], record: Record) -> None:
+    """Fill what ``given`` leaves out with the defaults of ``record``, which was made from it."""
+    for name, field in type(record).model_fields.items():
+        key, value = record.key_of(name), getattr(record, name)
+        if key not in given:
+            null = isinstance(field.json_schema_extra, dict) and "default" in field.json_schema_extra
+            if (value is not None or null) and not field.is_required():
+                given[key] = _as_yaml(value)
+        else:
+            _fill_below(given[key], value)
+    for key, value in (record.__pydantic_extra__ or {}).items():
+        _fill_below(given[key], value)
+
+
+def _fill_below(given: Any, value: Any) -> None:
+    if isinstance(value, Record):
+        _fill(given, value)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            _fill_below(given[key], entry)
+    elif isinstance(value, tuple):
+        for one, entry in zip(given, value, strict=True):
+            _fill_below(one, entry)
+
+
+def _as_yaml(value: Any) -> Any:
+    """A value as YAML has it."""
+    if isinstance(value, Record):
+        return mapping_of(value)
+    if isinstance(value, dict):
+        return {key: _as_yaml(entry) for key, entry in value.items()}
+    return [_as_yaml(entry) for entry in value] if isinstance(value, tuple | list) else value
+
+
 def _is_mark(key: str | int) -> bool:
     return isinstance(key, str) and re.fullmatch(r"<.*>|\[key\]", key) is not None
 
@@ -224,6 +272,10 @@ def _line(error: ErrorDetails, kind: Any, where: Sequence[str | int]) -> str:
             schema, definitions = _schema_at(kind, error["loc"])
             prose = f": {schema['description'].rstrip('.')}" if "description" in schema else ""
             return f"{place} is missing; give {allowed(schema, definitions)}{prose}"
+        case "union_tag_not_found":
+            schema, definitions = _schema_at(kind, error["loc"])
+            kinds = [f"{{{', '.join(one['required'])}}}" for one in options(schema, definitions) if "required" in one]
+            return f"{place} is {given}; give the keys of one kind: {' or '.join(kinds)}"
         case "key":
             return f"{place}.{error['msg']}"
         case "one_of" | "twice" | "custom":

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
+from edgebias.backends.settings import EnvironmentSettings
 from edgebias.core.errors import InputError
-from edgebias.core.settings import require
+from edgebias.core.record import mapping_of
+from edgebias.core.settings import only_one, seed_of, value_of
 from edgebias.infer.answer import AnswerSettings, ContinuationSettings
+from edgebias.infer.settings import InferSettings
+from edgebias.models.settings import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -25,27 +28,27 @@ class Cell:
     answer: AnswerSettings
 
 
-def read_cell(settings: dict[str, Any]) -> Cell:
+def read_cell(settings: Mapping[str, Any]) -> Cell:
     """Take the cell out of a stage's settings.
 
     Raises:
-        InputError: a section is absent or there are two of it, or a value is of the wrong kind.
+        InputError: a section is absent or there are two of it, or a value is bad.
     """
-    require(settings, "seed", "infer")
-    infer = _mapping(settings, "infer")
-    require(infer, "formats", "max_new_tokens")
-    lengths = {name: infer[name] for name in ("max_new_tokens", "max_new_tokens_text") if name in infer}
-    for name, tokens in lengths.items():
-        if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
-            raise InputError(f"infer.{name}: a whole number of at least 1 is needed, not {tokens!r}")
-    seed = settings["seed"]
-    if not isinstance(seed, int) or isinstance(seed, bool):
-        raise InputError(f"seed: a whole number is needed, not {seed!r}")
+    infer = value_of(settings, "infer", InferSettings)
+    _, environment = only_one(settings, "environments", EnvironmentSettings)
+    _, model = only_one(settings, "models", ModelSettings)
     return Cell(
-        environment=_only(settings, "environments"),
-        model=_only(settings, "models"),
-        formats=_mapping(infer, "formats"),
-        answer=AnswerSettings(seed=seed, **lengths, continuation=_continuation(infer)),
+        environment=mapping_of(environment),
+        model=mapping_of(model),
+        formats={suite: list(formats) for suite, formats in infer.formats.items()},
+        answer=AnswerSettings(
+            seed=seed_of(settings),
+            max_new_tokens=infer.max_new_tokens,
+            max_new_tokens_text=infer.max_new_tokens_text,
+            continuation=ContinuationSettings(
+                infer.max_new_tokens_continuation, infer.continuation_temperature, infer.continuations
+            ),
+        ),
     )
 
 
@@ -83,33 +86,3 @@ def open_cell(cell: Cell, weights: Path | None, *, capture_hidden: bool = False)
         open_backend(cell.environment, cell.model, weights, capture_hidden=capture_hidden) as backend,
     ):
         yield backend
-
-
-def _continuation(infer: dict[str, Any]) -> ContinuationSettings | None:
-    """The settings of the format ``continuation``; None where they are left out, as a study without open suites may."""
-    if "max_new_tokens_continuation" not in infer:
-        return None
-    require(infer, "continuation_temperature", "continuations")
-    for name in ("max_new_tokens_continuation", "continuations"):
-        number = infer[name]
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise InputError(f"infer.{name}: a whole number of at least 1 is needed, not {number!r}")
-    temperature = infer["continuation_temperature"]
-    if not isinstance(temperature, int | float) or isinstance(temperature, bool) or not 0 <= temperature < math.inf:
-        raise InputError(f"infer.continuation_temperature: a number of 0 or more is needed, not {temperature!r}")
-    return ContinuationSettings(infer["max_new_tokens_continuation"], float(temperature), infer["continuations"])
-
-
-def _mapping(settings: dict[str, Any], name: str) -> dict[str, Any]:
-    value = settings[name]
-    if not isinstance(value, dict):
-        raise InputError(f"--settings: {name!r} must be a mapping, not {type(value).__name__}")
-    return value
-
-
-def _only(settings: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The value of the one key ``{kind}.{name}``."""
-    names = sorted(key for key in settings if key.startswith(f"{kind}."))
-    if len(names) != 1:
-        raise InputError(f"--settings: exactly one key '{kind}.NAME' is needed; there are {names or 'none'}")
-    return _mapping(settings, names[0])

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from edgebias.core.cell import Cell
 from edgebias.core.record import ListOf, Record, SetOf, SomeOf
 from edgebias.suites.settings import SuiteName
 
@@ -23,6 +24,11 @@ class CellName(Record):
     variant: str
     """A key of variants."""
 
+    @property
+    def cell(self) -> Cell:
+        """The cell of that name."""
+        return Cell(self.environment, self.model, self.variant)
+
 
 class CellGroup(Record):
     """Builds of one model in one environment."""
@@ -36,28 +42,43 @@ class CellGroup(Record):
     suites: Suites | None = None
     """What these cells are asked; left out, all suites of the study."""
 
+    @property
+    def all_cells(self) -> tuple[Cell, ...]:
+        """A cell for each variant."""
+        return tuple(Cell(self.environment, self.model, variant) for variant in self.variants)
 
-class StudySettings(Record):
-    """What is studied."""
 
-    title: str
-    """Title of the report."""
+class ComparedCells(Record):
+    """The cells that are compared."""
+
     suites: Suites
     """The suites of the study."""
     cells: ListOf[CellGroup] = Field(min_length=1)
     """The cells that answer."""
     rounds: ListOf[CellName] = ()
     """Cells that also answer in repeated rounds (the over-time question)."""
-    robustness: ListOf[CellName] = ()
-    """Cells that answer the same items in every format; their backends give log-probabilities."""
-    layer_probes: ListOf[CellName] = ()
-    """Cells of llama.cpp in process whose blocks are probed for what can be read of a stereotype."""
     edge_build: CellName
     """The build that is shipped to the edge, and that is mitigated."""
     desktop_build: CellName
     """The build on the desktop that it is compared with."""
     cloud_build: CellName
     """The build in the cloud that it is compared with."""
+
+
+class RobustCells(Record):
+    """The cells whose formats are compared."""
+
+    robustness: ListOf[CellName] = ()
+    """Cells that answer the same items in every format; their backends give log-probabilities."""
+
+
+class StudySettings(RobustCells, ComparedCells):
+    """What is studied."""
+
+    title: str
+    """Title of the report."""
+    layer_probes: ListOf[CellName] = ()
+    """Cells of llama.cpp in process whose blocks are probed for what can be read of a stereotype."""
     methods: SetOf[str | dict[str, Any]] = (
         "none",
         "instruction",

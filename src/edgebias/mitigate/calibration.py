@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from edgebias.core.errors import InputError
+from edgebias.core.settings import keys_of, value_of
 from edgebias.mitigate.held_out import CALIBRATION, read_split
-from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.settings import DirectionSource, DriverKeys, LearningSettings
 from edgebias.mitigate.steering.directions import LEARNED
 from edgebias.suites.item import Item, items_from_table
-from edgebias.suites.registry import names_where
 
 QUESTIONS = "bbq"
 """The suite whose questions the guard of the loop asks, where vectors are learned from them: some tell the answer."""
@@ -28,12 +28,7 @@ def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         InputError: none is named, or one that has no stereotype rate.
     """
-    suites = tuple(mitigate_section(settings, "suites")["suites"])
-    known = names_where(lambda suite: suite.drives_loop)()
-    wrong = [suite for suite in suites if suite not in known]
-    if wrong or not suites:
-        raise InputError(f"mitigate.suites: {list(suites)!r} cannot drive the loop; choose among {known}")
-    return suites
+    return keys_of(settings, "mitigate", DriverKeys).suites
 
 
 def steered_suites(settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -42,9 +37,9 @@ def steered_suites(settings: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         InputError: a key is missing, or `drivers` finds fault.
     """
-    section = mitigate_section(settings, "directions", "learning")
-    learned = section["learning"]["suites"] if section["directions"] == LEARNED else ()
-    return tuple(sorted({*drivers(settings), *map(str, learned)}))
+    learned = value_of(settings, "mitigate.learning", LearningSettings).suites
+    source: str = value_of(settings, "mitigate.directions", DirectionSource)
+    return tuple(sorted({*drivers(settings), *(learned if source == LEARNED else ())}))
 
 
 def read_calibration(items_folder: Path, suites: Sequence[str]) -> dict[str, pd.DataFrame]:

@@ -13,6 +13,7 @@ import pandas as pd
 from edgebias.backends.base import OptionRequest
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table, write_json
+from edgebias.core.settings import keys_of, seed_of
 from edgebias.infer.answer import answer_items
 from edgebias.infer.cell import Cell, formats_of, open_cell, read_cell
 from edgebias.infer.job import Job, journaled, open_job
@@ -31,10 +32,9 @@ from edgebias.mitigate.preserved_texts import (
 from edgebias.mitigate.reductions import MITIGATION, reductions, with_families
 from edgebias.mitigate.reference_answers import read_answers
 from edgebias.mitigate.registry import NONE, ChosenMethod, choose
-from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.settings import EvaluationKeys
 from edgebias.mitigate.speed import SCORED
 from edgebias.models.perplexity import neutral_sentences
-from edgebias.score.settings import interval_settings
 from edgebias.score.table import RESPONSE_COLUMNS, join, score_table
 from edgebias.stats.bootstrap import Resampling
 from edgebias.suites.formats import LIKELIHOOD
@@ -165,11 +165,11 @@ def evaluate(
     """
     chosen = _chosen(settings, method)
     check_files(chosen, control_vector, gate)
-    section = mitigate_section(settings, "perplexity_sentences", "resamples", "confidence")
+    keys = keys_of(settings, "mitigate", EvaluationKeys)
     cell = read_cell(settings)
-    how = Resampling(*interval_settings(settings | {"mitigate": section}, "mitigate"))
+    how = Resampling(seed_of(settings), keys.resamples, keys.confidence)
     instruction = chosen.method.instruction(chosen.settings(settings))
-    asked = _held_out(chosen.method, cell, items_folder, texts, answers, section["perplexity_sentences"])
+    asked = _held_out(chosen.method, cell, items_folder, texts, answers, keys.perplexity_sentences)
     before = None if baseline is None else read_table(baseline, RESPONSE_COLUMNS)
     judge = Judge(method, asked.tables, before, str(baseline), how)
     outputs = Outputs(responses, scores, cost)

@@ -8,7 +8,6 @@ the loop reads those about another, and methods are measured on those about the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +17,10 @@ from edgebias.backends.base import GenerationRequest, GenerationSettings, Messag
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table
 from edgebias.core.seeds import generator
-from edgebias.core.settings import require
+from edgebias.core.settings import value_of
 from edgebias.core.table import FILLED, Column, Table, at_least, one_of
 from edgebias.infer.cell import read_cell
-from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.settings import ReferenceAnswerSettings
 from edgebias.mitigate.steering.llama_build import open_build
 from edgebias.models.gguf import metadata, open_header
 
@@ -69,29 +68,6 @@ REFERENCE_ANSWER = Table(
 )
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """``mitigate.reference_answers``: topics of each part, tokens of an answer, temperature."""
-
-    topics: int
-    tokens: int
-    temperature: float
-
-
-def sampling(settings: dict[str, Any]) -> Sampling:
-    """Read ``mitigate.reference_answers``.
-
-    Raises:
-        InputError: a key is missing or of the wrong type.
-    """
-    values = mitigate_section(settings, "reference_answers")["reference_answers"]
-    require(values, "topics", "tokens", "temperature")
-    try:
-        return Sampling(int(values["topics"]), int(values["tokens"]), float(values["temperature"]))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate.reference_answers: {error}; see docs/reference/params.md") from error
-
-
 def write_answers(settings: dict[str, Any], *, weights: Path, answers: Path) -> None:
     """Let the uncompressed build answer every request, and write the table.
 
@@ -103,7 +79,8 @@ def write_answers(settings: dict[str, Any], *, weights: Path, answers: Path) -> 
     Raises:
         InputError: settings or weights are unusable, or the build answers nothing to a whole part.
     """
-    how, cell = sampling(settings), read_cell(settings)
+    how = value_of(settings, "mitigate.reference_answers", ReferenceAnswerSettings)
+    cell = read_cell(settings)
     chat = metadata(open_header(weights), "tokenizer.chat_template") is not None
     form = CHAT if chat else TEXT
     asked = [

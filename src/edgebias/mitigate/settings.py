@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from edgebias.core.record import OneOf, Record, SomeOf
@@ -16,6 +16,13 @@ LearnableSuite = Annotated[str, OneOf(names_where(lambda suite: suite.teaches), 
 
 DriverSuite = Annotated[str, OneOf(names_where(lambda suite: suite.drives_loop), "suite")]
 """A suite whose bias is a stereotype rate, which may drive the loop."""
+
+
+DirectionSource = Literal["learned", "gradient", "difference_of_means", "pca", "probe"]
+"""How directions are found."""
+
+FoldCount = Annotated[int, Strict(), Field(ge=2)]
+"""A number of folds."""
 
 
 class LearningSettings(Record):
@@ -75,14 +82,14 @@ class LoopKeys(ControllerKeys):
 
     rounds: int = Field(default=12, ge=1)
     """Most updates of the loop."""
-    folds: int = Field(default=3, ge=2)
+    folds: FoldCount = 3
     """Folds of the calibration clusters; the loop judges each under directions that were found without it."""
     first_gain: float = Field(default=0.0, ge=0)
     """Gain at which the loop begins, at most max_gain; 0 leaves its first round to the controller."""
     question_budget: float = Field(default=1.0, ge=0)
     """Points of disambiguated accuracy that steering may lose, and of false abstention that it may add, on calibration
     items of BBQ; the guard asks them where vectors are learned from them."""
-    directions: Literal["learned", "gradient", "difference_of_means", "pca", "probe"] = "learned"
+    directions: DirectionSource = "learned"
     """How the directions are found that are steered along."""
 
     @model_validator(mode="after")
@@ -122,7 +129,7 @@ class LayerProbeSettings(IntervalSettings):
 
     suites: SomeOf[LearnableSuite] = ("stereoset",)
     """Whose calibration items are probed; those with a stereotype and an anti-stereotype option."""
-    folds: int = Field(default=5, ge=2)
+    folds: FoldCount = 5
     """Folds of clusters; a probe is trained on all others."""
     flips: int = Field(default=100, ge=19)
     """Random swaps of the labels of clusters: what chance can do."""

@@ -2,91 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 from edgebias.backends.base import OptionScores
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic, write_json
 from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_gguf
 from edgebias.models.perplexity import Perplexity, mean_negative_log_likelihood, neutral_sentences, sentence_scorer
+from edgebias.models.settings import Pruning, VariantRecordSettings, VariantSettings
 
 PERPLEXITY_CONTEXT = 512
 """Cells for one sentence: more than the 400 bytes a sentence has at most."""
-
-PruneMethod = Literal["magnitude", "wanda"]
-
-
-@dataclass(frozen=True)
-class Pruning:
-    """How to prune: by which score, and which share of the prunable weights goes."""
-
-    method: PruneMethod
-    sparsity: float
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What to do with the parent: prune first, then quantise; either may be absent."""
-
-    parent: str
-    pruning: Pruning | None
-    file_type: str | None
-
-
-@dataclass(frozen=True)
-class RecordSettings:
-    """Sizes of the two neutral texts, in tokens."""
-
-    calibration_tokens: int
-    perplexity_tokens: int
-
-
-def parse_recipe(name: str, section: Mapping[str, Any]) -> Recipe:
-    """Check a ``variants.{variant}`` section.
-
-    Raises:
-        InputError: an unknown key, method or value, or nothing to do.
-    """
-    known = {"from", "prune", "quantise"}
-    for key in section:
-        if key not in known:
-            raise InputError(f"variants.{name}: unknown key {key!r}; known are {', '.join(sorted(known))}")
-    if "prune" not in section and "quantise" not in section:
-        raise InputError(f"variants.{name}: neither 'prune' nor 'quantise' is given; name at least one")
-    pruning = None
-    if "prune" in section:
-        values = section["prune"]
-        if not isinstance(values, Mapping) or set(values) != {"method", "sparsity"}:
-            raise InputError(f"variants.{name}.prune: give exactly 'method' and 'sparsity'")
-        method, share = values["method"], values["sparsity"]
-        if method not in get_args(PruneMethod):
-            raise InputError(f"variants.{name}.prune.method: {method!r} is none of {', '.join(get_args(PruneMethod))}")
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-            raise InputError(f"variants.{name}.prune.sparsity: {share!r} is not a share above 0 and below 1")
-        pruning = Pruning(method=cast(PruneMethod, method), sparsity=float(share))
-    file_type = section.get("quantise")
-    if file_type is not None:
-        from edgebias.models.quantise import check_type
-
-        check_type(str(file_type))
-    return Recipe(parent=str(section.get("from", "full")), pruning=pruning, file_type=file_type)
-
-
-def parse_record_settings(section: Mapping[str, Any]) -> RecordSettings:
-    """Check the ``variant_record`` section.
-
-    Raises:
-        InputError: a key is missing or no positive whole number.
-    """
-    for key in ("calibration_tokens", "perplexity_tokens"):
-        value = section.get(key)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"variant_record.{key}: a positive whole number is needed, not {value!r}")
-    return RecordSettings(section["calibration_tokens"], section["perplexity_tokens"])
 
 
 def calibration_sequences(weights: Path, texts: Path, n_tokens: int) -> tuple[list[list[int]], int]:
@@ -151,7 +81,7 @@ def measure_perplexity(weights: Path, texts: Path, n_tokens: int) -> Perplexity:
 
 
 def full(
-    source: Path, texts: Path, start_token: str | None, settings: RecordSettings, output: Path, record: Path
+    source: Path, texts: Path, start_token: str | None, settings: VariantRecordSettings, output: Path, record: Path
 ) -> None:
     """Write the full-precision build of ``source`` to ``output`` and its record to ``record``.
 
@@ -179,7 +109,13 @@ def full(
 
 
 def build(
-    name: str, recipe: Recipe, parent: Path, texts: Path, settings: RecordSettings, output: Path, record: Path
+    name: str,
+    recipe: VariantSettings,
+    parent: Path,
+    texts: Path,
+    settings: VariantRecordSettings,
+    output: Path,
+    record: Path,
 ) -> None:
     """Write one compressed build of ``parent`` to ``output`` and its record to ``record``.
 
@@ -189,20 +125,22 @@ def build(
     """
     from edgebias.models.quantise import write_quantised
 
+    if recipe.prune is None and recipe.quantise is None:
+        raise InputError(f"variants.{name}: neither 'prune' nor 'quantise' is given; name at least one")
     open_gguf(parent)
     neutral_sentences(texts, "perplexity")
-    details: dict[str, Any] = {"variant": name, "from": recipe.parent, "pruning": None}
-    requested = None if recipe.pruning is None else recipe.pruning.sparsity
+    details: dict[str, Any] = {"variant": name, "from": recipe.parent or "full", "pruning": None}
+    requested = None if recipe.prune is None else recipe.prune.sparsity
     with atomic(output) as temporary:
-        if recipe.pruning is None:
-            write_quantised(parent, temporary, str(recipe.file_type))
-        elif recipe.file_type is None:
-            details["pruning"] = _prune(parent, temporary, recipe.pruning, texts, settings)
+        if recipe.prune is None:
+            write_quantised(parent, temporary, str(recipe.quantise))
+        elif recipe.quantise is None:
+            details["pruning"] = _prune(parent, temporary, recipe.prune, texts, settings)
         else:
             with _scratch(temporary) as pruned:
-                details["pruning"] = _prune(parent, pruned, recipe.pruning, texts, settings)
-                write_quantised(pruned, temporary, recipe.file_type)
-        file_type = recipe.file_type or _float_type(temporary)
+                details["pruning"] = _prune(parent, pruned, recipe.prune, texts, settings)
+                write_quantised(pruned, temporary, recipe.quantise)
+        file_type = recipe.quantise or _float_type(temporary)
         entries = _measure(temporary, texts, settings, file_type=file_type, requested_sparsity=requested)
         write_json(details | entries, record)
 
@@ -221,11 +159,13 @@ def _float_type(path: Path) -> str:
     return next(str(tensor.tensor_type.name) for tensor in open_gguf(path).tensors if len(tensor.shape) > 1)
 
 
-def _prune(source: Path, target: Path, pruning: Pruning, texts: Path, settings: RecordSettings) -> dict[str, Any]:
+def _prune(
+    source: Path, target: Path, pruning: Pruning, texts: Path, settings: VariantRecordSettings
+) -> dict[str, Any]:
     from edgebias.models.prune import check_prunable, magnitude_masks, write_pruned
 
     check_prunable(source)
-    details: dict[str, Any] = asdict(pruning)
+    details: dict[str, Any] = pruning.model_dump()
     if pruning.method == "magnitude":
         masks = magnitude_masks(source, pruning.sparsity)
         details["scope"] = "lowest |W| of each matrix"
@@ -251,7 +191,7 @@ def _prune(source: Path, target: Path, pruning: Pruning, texts: Path, settings: 
 
 
 def _measure(
-    weights: Path, texts: Path, settings: RecordSettings, *, file_type: str, requested_sparsity: float | None
+    weights: Path, texts: Path, settings: VariantRecordSettings, *, file_type: str, requested_sparsity: float | None
 ) -> dict[str, Any]:
     from edgebias.models.record import describe
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from edgebias.core.record import Record, text_like
 
-Sha256 = Annotated[str, text_like(r"^[0-9a-f]{64}$", "64 hexadecimal digits (0-9, a-f)")]
+Sha256 = Annotated[str, text_like(r"^[0-9a-f]{64}$", "a SHA-256 (64 hexadecimal digits)")]
 """A SHA-256 in hexadecimal digits."""
 
 FileType = Literal[
@@ -85,20 +85,25 @@ class HubFile(Record):
     """Of the file; left out, it is not checked."""
 
 
-def _kind(value: Any) -> str:
+def _kind(value: Any) -> str | None:
     """Return which kind of source a mapping describes, by the key that only this kind has."""
     if isinstance(value, Record):
         return f"<{type(value).__name__}>"
     keys = set(value) if isinstance(value, Mapping) else set()
     if "package" in keys or "version" in keys:
         return "<WheelMember>"
-    return "<HubFile>" if keys & {"hub", "revision"} else "<LocalFile>"
+    if keys & {"hub", "revision"}:
+        return "<HubFile>"
+    return "<LocalFile>" if "file" in keys else None
 
 
-def _benchmark_kind(value: Any) -> str:
+def _benchmark_kind(value: Any) -> str | None:
     if isinstance(value, Record):
         return f"<{type(value).__name__}>"
-    return "<LocalFolder>" if isinstance(value, Mapping) and "folder" in value else "<WheelFolder>"
+    keys = set(value) if isinstance(value, Mapping) else set()
+    if "folder" in keys:
+        return "<LocalFolder>"
+    return "<WheelFolder>" if keys & {"package", "version", "prefix"} else None
 
 
 ModelSource = Annotated[

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from edgebias.core.cell import Cell
 
-CORRECTIONS = ("holm", "bonferroni", "fdr_bh", "fdr_by")
-
 
 def run(
     settings: Settings,
@@ -43,25 +41,19 @@ def run(
     """
     from edgebias.core.errors import InputError
     from edgebias.core.files import read_table, write_json
-    from edgebias.core.settings import parse_settings
+    from edgebias.core.settings import parse_settings, seed_of, value_of
     from edgebias.score.contrasts.cells import contrasts_of, read_study
     from edgebias.score.contrasts.headline import headline as headline_of
     from edgebias.score.contrasts.table import CONTRAST, contrast_table
     from edgebias.score.rounds import OVER_TIME_COLUMNS
-    from edgebias.score.settings import interval_settings
+    from edgebias.score.settings import CompareSettings
     from edgebias.score.table import ITEM_COLUMNS, join, response_columns
     from edgebias.stats.bootstrap import Resampling
-    from edgebias.suites.registry import SUITES
 
     sections = parse_settings(settings)
-    how = Resampling(*interval_settings(sections, "compare"))
-    correction = sections["compare"].get("correction", "holm")
-    if correction not in CORRECTIONS:
-        raise InputError(f"--settings: compare.correction is {correction!r}; choose one of {list(CORRECTIONS)}")
+    wanted = value_of(sections, "compare", CompareSettings)
+    how = Resampling(seed_of(sections), wanted.resamples, wanted.confidence)
     study = read_study(sections)
-    for suite in study.suites:
-        if suite not in SUITES:
-            raise InputError(f"--settings: study.suites has {suite!r}; choose among {SUITES.names()}")
 
     @cache
     def joined(cell: Cell, suite: str) -> pd.DataFrame | None:
@@ -84,7 +76,7 @@ def run(
     over_time = {
         cell: read_table(scores_folder / cell.path / "over_time.csv", OVER_TIME_COLUMNS) for cell in study.rounds
     }
-    table = contrast_table(contrasts_of(study), study.suites, joined, how, correction)
+    table = contrast_table(contrasts_of(study), study.suites, joined, how, wanted.correction)
     result = headline_of(study, joined, over_time, how)
     CONTRAST.write(table, contrasts)
     write_json(result, headline)

@@ -31,11 +31,11 @@ def run(
                        "variants.wanda50": {"from": "full", "prune": {"method": "wanda", "sparsity": 0.5}}}' \
           --output data/models/m/wanda50.gguf --record data/models/m/wanda50.json
     """
-    from edgebias.core.settings import one_section, parse_settings, require
-    from edgebias.models.build import build, parse_recipe, parse_record_settings
+    from edgebias.core.settings import only_one, parse_settings, value_of
+    from edgebias.models.build import build
+    from edgebias.models.settings import VariantRecordSettings, VariantSettings
 
     sections = parse_settings(settings)
-    require(sections, "variant_record")
-    record_settings = parse_record_settings(sections["variant_record"])
-    name, section = one_section(sections, "variants.")
-    build(name, parse_recipe(name, section), parent, texts, record_settings, output, record)
+    sizes = value_of(sections, "variant_record", VariantRecordSettings)
+    name, recipe = only_one(sections, "variants", VariantSettings)
+    build(name, recipe, parent, texts, sizes, output, record)

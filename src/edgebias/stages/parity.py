@@ -34,12 +34,13 @@ def run(
           --torch results/edge/responses/desktop/smollm2-135m-instruct/full/stereoset.parquet \
           --output results/edge/parity/smollm2-135m-instruct.json
     """
-    from edgebias.checks.parity import compare_files, failures, parity_record, read_tolerances
+    from edgebias.checks.parity import compare_files, failures, parity_record
+    from edgebias.checks.settings import Tolerances
     from edgebias.core.errors import InputError
     from edgebias.core.files import write_json
-    from edgebias.core.settings import parse_settings
+    from edgebias.core.settings import parse_settings, value_of
 
-    tolerances = read_tolerances(parse_settings(settings))
+    tolerances = value_of(parse_settings(settings), "parity", Tolerances)
     if len(llama) != len(torch):
         raise InputError(f"--torch: {len(torch)} tables for {len(llama)} of --llama; give one for each")
     suites = [compare_files(*pair) for pair in zip(llama, torch, strict=True)]

@@ -33,18 +33,18 @@ def run(
     """
     from edgebias.core.files import read_table, write_json
     from edgebias.core.progress import watched
-    from edgebias.core.settings import parse_settings
+    from edgebias.core.settings import parse_settings, value_of
     from edgebias.infer.cell import read_cell
     from edgebias.infer.job import open_job
     from edgebias.infer.responses import response_table
     from edgebias.infer.robustness.ask import FORMAT, ROBUSTNESS, ask
     from edgebias.infer.robustness.design import COLUMNS, choose_items, cross
-    from edgebias.infer.robustness.settings import read_robustness_settings
+    from edgebias.infer.settings import RobustnessSettings
     from edgebias.suites.item import ASKED
 
     sections = parse_settings(settings)
     cell = read_cell(sections)
-    wanted = read_robustness_settings(sections)
+    wanted = value_of(sections, "robustness", RobustnessSettings)
     table = read_table(items, tuple(dict.fromkeys((*ASKED, *COLUMNS))))
     design = cross(choose_items(table, wanted, items), wanted)
     job_of = open_job(

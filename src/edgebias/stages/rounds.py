@@ -39,17 +39,17 @@ def run(
     """
     from edgebias.core.errors import InputError
     from edgebias.core.files import write_json
-    from edgebias.core.settings import parse_settings
+    from edgebias.core.settings import parse_settings, value_of
     from edgebias.infer.cell import read_cell
     from edgebias.infer.job import open_job
     from edgebias.infer.responses import ROUND, response_table, write_responses
     from edgebias.infer.rounds import conversation, independent
-    from edgebias.infer.rounds.settings import read_round_settings
+    from edgebias.infer.settings import RoundSettings
     from edgebias.suites.item import read_items
 
     sections = parse_settings(settings)
     cell = read_cell(sections)
-    wanted = read_round_settings(sections)
+    wanted = value_of(sections, "rounds", RoundSettings)
     asked = sorted((item for item in read_items(items) if item.condition == CONDITION), key=lambda item: item.item_id)
     if not asked:
         raise InputError(f"{items}: no item has the condition {CONDITION!r}; rounds ask forced choices of two")

@@ -31,12 +31,13 @@ def run(
     """
     from edgebias.core.errors import InputError
     from edgebias.core.files import read_table
-    from edgebias.core.settings import parse_settings
-    from edgebias.score.settings import interval_settings
+    from edgebias.core.settings import parse_settings, seed_of, value_of
+    from edgebias.score.settings import IntervalSettings
     from edgebias.score.table import ITEM_COLUMNS, SCORE, join, response_columns, score_table
     from edgebias.suites.registry import SUITES
 
-    seed, resamples, confidence = interval_settings(parse_settings(settings), "score")
+    sections = parse_settings(settings)
+    seed, how = seed_of(sections), value_of(sections, "score", IntervalSettings)
     if suite not in SUITES:
         raise InputError(f"--suite {suite}: unknown; choose one of {SUITES.names()}")
     joined = join(
@@ -46,4 +47,4 @@ def run(
         items_name=items,
         responses_name=responses,
     )
-    SCORE.write(score_table(joined, suite=suite, seed=seed, resamples=resamples, confidence=confidence), output)
+    SCORE.write(score_table(joined, suite=suite, seed=seed, resamples=how.resamples, confidence=how.confidence), output)

@@ -32,20 +32,20 @@ def run(
           --positions results/edge/robustness/position_bias.csv --flips results/edge/robustness/flip_rates.csv \
           --levels results/edge/robustness/by_level.csv
     """
-    from edgebias.core.cell import Cell
     from edgebias.core.errors import InputError
     from edgebias.core.files import read_table
-    from edgebias.core.settings import parse_settings, require
+    from edgebias.core.settings import keys_of, parse_settings, seed_of, value_of
+    from edgebias.infer.study_settings import RobustCells
     from edgebias.score.robustness import tables
     from edgebias.score.robustness.crossed import ITEM_COLUMNS, RESPONSE_COLUMNS, read_crossed
-    from edgebias.score.settings import interval_settings
+    from edgebias.score.settings import IntervalSettings
 
     sections = parse_settings(settings)
-    require(sections, "study")
-    cells = [Cell(**entry) for entry in sections["study"].get("robustness", [])]
+    cells = [name.cell for name in keys_of(sections, "study", RobustCells).robustness]
     if not cells:
         raise InputError("--settings: study.robustness names no cell; name some, or leave this stage out")
-    intervals = tables.Intervals(*interval_settings(sections, "score"))
+    how = value_of(sections, "score", IntervalSettings)
+    intervals = tables.Intervals(seed_of(sections), how.resamples, how.confidence)
     asked = read_table(items, ITEM_COLUMNS)
     answers = {}
     for cell in cells:

@@ -31,7 +31,7 @@ def run(
           --trajectory results/edge/scores/edge/smollm2-135m-instruct/full/over_time_rounds.csv
     """
     from edgebias.core.files import read_table
-    from edgebias.core.settings import parse_settings
+    from edgebias.core.settings import parse_settings, seed_of, value_of
     from edgebias.score.rounds import (
         ITEM_COLUMNS,
         OVER_TIME,
@@ -41,15 +41,16 @@ def run(
         over_time_table,
         trajectory_table,
     )
-    from edgebias.score.settings import interval_settings
+    from edgebias.score.settings import IntervalSettings
 
-    seed, resamples, confidence = interval_settings(parse_settings(settings), "score")
+    sections = parse_settings(settings)
+    seed, how = seed_of(sections), value_of(sections, "score", IntervalSettings)
     rounds = check_rounds(
         read_table(items, ITEM_COLUMNS),
         read_table(responses, ROUND_COLUMNS),
         items_name=items,
         responses_name=responses,
     )
-    table = over_time_table(rounds, seed=seed, resamples=resamples, confidence=confidence)
+    table = over_time_table(rounds, seed=seed, resamples=how.resamples, confidence=how.confidence)
     OVER_TIME.write(table, output)
     TRAJECTORY.write(trajectory_table(rounds), trajectory)

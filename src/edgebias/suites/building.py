@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgebias.core.errors import InputError
-from edgebias.core.settings import require
+from edgebias.core.settings import keys_of, seed_of, value_of
 from edgebias.suites.item import Item
 from edgebias.suites.permutation import with_permutations
 from edgebias.suites.registry import SUITES
+from edgebias.suites.settings import CalibrationShare, SubsampleSettings
 from edgebias.suites.split import ordered_clusters, split_clusters, strata_of
-from edgebias.suites.subsample import in_categories, parse_subsample, subsample
+from edgebias.suites.subsample import in_categories, subsample
 
 
-def build_items(suite: str, folder: Path, settings: dict[str, Any]) -> list[Item]:
+def build_items(suite: str, folder: Path, settings: Mapping[str, Any]) -> list[Item]:
     """Load, split, subsample and permute one suite.
 
     Args:
@@ -27,17 +29,19 @@ def build_items(suite: str, folder: Path, settings: dict[str, Any]) -> list[Item
         InputError: a setting or a raw file is wrong, or nothing is left.
     """
     key = f"prompts.{suite}"
-    require(settings, "seed", "prompts.calibration_share", key)
-    seed = settings["seed"]
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise InputError(f"seed: {seed!r} is not a whole number")
+    seed = seed_of(settings)
+    wanted = value_of(settings, key, SubsampleSettings)
+    share = keys_of(settings, "prompts", CalibrationShare).calibration_share
     entry = SUITES.get(suite)
-    wanted = parse_subsample(settings[key], key, entry.conditions, entry.default_conditions)
+    unknown = sorted(set(wanted.conditions or ()) - set(entry.conditions))
+    if unknown:
+        raise InputError(f"{key}.conditions: {unknown[0]!r} is not a condition of the suite; it has {entry.conditions}")
+    conditions = wanted.conditions or entry.default_conditions
     if wanted.items_per_cluster % entry.matched:
         raise InputError(f"{key}.items_per_cluster: {wanted.items_per_cluster} splits sets of {entry.matched}; 0: all")
     loaded = in_categories(entry.load(folder), wanted.categories, key)
-    kept = [item for item in loaded if wanted.conditions is None or item.condition in wanted.conditions]
+    kept = [item for item in loaded if conditions is None or item.condition in conditions]
     clusters = ordered_clusters(kept, seed)
-    splits = split_clusters(clusters, settings["prompts.calibration_share"], strata_of(kept))
+    splits = split_clusters(clusters, share, strata_of(kept))
     chosen = subsample(kept, clusters, splits, wanted, seed)
     return with_permutations([replace(item, split=splits[item.cluster]) for item in chosen], seed)

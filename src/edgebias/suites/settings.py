@@ -26,11 +26,15 @@ class SubsampleSettings(Record):
     """Categories of the suite to take; left out, all."""
 
 
-class PromptSettings(Record):
+class CalibrationShare(Record):
+    """How items are split in two parts."""
+
+    calibration_share: float = Field(default=0.5, gt=0, lt=1)
+    """Share of a suite's clusters that calibrates; the rest is held out."""
+
+
+class PromptSettings(CalibrationShare):
     """How items are split in two parts; every other key is a suite, and how much of it to take."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, SubsampleSettings]
-
-    calibration_share: float = Field(default=0.5, gt=0, lt=1)
-    """Share of a suite's clusters that calibrates; the rest is held out."""

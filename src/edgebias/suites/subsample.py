@@ -4,57 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from edgebias.core.errors import InputError
 from edgebias.core.seeds import derive
 from edgebias.suites.item import Item
-
-_KEYS = ("clusters_per_category", "items_per_cluster", "conditions", "categories")
-
-
-@dataclass(frozen=True)
-class SubsampleSettings:
-    """How much of a suite to take; 0 takes all, and so does a number above what there is."""
-
-    clusters_per_category: int
-    items_per_cluster: int
-    conditions: tuple[str, ...] | None
-    categories: tuple[str, ...] | None = None
-
-
-def parse_subsample(
-    value: Any, key: str, known_conditions: Sequence[str], default_conditions: tuple[str, ...] | None
-) -> SubsampleSettings:
-    """Read the section ``prompts.{suite}``.
-
-    Raises:
-        InputError: a key is unknown or missing, a number is not a whole number of 0 or more, a condition is not one
-            of the suite's, or ``categories`` is no list of names.
-    """
-    if not isinstance(value, dict):
-        raise InputError(f"{key}: a mapping is needed, not {type(value).__name__}")
-    unknown = sorted(set(value) - set(_KEYS))
-    if unknown:
-        raise InputError(f"{key}: key {unknown[0]!r} is not known; it may have {list(_KEYS)}")
-    conditions = default_conditions
-    if "conditions" in value:
-        named = value["conditions"]
-        if not isinstance(named, list) or not named or not set(named) <= set(known_conditions):
-            raise InputError(f"{key}.conditions: {named!r} is not a list of some of {list(known_conditions)}")
-        conditions = tuple(named)
-    categories = value.get("categories")
-    if categories is not None and (
-        not isinstance(categories, list) or not categories or not all(isinstance(name, str) for name in categories)
-    ):
-        raise InputError(f"{key}.categories: {categories!r} is not a list of names; leave it out to take all")
-    return SubsampleSettings(
-        _count(value, key, "clusters_per_category"),
-        _count(value, key, "items_per_cluster"),
-        conditions,
-        None if categories is None else tuple(categories),
-    )
+from edgebias.suites.settings import SubsampleSettings
 
 
 def in_categories(items: Sequence[Item], categories: tuple[str, ...] | None, key: str) -> list[Item]:
@@ -139,12 +93,3 @@ def _block_order(items: list[Item], first_arm: int, seed: int) -> list[list[Item
         for place, (_, name) in enumerate(sorted(names))
     )
     return [sorted(blocks[name], key=lambda item: (item.design.cell, item.item_id)) for *_, name in order]
-
-
-def _count(value: dict[str, Any], key: str, name: str) -> int:
-    if name not in value:
-        raise InputError(f"{key}: key {name!r} is missing; give a whole number, 0 for all")
-    number = value[name]
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise InputError(f"{key}.{name}: {number!r} is not a whole number of 0 or more; 0 takes all")
-    return number

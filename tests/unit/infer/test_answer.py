@@ -380,13 +380,13 @@ def test_a_skipped_format_is_said(responder: Responder, tmp_path: Path, capsys: 
     [
         ({"infer": {"formats": {}, "max_new_tokens": 8}}, "suite 'bbq' has no formats"),
         ({"infer": {"formats": {"bbq": ["likelihood"]}, "max_new_tokens": 0}}, r"infer\.max_new_tokens"),
-        ({"infer": {"formats": {"bbq": ["likelihood"]}}}, "'max_new_tokens' is missing"),
+        ({"infer": {"max_new_tokens": 8}}, r"infer\.formats is missing"),
         (
             {"infer": {"formats": {"bbq": ["open"]}, "max_new_tokens": 8, "max_new_tokens_text": "long"}},
-            r"infer\.max_new_tokens_text: a whole number",
+            r"infer\.max_new_tokens_text is 'long'; a whole number",
         ),
         ({"environments.cloud": {}}, r"exactly one key 'environments\.NAME'"),
-        ({"seed": "one"}, "seed: a whole number"),
+        ({"seed": "one"}, "seed is 'one'; a whole number"),
     ],
 )
 def test_bad_settings_are_refused(responder: Responder, tmp_path: Path, changes: dict[str, Any], message: str) -> None:

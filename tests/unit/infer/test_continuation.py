@@ -166,23 +166,23 @@ def test_any_text_is_read(text: str) -> None:
 
 def cell(**infer: Any) -> dict[str, Any]:
     values = {"formats": {}, "max_new_tokens": 8, **infer}
-    return {"seed": 1, "infer": values, "models.m": {}, "environments.e": {}}
+    return {"seed": 1, "infer": values, "models.m": {}, "environments.e": {"backend": "llama"}}
 
 
 GIVEN: dict[str, Any] = {"max_new_tokens_continuation": 24, "continuation_temperature": 0, "continuations": 2}
 
 
 def test_settings_of_continuations() -> None:
-    assert read_cell(cell()).answer.continuation is None
+    assert read_cell(cell()).answer.continuation == ContinuationSettings(24, 1.0, 1)
     assert read_cell(cell(**GIVEN)).answer.continuation == ContinuationSettings(24, 0.0, 2)
 
 
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"max_new_tokens_continuation": 0}, r"infer\.max_new_tokens_continuation: a whole number"),
-        ({"continuations": True}, r"infer\.continuations: a whole number"),
-        ({"continuation_temperature": -1}, r"infer\.continuation_temperature: a number of 0 or more"),
+        ({"max_new_tokens_continuation": 0}, r"infer\.max_new_tokens_continuation is 0; a whole number"),
+        ({"continuations": True}, r"infer\.continuations is True; a whole number"),
+        ({"continuation_temperature": -1}, r"infer\.continuation_temperature is -1; a number of at least 0"),
         ({"continuation_temperature": float("nan")}, r"infer\.continuation_temperature"),
     ],
 )

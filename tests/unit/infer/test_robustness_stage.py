@@ -14,14 +14,17 @@ import pytest
 from edgebias.backends.base import OptionRequest, OptionScores
 from edgebias.cli import command
 from edgebias.core.errors import InputError
+from edgebias.core.settings import value_of
 from edgebias.infer.robustness.ask import ask
 from edgebias.infer.robustness.design import choose_items, cross
-from edgebias.infer.robustness.settings import RobustnessSettings, read_robustness_settings
 from edgebias.infer.robustness.wording import TEMPLATES
+from edgebias.infer.settings import RobustnessSettings
 
 main = command("robustness")
 
-SETTINGS = RobustnessSettings("bbq", 2, tuple(TEMPLATES), ("Unknown", "Cannot be determined"))
+SETTINGS = RobustnessSettings(
+    clusters_per_category=2, templates=tuple(TEMPLATES), unknown_wordings=("Unknown", "Cannot be determined")
+)
 
 
 def table(rows: int = 6, **changes: object) -> pd.DataFrame:
@@ -84,7 +87,7 @@ def test_one_ambiguous_item_a_cluster_and_so_many_clusters_a_category() -> None:
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 @pytest.mark.parametrize("wanted", [0, 2])
 def test_an_answer_is_filed_under_its_option_whatever_the_order(template: str, wanted: int) -> None:
-    settings = RobustnessSettings("bbq", 2, (template,), ("Unknown",))
+    settings = RobustnessSettings(clusters_per_category=2, templates=(template,), unknown_wordings=("Unknown",))
     items = choose_items(table(5), settings, "items")
     rows = list(ask(Reader(items[0].options[wanted]), cross(items, settings), 7))  # type: ignore[arg-type]
     assert len(rows) == 18
@@ -125,9 +128,9 @@ def test_a_suite_without_an_unknown_option_is_refused() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("templates", ["haiku"], "no template 'haiku'"),
-        ("templates", [], "not a list of different names"),
-        ("unknown_wordings", ["Unknown", "Unknown"], "not a list of different names"),
+        ("templates", ["haiku"], "is 'haiku'; allowed values: .*bbq_arc_v1"),
+        ("templates", [], "a list of at least 1"),
+        ("unknown_wordings", ["Unknown", "Unknown"], "'Unknown' is in the list twice"),
         ("clusters_per_category", -1, "at least 0"),
     ],
 )
@@ -140,7 +143,7 @@ def test_bad_settings_are_one_clear_line(key: str, value: object, words: str) ->
         key: value,
     }
     with pytest.raises(InputError, match=words) as caught:
-        read_robustness_settings({"robustness": section})
+        value_of({"robustness": section}, "robustness", RobustnessSettings)
     assert "\n" not in str(caught.value)
     assert f"robustness.{key}" in str(caught.value)
 

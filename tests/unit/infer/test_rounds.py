@@ -20,10 +20,11 @@ from edgebias.backends.base import (
     Usage,
 )
 from edgebias.core.errors import InputError
+from edgebias.core.settings import value_of
 from edgebias.infer.cost import Stopwatch
 from edgebias.infer.rounds.conversation import ConversationPlan, asked_items, conversation_rounds
 from edgebias.infer.rounds.independent import independent_rounds, letter_probabilities
-from edgebias.infer.rounds.settings import read_round_settings
+from edgebias.infer.settings import RoundSettings
 from edgebias.suites.item import Item
 
 PLAN = ConversationPlan(conversations=2, rounds=6, window=3, temperature=1.0, max_new_tokens=8, seed=11)
@@ -177,6 +178,6 @@ def test_a_question_that_never_fits_and_other_faults_are_passed_on() -> None:
 )
 def test_bad_settings_are_refused(changes: dict[str, Any], message: str) -> None:
     good = {"independent": 10, "conversation": 4, "conversations": 1, "window": 2, "temperature": 1.0}
-    assert read_round_settings({"rounds": good}).window == 2
+    assert value_of({"rounds": good}, "rounds", RoundSettings).window == 2
     with pytest.raises(InputError, match=message):
-        read_round_settings({"rounds": good | changes})
+        value_of({"rounds": good | changes}, "rounds", RoundSettings)

@@ -19,5 +19,5 @@ def test_learned_directions_also_come_from_what_they_are_learned_from() -> None:
 
 
 def test_a_suite_without_a_stereotype_rate_drives_no_loop() -> None:
-    with pytest.raises(InputError, match=r"mitigate\.suites: \['bbq'\] cannot drive the loop"):
+    with pytest.raises(InputError, match=r"mitigate\.suites\.0 is 'bbq'; allowed values: forced_choice, stereoset"):
         drivers({"mitigate.suites": ["bbq"]})

@@ -289,7 +289,7 @@ def test_the_command_probes_every_block_of_a_build_twice_alike(tiny: Path, tmp_p
     ("changed", "words"),
     [
         ({"folds": 7}, "layer_probes.folds: 7 folds of the 6 clusters"),
-        ({"folds": "many"}, "layer_probes: invalid literal"),
+        ({"folds": "many"}, "layer_probes.folds is 'many'; a whole number of at least 2"),
         ({"suites": ["bbq"]}, "has no item table of ['bbq']"),
     ],
 )

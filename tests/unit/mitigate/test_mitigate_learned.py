@@ -45,7 +45,7 @@ def item(number: int, *, suite: str = "forced_choice", third: str | None = None)
 
 def settings(**changed: float) -> LearningSettings:
     plain = LearningSettings(
-        ("forced_choice",),
+        suites=("forced_choice",),
         steps=40,
         items=4,
         sentences=1,
@@ -56,7 +56,7 @@ def settings(**changed: float) -> LearningSettings:
         margin=0.0,
         likelihood=0.0,
     )
-    return LearningSettings(**(vars(plain) | changed))
+    return plain.model_copy(update=changed)
 
 
 @pytest.fixture

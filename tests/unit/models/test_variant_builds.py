@@ -12,6 +12,8 @@ import pytest
 
 from edgebias.cli import command
 from edgebias.core.errors import InputError
+from edgebias.models.build import build
+from edgebias.models.settings import Pruning, VariantRecordSettings, VariantSettings
 
 full_precision = command("full-precision")
 compress = command("compress")
@@ -114,10 +116,13 @@ def test_prune_then_quantise_is_the_two_builds_in_a_row(full: Path, texts: Path,
 def test_a_failure_leaves_no_file(make_tiny: Callable[..., dict[str, np.ndarray]], texts: Path, tmp_path: Path) -> None:
     wide = tmp_path / "wide.gguf"
     make_tiny(wide, width=256)
-    section = {"from": "full", "prune": {"method": "magnitude", "sparsity": 0.5}, "quantise": "IQ1_S"}
+    out = tmp_path / "out"
+    out.mkdir()
+    recipe = VariantSettings.model_construct(prune=Pruning(method="magnitude", sparsity=0.5), quantise="IQ1_S")
+    sizes = VariantRecordSettings(calibration_tokens=256, perplexity_tokens=256)
     with pytest.raises(InputError, match="importance matrix"):
-        run_build("bad", section, wide, texts, tmp_path / "out")
-    assert not list((tmp_path / "out").iterdir())
+        build("bad", recipe, wide, texts, sizes, out / "bad.gguf", out / "bad.json")
+    assert not list(out.iterdir())
 
 
 def test_too_long_a_text_is_refused_and_leaves_no_file(full: Path, texts: Path, tmp_path: Path) -> None:
@@ -156,10 +161,13 @@ def test_a_truncated_parent_is_refused(full: Path, texts: Path, tmp_path: Path) 
     [
         ({"from": "full"}, "neither 'prune' nor 'quantise'"),
         ({"quantize": "Q8_0"}, "unknown key 'quantize'"),
-        ({"quantise": "INT8"}, "'INT8' is no llama.cpp file type"),
-        ({"prune": {"method": "random", "sparsity": 0.5}}, "'random' is none of magnitude, wanda"),
-        ({"prune": {"method": "wanda", "sparsity": 1.5}}, "1.5 is not a share"),
-        ({"prune": {"method": "wanda"}}, "exactly 'method' and 'sparsity'"),
+        ({"quantise": "INT8"}, "quantise is 'INT8'; .*allowed values: F16, Q8_0"),
+        (
+            {"prune": {"method": "random", "sparsity": 0.5}},
+            "method is 'random'; allowed values: magnitude, wanda",
+        ),
+        ({"prune": {"method": "wanda", "sparsity": 1.5}}, "prune.sparsity is 1.5; a number above 0 and below 1"),
+        ({"prune": {"method": "wanda"}}, "prune.sparsity is missing"),
     ],
 )
 def test_bad_settings_are_refused(

@@ -118,7 +118,9 @@ def test_groups_take_turns_until_one_runs_out(sizes: list[int], wanted: int, see
     items = made(sizes)
     clusters = ordered_clusters(items, seed)
     splits = split_clusters(clusters, 0.5, strata_of(items))
-    drawn = subsample(items, clusters, splits, SubsampleSettings(wanted, 1, None), seed)
+    drawn = subsample(
+        items, clusters, splits, SubsampleSettings(clusters_per_category=wanted, items_per_cluster=1), seed
+    )
     assert len(drawn) == min(wanted, sum(sizes))
     counts = Counter(item.condition for item in drawn)
     most = max(counts.values())
@@ -126,7 +128,9 @@ def test_groups_take_turns_until_one_runs_out(sizes: list[int], wanted: int, see
         assert counts[f"g{group}"] >= min(size, most - 1)
         calibration = sum(splits[item.cluster] == "calibration" for item in drawn if item.condition == f"g{group}")
         assert calibration == counts[f"g{group}"] // 2
-    larger = subsample(items, clusters, splits, SubsampleSettings(wanted + 1, 1, None), seed)
+    larger = subsample(
+        items, clusters, splits, SubsampleSettings(clusters_per_category=wanted + 1, items_per_cluster=1), seed
+    )
     assert set(drawn) <= set(larger)
 
 

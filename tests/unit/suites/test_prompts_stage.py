@@ -64,7 +64,13 @@ def made(clusters: int, blocks: int, cells: int, options: int = 3) -> list[Item]
 def drawn(items: list[Item], per_category: int, per_cluster: int, seed: int) -> list[Item]:
     clusters = ordered_clusters(items, seed)
     splits = split_clusters(clusters, 0.5)
-    return subsample(items, clusters, splits, SubsampleSettings(per_category, per_cluster, None), seed)
+    return subsample(
+        items,
+        clusters,
+        splits,
+        SubsampleSettings(clusters_per_category=per_category, items_per_cluster=per_cluster),
+        seed,
+    )
 
 
 @pytest.mark.parametrize("suite", SUITES.names())
@@ -236,13 +242,13 @@ def test_permutations_are_balanced_across_clusters_of_one_item() -> None:
 @pytest.mark.parametrize(
     ("values", "match"),
     [
-        ({"items_per_cluster": -1}, r"prompts\.bbq\.items_per_cluster: -1"),
-        ({"clusters_per_category": 1.5}, r"clusters_per_category: 1\.5"),
-        ({"items_per_cluster": True}, "items_per_cluster: True"),
-        ({"clusters": 3}, "key 'clusters' is not known"),
-        ({"conditions": ["vague"]}, "is not a list of some of"),
-        ({"conditions": []}, "is not a list of some of"),
-        ({"categories": "Age"}, "is not a list of names"),
+        ({"items_per_cluster": -1}, r"prompts\.bbq\.items_per_cluster is -1"),
+        ({"clusters_per_category": 1.5}, r"clusters_per_category is 1\.5"),
+        ({"items_per_cluster": True}, "items_per_cluster is True"),
+        ({"clusters": 3}, "unknown key 'clusters' at prompts.bbq"),
+        ({"conditions": ["vague"]}, r"prompts\.bbq\.conditions: 'vague' is not a condition"),
+        ({"conditions": []}, r"prompts\.bbq\.conditions is \[\]; a list of at least 1"),
+        ({"categories": "Age"}, r"prompts\.bbq\.categories is 'Age'; a list"),
     ],
 )
 def test_impossible_numbers_are_refused(raw: Path, values: dict[str, Any], match: str) -> None:
@@ -259,8 +265,8 @@ def test_impossible_share_is_refused(raw: Path, share: Any) -> None:
 def test_missing_keys_and_unknown_suites_are_refused(raw: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"key 'prompts\.bbq' is missing"):
         build_items("bbq", raw, section("winobias"))
-    with pytest.raises(InputError, match="key 'items_per_cluster' is missing"):
-        build_items("bbq", raw, {**section("bbq"), "prompts.bbq": {"clusters_per_category": 1}})
+    with pytest.raises(InputError, match=r"prompts\.bbq; did you mean 'items_per_cluster'"):
+        build_items("bbq", raw, {**section("bbq"), "prompts.bbq": {"item_per_cluster": 1}})
     with pytest.raises(InputError, match="'bqq' is not known"):
         main(["--suite", "bqq", "--settings", "{}", "--output", str(tmp_path / "x.parquet")])
     assert not (tmp_path / "x.parquet").exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from edgebias.core.errors import InputError
-from edgebias.infer.robustness.settings import RobustnessSettings
+from edgebias.infer.settings import RobustnessSettings
 from edgebias.suites.item import Item, items_from_table
 
 UNKNOWN = "unknown"

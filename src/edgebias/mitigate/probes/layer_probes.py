@@ -25,11 +25,12 @@ from tqdm import tqdm
 from edgebias.core.arrays import FloatArray, IntArray, StrArray
 from edgebias.core.errors import InputError
 from edgebias.core.seeds import generator
-from edgebias.core.settings import require
+from edgebias.core.settings import seed_of, value_of
 from edgebias.core.table import Column, Table, ascending, at_least, between, one_of
 from edgebias.infer.cell import read_cell
 from edgebias.mitigate.calibration import read_calibration
 from edgebias.mitigate.probes.linear_probe import probe_normal
+from edgebias.mitigate.settings import LayerProbeSettings
 from edgebias.mitigate.steering.directions import Contrast, Matrix, SeesHiddenStates, block_differences, contrasts
 from edgebias.mitigate.steering.folds import fold_of_clusters
 from edgebias.mitigate.steering.llama_build import open_build
@@ -168,20 +169,15 @@ def probe_layers(settings: dict[str, Any], *, items_folder: Path, weights: Path,
     LAYER_PROBE.write(layer_probe_table(found, pairs, how), table)
 
 
-def probe_settings(settings: dict[str, Any]) -> ProbeSettings:
+def probe_settings(settings: Mapping[str, Any]) -> ProbeSettings:
     """Read ``layer_probes`` and ``seed``.
 
     Raises:
-        InputError: a key is missing or of the wrong type.
+        InputError: a key is missing or has a bad value.
     """
-    require(settings, "seed", "layer_probes")
-    values = settings["layer_probes"]
-    require(values, "suites", "folds", "flips", "resamples", "confidence")
-    try:
-        how = Resampling(int(settings["seed"]), int(values["resamples"]), float(values["confidence"]))
-        return ProbeSettings(tuple(map(str, values["suites"])), int(values["folds"]), int(values["flips"]), how)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"layer_probes: {error}; see docs/reference/params.md") from error
+    how = value_of(settings, "layer_probes", LayerProbeSettings)
+    resampling = Resampling(seed_of(settings), how.resamples, how.confidence)
+    return ProbeSettings(how.suites, how.folds, how.flips, resampling)
 
 
 def read_pairs(items_folder: Path, suites: Sequence[str]) -> list[Pair]:

@@ -11,9 +11,11 @@ import pandas as pd
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_csv
+from edgebias.core.settings import value_of
 from edgebias.infer.cell import Cell, read_cell
 from edgebias.mitigate.calibration import drivers, items_of, read_calibration
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
+from edgebias.mitigate.settings import LearningSettings
 from edgebias.mitigate.steering.directions import (
     FROM_HIDDEN_STATES,
     GRADIENT,
@@ -96,10 +98,10 @@ def _learned(
     answers: Path,
     weights: Path,
 ) -> tuple[Directions, pd.DataFrame]:
-    from edgebias.mitigate.steering.learning import examples, first_block, learn, learning_settings
+    from edgebias.mitigate.steering.learning import examples, first_block, learn
     from edgebias.mitigate.steering.steered_model import SteeredModel
 
-    how = learning_settings(settings)
+    how = value_of(settings, "mitigate.learning", LearningSettings)
     tables = _fitted_tables(settings, how.suites, fitted_on, items_folder)
     model = SteeredModel(weights, cell.model.get("start_token"), _WAY_OUT)
     model.steer_from(first_block(len(model.vector)))

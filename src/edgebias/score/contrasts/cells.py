@@ -7,7 +7,8 @@ from typing import Any
 
 from edgebias.core.cell import Cell
 from edgebias.core.errors import InputError
-from edgebias.core.settings import require
+from edgebias.core.settings import keys_of
+from edgebias.infer.study_settings import ComparedCells
 
 REFERENCE_VARIANT = "full"
 ENVIRONMENT, DEPLOYED, VARIANT = "environment", "deployed", "variant"
@@ -40,20 +41,16 @@ def read_study(settings: dict[str, Any]) -> Study:
     Raises:
         InputError: a key is missing, or a deployed build is not among the cells.
     """
-    require(settings, "study")
-    study = settings["study"]
-    require(study, "suites", "cells", "rounds", "edge_build", "desktop_build", "cloud_build")
-    cells = tuple(
-        Cell(entry["environment"], entry["model"], variant) for entry in study["cells"] for variant in entry["variants"]
-    )
-    builds = [Cell(**study[name]) for name in ("edge_build", "desktop_build", "cloud_build")]
+    study = keys_of(settings, "study", ComparedCells)
+    cells = tuple(cell for group in study.cells for cell in group.all_cells)
+    builds = [name.cell for name in (study.edge_build, study.desktop_build, study.cloud_build)]
     for build in builds:
         if build not in cells:
             raise InputError(f"--settings: study names the build {build.path}, which is not among study.cells; add it")
     return Study(
-        suites=tuple(study["suites"]),
+        suites=study.suites,
         cells=cells,
-        rounds=tuple(Cell(**entry) for entry in study["rounds"]),
+        rounds=tuple(name.cell for name in study.rounds),
         edge_build=builds[0],
         references=tuple(dict.fromkeys(build for build in builds[1:] if build != builds[0])),
     )

@@ -72,8 +72,8 @@ def test_all_or_nothing(members: dict[str, bytes], match: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("source", "match"),
     [
-        ({}, "neither 'package' nor 'folder'"),
-        ({"folder": "x", "prefix": "y"}, "'prefix' is not known"),
+        ({}, r"benchmarks is {}; give .* {package, version, sha256, prefix} or {folder}"),
+        ({"folder": "x", "prefix": "y"}, "unknown key 'prefix' at benchmarks; allowed keys: folder"),
         ({"package": "carrier", "version": "1.0", "sha256": "0" * 64, "prefix": "../up"}, "leaves the archive"),
     ],
 )

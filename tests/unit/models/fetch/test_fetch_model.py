@@ -110,13 +110,19 @@ def test_file_of_another_format_is_refused(tmp_path: Path, output: Path) -> None
 @pytest.mark.parametrize(
     ("source", "match"),
     [
-        ({}, "none of the keys"),
-        ({"package": "carrier", "version": "1.0", "sha256": "0" * 64}, "key 'member' is missing"),
-        ({"package": "--index-url", "version": "1.0", "sha256": "0" * 64, "member": "m"}, "not a package name"),
-        ({"package": "carrier", "version": ">=1", "sha256": "0" * 64, "member": "m"}, "not a version number"),
-        ({"package": "carrier", "version": "1.0", "sha256": "abc", "member": "m"}, "not a SHA-256"),
-        ({"hub": "org/repo", "file": "model.gguf"}, "key 'revision' is missing"),
-        ({"file": "model.gguf", "sha265": "x"}, "key 'sha265' is not known"),
+        ({}, "source is {}; give .* {package, version, sha256, member} or {file} or {hub, file, revision}"),
+        ({"package": "carrier", "version": "1.0", "sha256": "0" * 64}, "source.member is missing"),
+        (
+            {"package": "--index-url", "version": "1.0", "sha256": "0" * 64, "member": "m"},
+            "package is '--index-url'; a name of",
+        ),
+        (
+            {"package": "carrier", "version": ">=1", "sha256": "0" * 64, "member": "m"},
+            "version is '>=1'; one exact version",
+        ),
+        ({"package": "carrier", "version": "1.0", "sha256": "abc", "member": "m"}, "source.sha256 is 'abc'; a SHA-256"),
+        ({"hub": "org/repo", "file": "model.gguf"}, "source.revision is missing"),
+        ({"file": "model.gguf", "sha265": "x"}, "unknown key 'sha265' .*did you mean 'sha256'"),
     ],
 )
 def test_wrong_source_is_refused(source: dict[str, Any], match: str, output: Path) -> None:
@@ -132,7 +138,7 @@ def test_hub_file_that_cannot_be_had_is_refused(output: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("settings", [{"seed": 1}, {"models.a": {}, "models.b": {}}])
 def test_exactly_one_model_section_is_needed(settings: dict[str, Any], output: Path) -> None:
-    with pytest.raises(InputError, match="exactly one section"):
+    with pytest.raises(InputError, match=r"exactly one key 'models\.NAME' is needed"):
         main(["--settings", json.dumps(settings), "--output", str(output)])
 
 
