@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from edgebias import config
-from edgebias.cli import STAGES, VERBS
+from edgebias.cli import STAGES, VERBS, app
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
@@ -24,6 +26,8 @@ WRITTEN = [page for page in CURRENT if DOCS / "results" not in page.parents]
 """Pages that people write; what the pipeline writes has sentences of its own."""
 
 COMING = ("add-a-suite.md", "evaluate.md")
+
+COMMANDS: Any = get_command(app)
 
 LONGEST = 30
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
@@ -124,6 +128,18 @@ def test_every_make_target_named_exists(page: Path) -> None:
 def test_every_command_named_exists(page: Path) -> None:
     named = set(re.findall(r"(?<![\w./-])edgebias ([a-z][\w-]*)", code_of(page)))
     assert named - {*STAGES, *VERBS} == set()
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
+def test_every_flag_of_a_command_shown_exists(page: Path) -> None:
+    unknown = []
+    for name, rest in re.findall(r"^edgebias ([a-z][\w-]*)(.*)$", code_of(page).replace("\\\n", " "), re.MULTILINE):
+        command = COMMANDS.get_command(COMMANDS.make_context("edgebias", [name]), name)
+        known = {flag for parameter in command.params for flag in parameter.opts}
+        unknown += [
+            f"{name} {flag}" for flag in re.findall(r" (--[a-z][\w-]*)", rest) if flag not in known | {"--help"}
+        ]
+    assert unknown == []
 
 
 @pytest.mark.parametrize("page", CURRENT, ids=name_of)
