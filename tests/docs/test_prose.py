@@ -144,7 +144,7 @@ def test_every_flag_of_a_command_shown_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", CURRENT, ids=name_of)
 def test_every_file_of_the_checkout_named_exists(page: Path) -> None:
-    mine = {"config/mine.yaml", "config/NAME.yaml", "profiles/slurm"}  # what the reader writes
+    mine = {"config/mine.yaml", "config/NAME.yaml"}  # what the reader writes
     named = set(PLACE.findall(code_of(page))) - mine
     assert {place for place in named if not (CHECKOUT / place).exists()} == set()
 
