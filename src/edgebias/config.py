@@ -89,7 +89,7 @@ class Params(Record):
 
 
 def read(config: Mapping[str, Any], origin: str) -> Params:
-    """The parameters in ``config``, checked.
+    """Return the parameters in ``config``, checked.
 
     Args:
         config: the parameters as read.
@@ -117,7 +117,9 @@ def read(config: Mapping[str, Any], origin: str) -> Params:
 
 
 def check(config: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    """A copy of ``config`` in which every absent key that has a default is filled in; values stay as they were written.
+    """Return a copy of ``config`` in which every absent key that has a default is filled in.
+
+    Values stay as they were written.
 
     Raises:
         InputError: as `read` does.
@@ -148,7 +150,7 @@ def load(*paths: Path) -> dict[str, Any]:
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """``above`` laid over ``below``, as Snakemake lays one configuration file over another."""
+    """Return ``above`` laid over ``below``, as Snakemake lays one configuration file over another."""
     result = copy.deepcopy(dict(below))
     for key, value in above.items():
         if isinstance(value, dict) and isinstance(result.get(key), dict):

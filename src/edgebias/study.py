@@ -170,7 +170,7 @@ BY_NAME = ("models", "environments", "variants", "prompts", "mitigate")
 
 
 def one_of(names: Iterable[str]) -> str:
-    """The constraint of a wildcard that may be any of ``names``.
+    """Return the constraint of a wildcard that may be any of ``names``.
 
     Of no names it is one that nothing matches: Snakemake takes an empty constraint for none and would match anything.
     """
@@ -263,15 +263,18 @@ class Study:
         return [label for label, chosen in self.chosen_methods.items() if chosen.is_loop]
 
     def backend(self, environment: str) -> str:
-        """Name of the backend of ``environment``."""
+        """Return the name of the backend of ``environment``."""
         return str(self.config["environments"][environment]["backend"])
 
     def properties(self, environment: str) -> BackendProperties:
-        """What holds for the backend of ``environment``."""
+        """Return what holds for the backend of ``environment``."""
         return properties_of(self.config["environments"][environment])
 
     def suites_of(self, cell: Cell) -> list[str]:
-        """Suites that ``cell`` is asked and can answer: those with a format that its backend does not refuse."""
+        """Return the suites that ``cell`` is asked and can answer.
+
+        Those with a format that its backend does not refuse.
+        """
         refused = self.properties(cell.environment).refused_formats
         return [suite for suite in self._asked(cell) if set(self.config["infer"]["formats"][suite]) - refused]
 
@@ -283,7 +286,7 @@ class Study:
         raise KeyError(cell)
 
     def weights(self, cell: Cell) -> list[str]:
-        """Files that must exist before ``cell`` can answer; none where its backend loads none."""
+        """Return the files that must exist before ``cell`` can answer; none where its backend loads none."""
         base = f"{self.models}/{cell.model}/{cell.variant}"
         match self.properties(cell.environment).weights:
             case "transformers":
@@ -294,7 +297,7 @@ class Study:
                 return []
 
     def weights_option(self, cell: Cell) -> str:
-        """The ``--weights`` option of a command line, or nothing where the backend loads none."""
+        """Return the ``--weights`` option of a command line, or nothing where the backend loads none."""
         files = self.weights(cell)
         if not files:
             return ""
@@ -302,11 +305,11 @@ class Study:
         return f"--weights {folder if self.properties(cell.environment).weights == 'transformers' else files[0]}"
 
     def parent(self, variant: str) -> str:
-        """The variant that ``variant`` is made from."""
+        """Return the variant that ``variant`` is made from."""
         return str(self.config["variants"][variant]["from"])
 
     def local_variants(self) -> list[tuple[str, str]]:
-        """(model, variant) pairs whose weights are on this machine, ancestors included."""
+        """Return (model, variant) pairs whose weights are on this machine, ancestors included."""
         found: set[tuple[str, str]] = set()
         for cell in self.cells:
             if not self.weights(cell):
@@ -319,7 +322,9 @@ class Study:
         return sorted(found)
 
     def parity_models(self) -> list[str]:
-        """Models whose full-precision weights run in both local backends, so that the gate can be applied."""
+        """Return the models whose full-precision weights run in both local backends, so that the gate can
+        be applied.
+        """
         backends: dict[str, set[str]] = {}
         for cell in self.cells:
             if cell.variant == "full":
@@ -327,7 +332,7 @@ class Study:
         return sorted(model for model, names in backends.items() if names.issuperset(PARITY_BACKENDS))
 
     def parity_cells(self, model: str) -> dict[str, Cell]:
-        """The llama.cpp cell and the transformers cell that the gate compares."""
+        """Return the llama.cpp cell and the transformers cell that the gate compares."""
         return {
             self.backend(cell.environment): cell
             for cell in reversed(self.cells)
@@ -335,13 +340,13 @@ class Study:
         }
 
     def parity_suites(self, model: str) -> list[str]:
-        """Suites with likelihoods that both cells of the gate answer."""
+        """Return the suites with likelihoods that both cells of the gate answer."""
         cells = self.parity_cells(model)
         first, second = (self.suites_of(cells[backend]) for backend in PARITY_BACKENDS)
         return [suite for suite in first if suite in second and "likelihood" in self.config["infer"]["formats"][suite]]
 
     def responses(self, cell: Cell) -> list[str]:
-        """Response tables of ``cell``."""
+        """Return the response tables of ``cell``."""
         return [f"{self.results}/responses/{cell.path}/{suite}.parquet" for suite in self.suites_of(cell)]
 
     def scores(self) -> list[str]:
@@ -352,11 +357,11 @@ class Study:
         return tables + [f"{self.results}/scores/{cell.path}/over_time.csv" for cell in self.rounds_cells]
 
     def robustness(self) -> list[str]:
-        """The tables of format robustness, where a cell is asked for them."""
+        """Return the tables of format robustness, where a cell is asked for them."""
         return [f"{self.results}/robustness/{name}.csv" for name in ROBUSTNESS_TABLES] if self.robustness_cells else []
 
     def mitigation(self, name: str, among: Container[str] | None = None) -> list[str]:
-        """The file ``name`` of every mitigation method, or of those ``among`` some."""
+        """Return the file ``name`` of every mitigation method, or of those ``among`` some."""
         methods = self.methods if self.weights(self.edge_build) else []
         return [
             f"{self.results}/mitigation/{self.edge_build.path}/{method}/{name}"
@@ -365,46 +370,46 @@ class Study:
         ]
 
     def cards(self) -> list[str]:
-        """The model card of each loop's control vector, where the study has what it is compared with."""
+        """Return the model card of each loop's control vector, where the study has what it is compared with."""
         return self.mitigation("model_card.md", self.loops) if NONE in self.methods else []
 
     def trajectories(self) -> list[str]:
-        """The trajectory of each loop of the study."""
+        """Return the trajectory of each loop of the study."""
         return self.mitigation("trajectory.csv", self.loops)
 
     def layer_probes(self) -> list[str]:
-        """The table of each cell whose blocks are probed."""
+        """Return the table of each cell whose blocks are probed."""
         return [f"{self.results}/mitigation/{cell.path}/layer_probes.csv" for cell in self.layer_probe_cells]
 
     def steered_suites(self) -> list[str]:
-        """The suites whose calibration items vectors, gates and loops are fitted to."""
+        """Return the suites whose calibration items vectors, gates and loops are fitted to."""
         mitigate = self.config["mitigate"]
         fitted = {*mitigate["suites"], *mitigate["learning"]["suites"]}
         return [suite for suite in self.suites if suite in fitted]
 
     def mitigated_suites(self) -> list[str]:
-        """The suites whose held-out items every method answers."""
+        """Return the suites whose held-out items every method answers."""
         return [suite for suite in self.suites if SUITES.get(suite).bias]
 
     def files(self) -> list[str]:
-        """What everything else is made from, for the record: parameters and weights."""
+        """Return what everything else is made from, for the record: parameters and weights."""
         weights = [f"{self.models}/{model}/{variant}.gguf" for model, variant in self.local_variants()]
         return [*map(str, self.layers), *weights]
 
     def layer_probe_suites(self) -> list[str]:
-        """The suites of the study whose calibration items are probed."""
+        """Return the suites of the study whose calibration items are probed."""
         return [suite for suite in self.suites if suite in self.config["layer_probes"]["suites"]]
 
     def raw_files(self) -> list[str]:
-        """Benchmark files, as they are called here."""
+        """Return benchmark files, as they are called here."""
         return [f"{RAW}/{file.path}" for file in published_files()]
 
     def raw_files_of(self, suite: str) -> list[str]:
-        """Files that the items of ``suite`` are made from: published ones, or its own."""
+        """Return the files that the items of ``suite`` are made from: published ones, or its own."""
         return SUITES.get(suite).raw_files(RAW)
 
     def keys_of(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
-        """Dotted keys of ``params.yaml`` that one job depends on: a method's own settings are its alone."""
+        """Return the dotted keys of ``params.yaml`` that one job depends on: a method's own settings are its alone."""
         own: list[str] = []
         if rule == "mitigate":
             chosen = self.chosen_methods[wildcards["method"]]
@@ -413,7 +418,7 @@ class Study:
         return [key.format_map(dict(wildcards)) for key in RULE_KEYS[rule]] + own
 
     def settings(self, rule: str, wildcards: Mapping[str, str]) -> str:
-        """The ``--settings`` value of one job: JSON with sorted keys, what `keys_of` names and nothing else."""
+        """Return the ``--settings`` value of one job: JSON with sorted keys, what `keys_of` names and nothing else."""
         values: dict[str, Any] = {"infer": {"formats": {}}} if ASKING[0] in RULE_KEYS[rule] else {}
         for key in self.keys_of(rule, wildcards):
             section, *rest = key.split(".")
@@ -435,15 +440,15 @@ class Study:
         return json.dumps(values, sort_keys=True)
 
     def code_name(self, rule: str, wildcards: Mapping[str, str]) -> str:
-        """A name for the code of one job, which it shares with all jobs that run the same code."""
+        """Return a name for the code of one job, which it shares with all jobs that run the same code."""
         return "-".join([rule, *self._entries(rule, wildcards)])
 
     def code(self, rule: str, wildcards: Mapping[str, str]) -> str:
-        """The hash of the code that one job can run."""
+        """Return the hash of the code that one job can run."""
         return self.code_named(self.code_name(rule, wildcards))
 
     def code_named(self, name: str) -> str:
-        """The hash of the code that `code_name` names.
+        """Return the hash of the code that `code_name` names.
 
         Raises:
             KeyError: there is no such rule.
@@ -467,7 +472,7 @@ class Study:
         return hashlib.sha256(" ".join([found, *known]).encode()).hexdigest() if known else found
 
     def suites_opened(self, rule: str, opened: Mapping[str, str]) -> list[str]:
-        """The suites that a job opens by name: its own, or those that the rule reads the items or scores of."""
+        """Return the suites that a job opens by name: its own, or those that the rule reads the items or scores of."""
         match rule:
             case _ if "suite" in opened:
                 return [opened["suite"]]
@@ -506,7 +511,7 @@ class Study:
 def read_study(
     name: str | None = None, *, overlays: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None
 ) -> Study:
-    """The study that a command line asks for.
+    """Return the study that a command line asks for.
 
     Args:
         name: what ``config/NAME.yaml`` is called; None or `EDGE` for the default study.
@@ -533,7 +538,7 @@ def read_study(
 
 
 def _builds_otherwise(config: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
-    """Whether a build of the same name would not be the same file."""
+    """Return whether a build of the same name would not be the same file."""
     if config["variant_record"] != default["variant_record"]:
         return True
     variants, models = ((config[section], default[section]) for section in ("variants", "models"))

@@ -102,18 +102,18 @@ def read_labels(path: Path) -> list[LabelledReply]:
 
 
 def read_reply(reply: LabelledReply, item: Item) -> Reading:
-    """What the parser makes of a reply to ``item``."""
+    """Return what the parser makes of a reply to ``item``."""
     lettered = reply.format == "letter"
     return read_text(reply.text, item.options, item.roles, reply.permutation, lettered=lettered)
 
 
 def outcome_of(label: str, item: Item) -> str:
-    """The outcome that a label stands for; a role occurs once in an item, so it says which option, too."""
+    """Return the outcome that a label stands for; a role occurs once in an item, so it says which option, too."""
     return label if label in NO_OPTION else item.roles[int(label)]
 
 
 def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> float:
-    """Cohen's kappa of two labellings of the same things (Cohen 1960, Educ. Psychol. Meas. 20, p. 40).
+    """Compute Cohen's kappa of two labellings of the same things (Cohen 1960, Educ. Psychol. Meas. 20, p. 40).
 
     NaN where there is nothing, or where both use one and the same label throughout (agreement by chance is 1).
     """
@@ -127,7 +127,7 @@ def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> float:
 
 
 def agreements(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> list[Agreement]:
-    """Agreement in each half and format, and over all formats of a half."""
+    """Return the agreement in each half and format, and over all formats of a half."""
     result: list[Agreement] = []
     for half in HALVES:
         for name in (*FORMATS, ALL):
@@ -143,13 +143,14 @@ def agreements(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> l
 
 
 def confusion(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> Counter[tuple[str, str]]:
-    """How often each pair of (labelled outcome, outcome that the parser read) occurs."""
+    """Return how often each pair of (labelled outcome, outcome that the parser read) occurs."""
     pairs = ((outcome_of(r.label, items[r.item_id]), read_reply(r, items[r.item_id]).outcome) for r in replies)
     return Counter(pairs)
 
 
 def items_of(replies: Sequence[LabelledReply], raw_folder: Path, forced_choice_folder: Path) -> dict[str, Item]:
-    """The items of the replies by id, from the benchmark files, in the order in which the replies' models saw them.
+    """Return the items of the replies by id, from the benchmark files, in the order in which the replies' models saw
+    them.
 
     Raises:
         InputError: a benchmark file is absent or unfit, or lacks an item of the labelled set.
@@ -170,7 +171,7 @@ def items_of(replies: Sequence[LabelledReply], raw_folder: Path, forced_choice_f
 
 
 def tables(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> str:
-    """Agreement of parser and labels, of the readers, and the confusions of each format, as Markdown."""
+    """Return the agreement of parser and labels, of the readers, and the confusions of each format, as Markdown."""
     lines = ["| half | format | n | agreed | share [95 % Wilson] | kappa |", "|---|---|---|---|---|---|"]
     for row in agreements(replies, items):
         share = f"{row.share:.3f} [{row.low:.3f}, {row.high:.3f}]"

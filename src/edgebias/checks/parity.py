@@ -75,7 +75,7 @@ def compare_tables(left: pd.DataFrame, right: pd.DataFrame, suite: str) -> Suite
 
 
 def failures(suites: list[SuiteParity], tolerances: Tolerances, *, same_tokens: bool) -> list[str]:
-    """One clause for each tolerance that a suite exceeds; NaN (an infinite log-probability) exceeds all."""
+    """Return one clause for each tolerance that a suite exceeds; NaN (an infinite log-probability) exceeds all."""
     clauses: list[str] = []
     for suite in suites:
         for name, found, allowed in (
@@ -93,7 +93,7 @@ def failures(suites: list[SuiteParity], tolerances: Tolerances, *, same_tokens: 
 
 
 def parity_record(suites: list[SuiteParity], tolerances: Tolerances, failed: list[str]) -> dict[str, Any]:
-    """The content of the parity file."""
+    """Return the content of the parity file."""
     return {
         "passed": not failed,
         "failures": failed,

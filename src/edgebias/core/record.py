@@ -48,7 +48,7 @@ class Record(BaseModel):
 
     @classmethod
     def key_of(cls, name: str) -> str:
-        """The key by which a file calls the field ``name``."""
+        """Return the key by which a file calls the field ``name``."""
         return cls.model_fields[name].alias or name
 
 
@@ -69,7 +69,7 @@ class _Unique:
 
 
 def text_like(pattern: str, words: str) -> Any:
-    """A field that is a text which ``pattern`` matches; ``words`` say so to a reader."""
+    """Return a field that is a text which ``pattern`` matches; ``words`` say so to a reader."""
     return Field(pattern=pattern, json_schema_extra={"words": words})
 
 
@@ -117,7 +117,7 @@ class OneOf:
 
 
 def checked(kind: type[T], value: Any, origin: str, where: Sequence[str | int] = ()) -> T:
-    """``value`` as a ``kind``, a record or any other type.
+    """Return ``value`` as a ``kind``, a record or any other type.
 
     Args:
         kind: what it must be.
@@ -137,37 +137,40 @@ def checked(kind: type[T], value: Any, origin: str, where: Sequence[str | int] =
 
 
 def completed(given: Mapping[str, Any], record: Record) -> dict[str, Any]:
-    """A copy of ``given`` with the defaults of ``record``, which was made from it; values stay as they were written."""
+    """Return a copy of ``given`` with the defaults of ``record``, which was made from it.
+
+    Values stay as they were written.
+    """
     complete = copy.deepcopy(dict(given))
     _fill(complete, record)
     return complete
 
 
 def mapping_of(record: Record) -> dict[str, Any]:
-    """The keys of ``record`` that were given or have a default, as a file would have them."""
+    """Return the keys of ``record`` that were given or have a default, as a file would have them."""
     given = {record.key_of(name): _as_yaml(getattr(record, name)) for name in record.model_fields_set}
     return completed(given, record)
 
 
 def near(value: object, names: Iterable[str]) -> str:
-    """``did you mean 'NAME'? `` with the most similar of ``names``, or nothing."""
+    """Return ``did you mean 'NAME'? `` with the most similar of ``names``, or nothing."""
     similar = difflib.get_close_matches(str(value), list(names), n=1)
     return f"did you mean {similar[0]!r}? " if similar else ""
 
 
 def show(value: object) -> str:
-    """``value`` in one short line."""
+    """Return ``value`` in one short line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
 def path_of(keys: Iterable[str | int]) -> str:
-    """Keys with dots between them; of a list the place, from 0. Marks of a kind of record are left out."""
+    """Return the keys with dots between them; of a list the place, from 0. Marks of a kind of record are left out."""
     return ".".join(str(key) for key in keys if not _is_mark(key)) or "the top level"
 
 
 def allowed(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    """In words what a JSON schema takes: ``a whole number from 1 to 256``."""
+    """Return in words what a JSON schema takes: ``a whole number from 1 to 256``."""
     schema = resolved(schema, definitions)
     if "words" in schema:
         return str(schema["words"])
@@ -192,7 +195,7 @@ def allowed(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 
 
 def resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``schema``, or what its ``$ref`` points to, with what stands beside the reference."""
+    """Return ``schema``, or what its ``$ref`` points to, with what stands beside the reference."""
     reference = schema.get("$ref")
     if reference is None:
         return schema
@@ -201,7 +204,7 @@ def resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mappi
 
 
 def options(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The alternatives that ``node`` takes, each resolved; ``node`` itself where it has none."""
+    """Return the alternatives that ``node`` takes, each resolved; ``node`` itself where it has none."""
     node = resolved(node, definitions)
     inner = node.get("anyOf") or node.get("oneOf")
     return [node] if inner is None else [found for option in inner for found in options(option, definitions)]
@@ -243,7 +246,7 @@ def _fill_below(given: Any, value: Any) -> None:
 
 
 def _as_yaml(value: Any) -> Any:
-    """A value as YAML has it."""
+    """Return a value as YAML has it."""
     if isinstance(value, Record):
         return mapping_of(value)
     if isinstance(value, dict):
@@ -256,7 +259,7 @@ def _is_mark(key: str | int) -> bool:
 
 
 def _nearness(error: ErrorDetails) -> tuple[bool, int, bool]:
-    """An unknown key explains a missing one; of others the deepest is the most exact."""
+    """Rank a fault: an unknown key explains a missing one; of others the deepest is the most exact."""
     return error["type"] != "extra_forbidden", -len(error["loc"]), error["type"] == "missing"
 
 
@@ -295,7 +298,7 @@ _adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    """The validator of ``kind``; pydantic takes long to make one."""
+    """Return the validator of ``kind``; pydantic takes long to make one."""
     if kind not in _adapters:
         _adapters[kind] = TypeAdapter(kind)
     return _adapters[kind]
@@ -307,7 +310,7 @@ def _json_schema(kind: Any) -> dict[str, Any]:
 
 
 def _schema_at(kind: Any, keys: Sequence[str | int]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The schema of what ``keys`` lead to, and the definitions that it refers to."""
+    """Return the schema of what ``keys`` lead to, and the definitions that it refers to."""
     root = _json_schema(kind)
     definitions = root.get("$defs", {})
     node: Mapping[str, Any] = root

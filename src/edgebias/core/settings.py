@@ -66,7 +66,9 @@ def value_of(settings: Mapping[str, Any], key: str, kind: Any) -> Any: ...
 
 
 def value_of(settings: Mapping[str, Any], key: str, kind: Any) -> Any:
-    """The value at a dotted key of a stage's settings, as a ``kind``; of a record, what is left out is filled in.
+    """Return the value at a dotted key of a stage's settings, as a ``kind``.
+
+    Of a record, what is left out is filled in.
 
     Raises:
         InputError: there is no such key, or its value is no ``kind``.
@@ -78,7 +80,7 @@ def value_of(settings: Mapping[str, Any], key: str, kind: Any) -> Any:
 
 
 def seed_of(settings: Mapping[str, Any]) -> int:
-    """The seed in a stage's settings.
+    """Return the seed in a stage's settings.
 
     Raises:
         InputError: it is absent, or no whole number of at least 0.
@@ -88,7 +90,7 @@ def seed_of(settings: Mapping[str, Any]) -> int:
 
 
 def keys_of(settings: Mapping[str, Any], section: str, kind: type[R]) -> R:
-    """Those keys of a section that ``kind`` has.
+    """Return those keys of a section that ``kind`` has.
 
     A rule passes ``section.key`` for each key on which its files depend; then none of them may be absent. A parameter
     file has the whole section; then what is left out is filled in.
@@ -123,7 +125,7 @@ def only_one(settings: Mapping[str, Any], section: str, kind: type[R]) -> tuple[
 
 
 def _at(settings: Mapping[str, Any], key: str) -> Any:
-    """What stands at ``key``, as a key with dots or as keys below each other."""
+    """Return what stands at ``key``, as a key with dots or as keys below each other."""
     if key in settings:
         return settings[key]
     head, _, rest = key.partition(".")

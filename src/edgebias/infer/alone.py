@@ -63,7 +63,7 @@ def speed_alone(
 
 
 def _run(backend: Backend, prompt: Prompt) -> tuple[int, float, float | None]:
-    """Tokens of the prompt, seconds to its first new token, and new tokens a second after it."""
+    """Return the tokens of the prompt, seconds to its first new token, and new tokens a second after it."""
     before = backend.usage().prompt_tokens
     first, _ = _timed(backend, prompt, 1)
     tokens = backend.usage().prompt_tokens - before

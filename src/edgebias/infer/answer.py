@@ -134,7 +134,9 @@ def answer_items(
 
 
 def letters_in_item_order(item: Item, scores: OptionScores | None) -> tuple[list[float], list[int]]:
-    """Log-probability and token count of the letter of each option, in item order; empty where there are none.
+    """Return the log-probability and token count of the letter of each option, in item order.
+
+    Empty where there are none.
 
     ``scores`` are those of the letters as shown, A first.
     """
@@ -248,5 +250,5 @@ def _reply(
 
 
 def _words(prompt: Prompt) -> str:
-    """The words of a prompt, for sorting."""
+    """Return the words of a prompt, for sorting."""
     return prompt.text if prompt.text is not None else "\n".join(message.content for message in prompt.messages)

@@ -53,7 +53,7 @@ def read_cell(settings: Mapping[str, Any]) -> Cell:
 
 
 def formats_of(cell: Cell, suite: str) -> list[str]:
-    """The formats in which ``suite`` is asked.
+    """Return the formats in which ``suite`` is asked.
 
     Raises:
         InputError: the suite has none.

@@ -46,7 +46,7 @@ INSTRUCTED = "+instruction"
 
 
 def letter_rule(n_options: int) -> str:
-    """The rule of the letter format; it names the letters, since small models else write one not shown."""
+    """Return the rule of the letter format; it names the letters, since small models else write one not shown."""
     return f"Answer with one letter only: {', '.join(LETTERS[: n_options - 1])} or {LETTERS[n_options - 1]}."
 
 
@@ -65,7 +65,7 @@ class Wording:
 
 
 def likelihood_wording(item: Item, instruction: str | None = None) -> Wording:
-    """The plain text whose continuation by each option text is scored; options in item order.
+    """Return the plain text whose continuation by each option text is scored; options in item order.
 
     ``instruction`` (the instruction baseline of the mitigation stage) stands before everything else.
     """
@@ -84,7 +84,7 @@ def likelihood_wording(item: Item, instruction: str | None = None) -> Wording:
 
 
 def letter_wording(item: Item, instruction: str | None = None) -> Wording:
-    """The chat turn that shows lettered options; continuations are the letters as shown, A first.
+    """Return the chat turn that shows lettered options; continuations are the letters as shown, A first.
 
     ``instruction`` stands at the head of the user turn, not in a system turn: some chat templates have no system turn,
     and others replace a default one, which would change two things at once.
@@ -97,7 +97,8 @@ def letter_wording(item: Item, instruction: str | None = None) -> Wording:
 
 
 def option_text_wording(item: Item, instruction: str | None = None) -> Wording:
-    """The chat turn that lists the options without letters, in the item's ``permutation``, and asks for one of them.
+    """Return the chat turn that lists the options without letters, in the item's ``permutation``, and asks for one of
+    them.
 
     It has no continuations: what is read is the text alone, since the log-probability of an option after a chat turn
     would be one more format of its own.
@@ -111,7 +112,7 @@ def option_text_wording(item: Item, instruction: str | None = None) -> Wording:
 
 
 def open_wording(item: Item, instruction: str | None = None) -> Wording:
-    """The chat turn with context and question alone; no option is shown, so there are no continuations.
+    """Return the chat turn with context and question alone; no option is shown, so there are no continuations.
 
     Raises:
         InputError: the item asks nothing.
@@ -120,14 +121,14 @@ def open_wording(item: Item, instruction: str | None = None) -> Wording:
 
 
 def continuation_wording(item: Item, instruction: str | None = None) -> Wording:
-    """The plain text that the model continues; ``instruction`` stands before it."""
+    """Return the plain text that the model continues; ``instruction`` stands before it."""
     if instruction:
         return Wording(CONTINUATION + INSTRUCTED, Prompt(text=f"{instruction.strip()}\n\n{item.context}"), ())
     return Wording(CONTINUATION, Prompt(text=item.context), ())
 
 
 def lettered_question(item: Item) -> str:
-    """Context, question and lettered options in the item's ``permutation``, without the rule.
+    """Return context, question and lettered options in the item's ``permutation``, without the rule.
 
     Raises:
         InputError: the item asks nothing.
@@ -138,7 +139,7 @@ def lettered_question(item: Item) -> str:
 
 
 def _question(item: Item, format_name: str) -> list[str]:
-    """The lines of context and question."""
+    """Return the lines of context and question."""
     if not item.question:
         raise InputError(
             f"infer.formats.{item.suite}: {format_name!r} needs a question and item {item.item_id!r} has none; "

@@ -23,7 +23,7 @@ LEARNED_SENTENCES = 1024
 
 
 def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The suites that drive the loop, from ``mitigate.suites``.
+    """Return the suites that drive the loop, from ``mitigate.suites``.
 
     Raises:
         InputError: none is named, or one that has no stereotype rate.
@@ -32,7 +32,9 @@ def drivers(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def steered_suites(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The suites whose calibration items have a part in the vector: drivers, and what learned directions come from.
+    """Return the suites whose calibration items have a part in the vector.
+
+    Drivers, and what learned directions come from.
 
     Raises:
         InputError: a key is missing, or `drivers` finds fault.
@@ -43,7 +45,7 @@ def steered_suites(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def read_calibration(items_folder: Path, suites: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """The calibration items of each of ``suites`` that the study has.
+    """Return the calibration items of each of ``suites`` that the study has.
 
     Raises:
         InputError: it has none of them.
@@ -57,5 +59,5 @@ def read_calibration(items_folder: Path, suites: Sequence[str]) -> dict[str, pd.
 
 
 def items_of(tables: Mapping[str, pd.DataFrame]) -> list[Item]:
-    """The items of all tables, suite by suite."""
+    """Return the items of all tables, suite by suite."""
     return [item for suite, table in tables.items() for item in items_from_table(table, suite, suite)]

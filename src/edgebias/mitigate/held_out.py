@@ -15,7 +15,7 @@ COLUMNS = (*ITEM_COLUMNS, "context", "question", "permutation", "split")
 
 
 def read_split(path: Path, split: str) -> pd.DataFrame:
-    """The items of one split, in order of id.
+    """Return the items of one split, in order of id.
 
     Raises:
         InputError: the table is absent or lacks a column, a cluster is in both splits, or the split is empty.

@@ -45,7 +45,8 @@ class Mitigated:
             steerable(self.loaded).set_control_vector(None)
 
     def cost(self, sentences: Sequence[str], read: Sequence[OptionRequest]) -> dict[str, Any]:
-        """Bytes of the vector, times of reading and writing with the method and without, and the gate's counts.
+        """Return the bytes of the vector, times of reading and writing with the method and without, and the gate's
+        counts.
 
         Args:
             sentences: what is read and continued, where the method is none or a vector.

@@ -48,14 +48,14 @@ class PreservedTexts:
 
 
 def neutral_text(sentences: Sequence[str], instruction: str | None = None) -> PreservedTexts:
-    """Sentences that begin a text or follow ``instruction``; each is a unit of its own."""
+    """Return the sentences that begin a text or follow ``instruction``; each is a unit of its own."""
     prompt, space = (Prompt(text=""), "") if instruction is None else (Prompt(text=instruction.strip()), " ")
     requests = [OptionRequest(prompt, (space + sentence,)) for sentence in sentences]
     return PreservedTexts(NEUTRAL_TEXT, requests, [f"{place:04d}" for place in range(len(sentences))])
 
 
 def reference_answers(table: pd.DataFrame, instruction: str | None = None) -> PreservedTexts:
-    """Answers of the uncompressed build to requests, after ``instruction`` where there is one, by topic."""
+    """Return the answers of the uncompressed build to requests, after ``instruction`` where there is one, by topic."""
     return PreservedTexts(REFERENCE_ANSWERS, answer_requests(table, instruction), table["topic"].tolist())
 
 
@@ -63,25 +63,25 @@ class Scores(Protocol):
     """What is needed of a model: a backend, or the one that a server has in its hands."""
 
     def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
-        """Log-probabilities (nats) and token counts of each request's options."""
+        """Return log-probabilities (nats) and token counts of each request's options."""
         ...
 
 
 def losses(model: Scores, requests: Sequence[OptionRequest]) -> FloatArray:
-    """Negative log-likelihood (nats) and tokens of the first option of each request, shape (requests, 2)."""
+    """Return negative log-likelihood (nats) and tokens of the first option of each request, shape (requests, 2)."""
     scored = model.score(requests)
     return np.array([[-one.logprobs[0], one.n_tokens[0]] for one in scored], dtype=np.float64)
 
 
 def perplexity(lost: FloatArray) -> float:
-    """Of the texts that ``lost`` (texts, 2) belong to, over all their tokens."""
+    """Return the perplexity of the texts that ``lost`` (texts, 2) belong to, over all their tokens."""
     return math.exp(lost[:, 0].sum() / lost[:, 1].sum())
 
 
 def perplexity_scores(
     texts: PreservedTexts, lost: FloatArray, before: FloatArray | None, how: Resampling
 ) -> pd.DataFrame:
-    """Rows of a table of scores: perplexity and, against ``before``, by how many per cent it rose, paired.
+    """Return the rows of a table of scores: perplexity and, against ``before``, by how many per cent it rose, paired.
 
     Where no text has changed, as behind a gate that stays shut, the interval of the rise is 0 to 0.
 

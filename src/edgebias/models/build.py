@@ -20,7 +20,9 @@ PERPLEXITY_CONTEXT = 512
 
 
 def calibration_sequences(weights: Path, texts: Path, n_tokens: int) -> tuple[list[list[int]], int]:
-    """Token ids for Wanda: neutral sentences joined by spaces, cut into sequences that each begin with the start token.
+    """Return the token ids for Wanda.
+
+    Neutral sentences joined by spaces, cut into sequences that each begin with the start token.
 
     Returns:
         The sequences, all of one length (at most 256), ``n_tokens`` in all rounded down to whole
@@ -56,7 +58,7 @@ def calibration_sequences(weights: Path, texts: Path, n_tokens: int) -> tuple[li
 
 
 def measure_perplexity(weights: Path, texts: Path, n_tokens: int) -> Perplexity:
-    """Perplexity of a file through the llama backend, on one thread."""
+    """Measure the perplexity of a file through the llama backend, on one thread."""
     from tqdm import tqdm
 
     from edgebias.backends.local.llama_engine import LlamaBackend
@@ -155,7 +157,7 @@ def _scratch(beside: Path) -> Iterator[Path]:
 
 
 def _float_type(path: Path) -> str:
-    """F16 or F32: the type of the matrices of an unquantised file."""
+    """Return F16 or F32: the type of the matrices of an unquantised file."""
     return next(str(tensor.tensor_type.name) for tensor in open_gguf(path).tensors if len(tensor.shape) > 1)
 
 

@@ -171,7 +171,7 @@ class StudyData:
         return len({cell.model for cell in self.cells}) > 1
 
     def label(self, cell: Cell) -> str:
-        """The cell's name: with its model only where there is more than one."""
+        """Return the cell's name: with its model only where there is more than one."""
         return f"{cell.environment} {cell.model} {cell.variant}" if self.several_models else cell.label
 
 
@@ -308,12 +308,12 @@ def _properties(environments: Mapping[str, Mapping[str, Any]], cell: Cell) -> Ba
 
 
 def _remote(environments: Mapping[str, Mapping[str, Any]], cell: Cell) -> bool:
-    """Whether the cell's weights are out of reach: they have no record and cannot be steered."""
+    """Return whether the cell's weights are out of reach: they have no record and cannot be steered."""
     return _properties(environments, cell).weights is None
 
 
 def _section(settings: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
-    """A section given whole (``environments``) or entry by entry (``environments.edge``)."""
+    """Return a section given whole (``environments``) or entry by entry (``environments.edge``)."""
     found = dict(settings.get(name, {}))
     for key, value in settings.items():
         if key.startswith(f"{name}."):
@@ -322,7 +322,7 @@ def _section(settings: Mapping[str, Any], name: str) -> dict[str, Mapping[str, A
 
 
 def of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    """The rows of one cell."""
+    """Return the rows of one cell."""
     return table[
         (table["environment"] == cell.environment) & (table["model"] == cell.model) & (table["variant"] == cell.variant)
     ]
@@ -358,7 +358,7 @@ def _written(cell: Cell, items: pd.DataFrame, table: pd.DataFrame) -> pd.DataFra
 
 
 def _flat(value: Any) -> dict[str, Any]:
-    """Nested JSON as one row: ``{"usage": {"seconds": 1}}`` gives ``{"usage.seconds": 1}``."""
+    """Return nested JSON as one row: ``{"usage": {"seconds": 1}}`` gives ``{"usage.seconds": 1}``."""
     return dict(_leaves(value, ""))
 
 

@@ -64,7 +64,7 @@ class Part:
     methods: Mapping[str, ChosenMethod]
 
     def scores(self) -> dict[str, pd.DataFrame]:
-        """The table of scores of each method that has run, in the order of the configuration.
+        """Return the table of scores of each method that has run, in the order of the configuration.
 
         Raises:
             InputError: none has run, or a table is unreadable.
@@ -79,12 +79,12 @@ class Part:
         return found
 
     def loops(self) -> list[str]:
-        """Labels of the methods whose gains the feedback loop finds."""
+        """Return the labels of the methods whose gains the feedback loop finds."""
         return [name for name, method in self.methods.items() if method.is_loop]
 
 
 def methods_of(configuration: Path) -> dict[str, ChosenMethod]:
-    """``study.methods`` of a YAML file, by label.
+    """Return ``study.methods`` of a YAML file, by label.
 
     Raises:
         InputError: it is unreadable or names none.
@@ -117,7 +117,7 @@ def page(
     before_after: str | None = None,
     command: str = "make mitigation-study",
 ) -> str:
-    """The page.
+    """Write the page.
 
     Args:
         part: every method.
@@ -157,7 +157,7 @@ def page(
 
 
 def _trajectory(folder: Path, loop: str) -> tuple[str, list[str], list[tuple[str, ...]]]:
-    """Title, heads and rows of a loop's trajectory."""
+    """Return title, heads and rows of a loop's trajectory."""
     table = read_table(folder / loop / "trajectory.csv", [name for name in TRAJECTORY if name not in ASKED])
     shown = table[[name for name in TRAJECTORY if name in table]]
     rows = [tuple(_count_or_number(float(value)) for value in row) for row in shown.to_numpy(dtype=float)]
@@ -165,7 +165,7 @@ def _trajectory(folder: Path, loop: str) -> tuple[str, list[str], list[tuple[str
 
 
 def frontier(part: Part) -> str:
-    """The frontier as SVG.
+    """Return the frontier as SVG.
 
     Raises:
         InputError: no method was evaluated, or not without mitigation and at two gains of the open loop.
@@ -181,7 +181,7 @@ def frontier(part: Part) -> str:
 
 
 def before_after(parts: Sequence[Part]) -> str:
-    """Every score that all splits have measured, without mitigation and under the loops, as SVG.
+    """Return every score that all splits have measured, without mitigation and under the loops, as SVG.
 
     Raises:
         InputError: a part has no scores.
@@ -196,7 +196,7 @@ def before_after(parts: Sequence[Part]) -> str:
 
 
 def _measured_everywhere(splits: Collection[Scores]) -> list[Key]:
-    """What of `REPEATED` every split has measured for some method."""
+    """Return what of `REPEATED` every split has measured for some method."""
     measured = set.intersection(*({key for table in of.values() for key in overall_scores(table)} for of in splits))
     return [key for key in REPEATED if key in measured]
 
@@ -206,7 +206,7 @@ def _seed(folder: Path) -> int:
 
 
 def _repeats(parts: Sequence[Part]) -> dict[str, Any]:
-    """Heads and rows of the table of repeats, and the mean of each method over the seeds."""
+    """Return the heads and rows of the table of repeats, and the mean of each method over the seeds."""
     rows: list[tuple[str, ...]] = []
     removed: dict[str, list[float]] = {}
     scores = {part.folder: part.scores() for part in parts}
@@ -249,7 +249,7 @@ def _repeats(parts: Sequence[Part]) -> dict[str, Any]:
 
 
 def _loop(folder: Path) -> str:
-    """Where a loop came to rest, and why."""
+    """Return where a loop came to rest, and why."""
     state = read_json(folder / "state.json")
     return f"gain {number(max(map(abs, state['gains'])))}, {END[state['stopped']]}"
 

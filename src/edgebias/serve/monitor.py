@@ -35,7 +35,7 @@ class _Check:
 
 
 def monitor_items(path: Path) -> list[Item]:
-    """The calibration items of the table at ``path`` that offer both kinds.
+    """Return the calibration items of the table at ``path`` that offer both kinds.
 
     Held-out items are never asked: what is measured on them later would have been fitted to.
 
@@ -50,7 +50,9 @@ def monitor_items(path: Path) -> list[Item]:
 
 
 def judge(model: Steered, item: Item) -> bool | None:
-    """Whether the model, as it is steered now, chooses the stereotype: its option of highest mean log-probability.
+    """Return whether the model, as it is steered now, chooses the stereotype.
+
+    Its option of highest mean log-probability.
 
     No gold label has a part in this. None where it chooses another role than the two kinds.
     """

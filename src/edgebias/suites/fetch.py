@@ -63,7 +63,7 @@ def verified(content: bytes, file: PublishedFile, key: str) -> bytes:
 
 
 def git_blob_id(content: bytes) -> str:
-    """SHA-1 that git gives to a file with these bytes."""
+    """Return the SHA-1 that git gives to a file with these bytes."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 

@@ -112,7 +112,7 @@ class Item:
 
 
 def to_table(items: Sequence[Item]) -> pd.DataFrame:
-    """The items as a checked table with `COLUMNS`, sorted by ``item_id``.
+    """Return the items as a checked table with `COLUMNS`, sorted by ``item_id``.
 
     Raises:
         InputError: there is no item, or an item breaks the contract.

@@ -13,7 +13,7 @@ from edgebias.core.errors import InputError
 
 
 def read_raw_text(path: Path) -> str:
-    """The text of a raw file with LF line ends.
+    """Return the text of a raw file with LF line ends.
 
     Raises:
         InputError: the file is absent or is not UTF-8.
@@ -27,7 +27,7 @@ def read_raw_text(path: Path) -> str:
 
 
 def read_json_lines(path: Path, keys: Sequence[str]) -> list[dict[str, Any]]:
-    """One object a line; each must have ``keys``.
+    """Return one object a line; each must have ``keys``.
 
     Raises:
         InputError: a line is not a JSON object, or lacks a key.
@@ -45,7 +45,7 @@ def read_json_lines(path: Path, keys: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def read_csv_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a CSV file with a header; cells may hold line breaks inside quotes.
+    """Return the rows of a CSV file with a header; cells may hold line breaks inside quotes.
 
     Raises:
         InputError: a column is missing, or a row is shorter or longer than the header.

@@ -87,7 +87,7 @@ _Dumper.add_representer(list, lambda dumper, data: dumper.represent_sequence(_SE
 
 
 def jobs_of(snakefile: Path) -> list[Job]:
-    """All jobs of a full run, sorted; needs no data and runs nothing.
+    """Return all jobs of a full run, sorted; needs no data and runs nothing.
 
     Uses two private calls of Snakemake (`Workflow._prepare_dag`, `Workflow._build_dag`): its public
     listings show recorded inputs, which are stale or absent. Only this generator and its test use them.
@@ -118,7 +118,7 @@ def jobs_of(snakefile: Path) -> list[Job]:
 
 
 def _named(files: Any) -> dict[str, tuple[str, ...]]:
-    """Files of a job by name."""
+    """Return the files of a job by name."""
     named = {name: (str(value),) if isinstance(value, str) else tuple(map(str, value)) for name, value in files.items()}
     known = {path for paths in named.values() for path in paths}
     unnamed = tuple(str(path) for path in files if str(path) not in known)
@@ -126,7 +126,7 @@ def _named(files: Any) -> dict[str, tuple[str, ...]]:
 
 
 def document(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of ``dvc.yaml``; ``params`` is ``params.yaml`` as DVC reads it."""
+    """Return the content of ``dvc.yaml``; ``params`` is ``params.yaml`` as DVC reads it."""
     metrics = [path for job in jobs for path in job.recorded if path.endswith(IN_GIT)]
     builds = [job for job in jobs if job.rule in {"full_precision", "compress"}]
     content = {
@@ -169,7 +169,7 @@ def _stages(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> dic
 
 
 def _folders(paths: tuple[str, ...], makers: Mapping[str, Job]) -> tuple[str, ...]:
-    """``paths``, or their folder where they are all that one job writes and it alone writes there."""
+    """Return ``paths``, or their folder where they are all that one job writes and it alone writes there."""
     parents = {Path(path).parent for path in paths}
     makes = {id(makers[path]) if path in makers else None for path in paths}
     if len(paths) < 2 or len(parents) > 1 or len(makes) > 1 or None in makes:
@@ -180,7 +180,10 @@ def _folders(paths: tuple[str, ...], makers: Mapping[str, Job]) -> tuple[str, ..
 
 
 def _of_rule(rule: str, stages: Sequence[Stage]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The definitions of a rule: one for jobs that have the same kinds of inputs, named by those that not all have."""
+    """Yield the definitions of a rule.
+
+    One for jobs that have the same kinds of inputs, named by those that not all have.
+    """
     everywhere = frozenset.intersection(*(stage.kinds for stage in stages))
     fewest = min(len(stage.params) for stage in stages)
     groups: dict[str, list[Stage]] = {}
@@ -237,7 +240,7 @@ def _foreach(group: Sequence[Stage]) -> dict[str, Any]:
 
 
 def _template(values: Sequence[str], items: Sequence[_Line], key: str, separator: str) -> str:
-    """One text for the ``values`` of all items: parts in which they differ come from the items.
+    """Return one text for the ``values`` of all items: parts in which they differ come from the items.
 
     Where no wildcard gives them, each item gets its value whole under ``key``.
     """
@@ -271,7 +274,7 @@ def _has(params: Mapping[str, Any], key: str) -> bool:
 
 
 def render(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> str:
-    """``dvc.yaml`` as text."""
+    """Return ``dvc.yaml`` as text."""
     text = yaml.dump(
         document(jobs, study, params), Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True
     )

@@ -197,10 +197,10 @@ class OpenAIBackend:
                 yield answer
 
     def forget(self) -> None:
-        """Nothing: an endpoint is sent the whole conversation each time."""
+        """Do nothing: an endpoint is sent the whole conversation each time."""
 
     def usage(self) -> Usage:
-        """Tokens as the endpoint counts them and seconds, both without what came from the store.
+        """Return tokens as the endpoint counts them and seconds, both without what came from the store.
 
         ``notes`` say who answered (``model``, ``system_fingerprint``, those of replayed answers included), how many
         requests were sent, retried, replayed from the store and lost so that they may have been charged, and what was
@@ -371,7 +371,7 @@ class OpenAIBackend:
         return completion if kept == text else read_completion(kept)
 
     def _send(self, index: int, body: dict[str, Any]) -> str:
-        """One try: the whole body of a response that says that it succeeded.
+        """Make one try, and return the whole body of a response that says that it succeeded.
 
         The client's timeout is one of silence; the deadline ends responses that trickle.
         """

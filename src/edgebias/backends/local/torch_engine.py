@@ -158,7 +158,7 @@ class TorchBackend:
             yield from collector.take(pack, logprobs, skip=skip)
 
     def packs(self, requests: Sequence[OptionRequest]) -> Iterator[ScorePack]:
-        """What `score` evaluates together, pack by pack."""
+        """Return what `score` evaluates together, pack by pack."""
         return score_packs(self._parts(requests), room=ROWS, sequences=ROWS, outputs=OUTPUTS)
 
     def generate(
@@ -193,8 +193,9 @@ class TorchBackend:
         self._held, self._cache = [], None
 
     def usage(self) -> Usage:
-        """Tokens and seconds so far; ``notes`` name the libraries, the instruction set that PyTorch uses, and how many
-        linear layers oneDNN computes.
+        """Return the tokens and seconds so far.
+
+        ``notes`` name the libraries, the instruction set that PyTorch uses, and how many linear layers oneDNN computes.
         """
         import transformers
 
@@ -212,7 +213,7 @@ class TorchBackend:
         self._model = self._cache = None
 
     def tokenise(self, text: str, *, special: bool) -> list[int]:
-        """Tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
+        """Return the tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
         encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=not special)
         return [int(token) for token in encoded["input_ids"]]
 
@@ -234,7 +235,7 @@ class TorchBackend:
         return frozenset(ends | {added[text] for text in END_OF_TURN if text in added})
 
     def _takes_trees(self) -> bool:
-        """Whether the model computes the same along two branches of a tree as along two sequences.
+        """Return whether the model computes the same along two branches of a tree as along two sequences.
 
         Its attention is replaced for that (`tree_attention`). Where it cannot be, or where not all that a model keeps
         of what stands to the left are keys and values, the model's own attention stays, and sequences go one by one.
@@ -260,7 +261,7 @@ class TorchBackend:
         return False
 
     def _prompts(self, prompts: Sequence[Prompt]) -> Iterator[list[int]]:
-        """The tokens of each prompt."""
+        """Yield the tokens of each prompt."""
         for first in range(0, len(prompts), TOKENISED):
             some = list(enumerate(prompts[first : first + TOKENISED], first))
             found: dict[int, list[int]] = {}
@@ -294,7 +295,7 @@ class TorchBackend:
             yield from split_options(index, prompt, options, OUTPUTS)
 
     def _read(self, tree: PrefixTree, attends: AttentionPattern, rows: Sequence[int]) -> torch.Tensor:
-        """Logits after ``rows`` of ``tree``, in the order of ``rows``."""
+        """Return the logits after ``rows`` of ``tree``, in the order of ``rows``."""
         logits: torch.Tensor = self._model(
             input_ids=torch.tensor([tree.tokens]),
             position_ids=torch.tensor([tree.positions]),
@@ -306,7 +307,7 @@ class TorchBackend:
         return logits[0]
 
     def _evaluate(self, pack: ScorePack) -> dict[tuple[int, int], float]:
-        """Log-probability of every wanted (row, token) of a pack."""
+        """Return the log-probability of every wanted (row, token) of a pack."""
         needed = pack.needed()
         logits = self._read(pack.tree, TreeAttention(pack.tree), list(needed))
         places = [place for place, tokens in enumerate(needed.values()) for _ in tokens]
@@ -314,7 +315,7 @@ class TorchBackend:
         return dict(zip(pairs, _log_probabilities(logits, places, [token for _, token in pairs]), strict=True))
 
     def _evaluate_paths(self, pack: ScorePack) -> dict[tuple[int, int], float]:
-        """The same, one path after the other."""
+        """Return the same, one path after the other."""
         found: dict[tuple[int, int], float] = {}
         for part, wanted in zip(pack.parts, pack.wanted, strict=True):
             for option, pairs in zip(part.options, wanted, strict=True):
@@ -332,7 +333,7 @@ class TorchBackend:
             yield _Writer(request, prompt, options, np.random.default_rng(request.seed))
 
     def _has_room(self, group: list[_Writer], tree: PrefixTree, writer: _Writer, settings: GenerationSettings) -> bool:
-        """Whether ``writer`` can be continued together with ``group``, whose prompts are in ``tree``."""
+        """Return whether ``writer`` can be continued together with ``group``, whose prompts are in ``tree``."""
         longest = max(len(each.prompt) for each in [*group, writer]) + settings.max_new_tokens
         return (
             self._trees
@@ -447,7 +448,8 @@ class TorchBackend:
 
 
 def _log_probabilities(logits: torch.Tensor, places: Sequence[int], tokens: Sequence[int]) -> list[float]:
-    """Natural log-probability of each of ``tokens`` under the row of ``logits`` at the same place of ``places``.
+    """Return the natural log-probability of each of ``tokens`` under the row of ``logits`` at the same place of
+    ``places``.
 
     Exponentials are 32-bit, their sum and all that follows 64-bit.
     """

@@ -13,7 +13,7 @@ HEADLINE = ("accuracy_ambiguous", "accuracy_disambiguated", "sAMB", "sDIS")
 
 
 def summary(checks: Sequence[Check]) -> str:
-    """One line per scorer and suite, and one per score that differs for all items."""
+    """Return one line per scorer and suite, and one per score that differs for all items."""
     lines = []
     for (scorer, suite), group in _grouped(checks, "scorer", "suite").items():
         wrong = [check for check in group if not check.agrees]
@@ -26,7 +26,7 @@ def summary(checks: Sequence[Check]) -> str:
 
 
 def markdown(checks: Sequence[Check]) -> str:
-    """A table of how many scores are exact, and one of the BBQ scores of every scorer over all items."""
+    """Return a table of how many scores are exact, and one of the BBQ scores of every scorer over all items."""
     rows = [
         "# Scores of known responders",
         "",
@@ -51,7 +51,7 @@ def markdown(checks: Sequence[Check]) -> str:
 
 
 def _cell(checks: Sequence[Check]) -> str:
-    """The score over all items, bold where wrong, and how many categories are wrong."""
+    """Return the score over all items, bold where wrong, and how many categories are wrong."""
     if not checks:
         return "–"
     total = next(check for check in checks if check.category == ALL)
@@ -61,7 +61,7 @@ def _cell(checks: Sequence[Check]) -> str:
 
 
 def number(value: float) -> str:
-    """A score to two decimals; ``undefined`` for NaN."""
+    """Return a score to two decimals; ``undefined`` for NaN."""
     return "undefined" if math.isnan(value) else f"{value:.2f}"
 
 

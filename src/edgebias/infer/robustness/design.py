@@ -30,7 +30,7 @@ class Asked:
 
 
 def choose_items(table: pd.DataFrame, settings: RobustnessSettings, name: str | Path) -> list[Item]:
-    """One item of each of the first clusters of every category: an ambiguous question with an unknown option.
+    """Return one item of each of the first clusters of every category: an ambiguous question with an unknown option.
 
     Only items whose right answer is the unknown option are taken, since a preference among the others is bias; one a
     cluster, so that items are independent units.
@@ -66,7 +66,7 @@ def choose_items(table: pd.DataFrame, settings: RobustnessSettings, name: str | 
 
 
 def cross(items: Sequence[Item], settings: RobustnessSettings) -> list[Asked]:
-    """Every item in every order of its options, with every wording of "unknown", in every template."""
+    """Return every item in every order of its options, with every wording of "unknown", in every template."""
     return [
         Asked(_reworded(item, wording, order), template, wording)
         for item in items

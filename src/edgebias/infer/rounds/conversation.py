@@ -53,7 +53,7 @@ class ConversationPlan:
 
 
 def asked_items(items: Sequence[Item], plan: ConversationPlan, conversation: int) -> list[Item]:
-    """The items of one conversation in order: drawn without replacement, and anew once all were asked.
+    """Return the items of one conversation in order: drawn without replacement, and anew once all were asked.
 
     They depend on the seed and the conversation alone, so every environment asks the same.
     """
@@ -65,13 +65,13 @@ def asked_items(items: Sequence[Item], plan: ConversationPlan, conversation: int
 
 
 def sampling_seed(seed: int, conversation: int, round_number: int) -> int:
-    """The seed with which one round is sampled: 31 bits, which every backend takes."""
+    """Return the seed with which one round is sampled: 31 bits, which every backend takes."""
     sequence = np.random.SeedSequence([seed, _SAMPLING, conversation, round_number])
     return int(sequence.generate_state(1)[0] >> 1)
 
 
 def conversation_prompt(history: Sequence[Exchange], question: str, n_options: int) -> Prompt:
-    """The chat that ends in ``question``; the rule for ``n_options`` stands before the oldest turn kept."""
+    """Return the chat that ends in ``question``; the rule for ``n_options`` stands before the oldest turn kept."""
     turns: list[Message] = []
     for exchange in history:
         turns += [Message("user", exchange.question), Message("assistant", exchange.reply)]
@@ -131,7 +131,7 @@ def _replies(
     progress: Progress,
     journal: Journal | None,
 ) -> list[tuple[str, int]]:
-    """The reply of each round of one conversation, and how many exchanges were dropped for it."""
+    """Return the reply of each round of one conversation, and how many exchanges were dropped for it."""
     key = f"{MODE}-{conversation}"
     for kept in journal.recall(key) if journal is not None else ():
         progress.advance(len(kept))

@@ -20,7 +20,10 @@ NO_CONVERSATION = -1
 
 
 def letter_probabilities(logprobs: Sequence[float], temperature: float) -> NDArray[np.float64]:
-    """Probabilities of the letters given that the reply is one of them: softmax of ``logprobs / temperature``."""
+    """Return the probabilities of the letters given that the reply is one of them.
+
+    Softmax of ``logprobs / temperature``.
+    """
     scaled = np.asarray(logprobs, dtype=np.float64) / temperature
     weights = np.exp(scaled - scaled.max())
     return np.asarray(weights / weights.sum(), dtype=np.float64)

@@ -34,7 +34,7 @@ class AnswerPriorSettings(Record):
 
 
 def without_content(text: str, content_free: str) -> str:
-    """``text`` with ``content_free`` in the place of all lines but the last; a single line is replaced, too.
+    """Return ``text`` with ``content_free`` in the place of all lines but the last; a single line is replaced, too.
 
     The last of several lines is the cue of the format ("Answer:"), which says what kind of text follows.
     """

@@ -25,7 +25,9 @@ class RepromptingSettings(Record):
 
 
 def asked_again(request: OptionRequest, scores: OptionScores, text: str, remark: str) -> OptionRequest:
-    """``request``, whose prompt is ``text``, after the same with the option that ``scores`` prefer and ``remark``."""
+    """Return ``request``, whose prompt is ``text``, after the same with the option that ``scores`` prefer and
+    ``remark``.
+    """
     means = [value / count for value, count in zip(scores.logprobs, scores.n_tokens, strict=True)]
     answer = request.options[means.index(max(means))]
     return OptionRequest(Prompt(text=f"{text}{answer}\n\n{remark}\n\n{text}"), request.options)

@@ -46,7 +46,10 @@ class SelfDebiasingSettings(Record):
 
 
 def self_debiased(plain: FloatArray, announced: FloatArray, how: SelfDebiasingSettings) -> FloatArray:
-    """Log-probabilities (nats) under ``p'``, from those after the plain and the announcing text; last axis: tokens."""
+    """Return log-probabilities (nats) under ``p'``, from those after the plain and the announcing text.
+
+    Last axis: tokens.
+    """
     probability = np.exp(plain)
     less = probability - np.exp(announced)
     factor = np.where(less >= 0, 1.0, np.maximum(np.exp(how.decay * np.minimum(less, 0.0)), how.floor))

@@ -151,7 +151,7 @@ class Probed(SeesHiddenStates, Protocol):
     """The part of a backend that probes need."""
 
     def tokenise(self, text: str, *, special: bool) -> list[int]:
-        """Tokens of ``text`` without any added begin token."""
+        """Return the tokens of ``text`` without any added begin token."""
         ...
 
 
@@ -181,7 +181,7 @@ def probe_settings(settings: Mapping[str, Any]) -> ProbeSettings:
 
 
 def read_pairs(items_folder: Path, suites: Sequence[str]) -> list[Pair]:
-    """The contrasts of the calibration items of ``suites``, each once.
+    """Return the contrasts of the calibration items of ``suites``, each once.
 
     Raises:
         InputError: there is no item table of these suites, or no item with both roles.
@@ -199,7 +199,7 @@ def read_pairs(items_folder: Path, suites: Sequence[str]) -> list[Pair]:
 def representations(
     backend: Probed, pairs: Sequence[Contrast], embed: Callable[[Sequence[int]], Matrix]
 ) -> Representations:
-    """What is probed of each pair; ``embed`` maps tokens to their embeddings (tokens, n_embd).
+    """Return what is probed of each pair; ``embed`` maps tokens to their embeddings (tokens, n_embd).
 
     In the difference of the sums of embeddings, tokens that both completions share leave nothing. They are added up
     in order of token, so that the same words in another order give the same sum to the last bit.
@@ -265,7 +265,7 @@ def layer_probe_table(found: Representations, pairs: Sequence[Pair], how: ProbeS
 
 
 def ranked_right(differences: FloatArray, fold: IntArray) -> FloatArray:
-    """1 for each pair that a probe trained on the other folds ranks right, 1/2 for a tie, 0 else: (pairs,).
+    """Return 1 for each pair that a probe trained on the other folds ranks right, 1/2 for a tie, 0 else: (pairs,).
 
     Args:
         differences: (pairs, width), anti-stereotype less stereotype.
@@ -279,7 +279,7 @@ def ranked_right(differences: FloatArray, fold: IntArray) -> FloatArray:
 
 
 def _progress(found: Representations) -> Iterator[tuple[int, str, FloatArray]]:
-    """(layer, target, differences) of everything that is probed but the swaps."""
+    """Yield (layer, target, differences) of everything that is probed but the swaps."""
     probed = [(BEFORE_BLOCKS, name, found.controls[name]) for name in CONTROLS]
     probed += [(layer, BIAS, differences) for layer, differences in enumerate(found.blocks)]
     for layer, target, differences in tqdm(probed, desc="layer probes", unit="probe", mininterval=10, ascii=True):
@@ -287,7 +287,9 @@ def _progress(found: Representations) -> Iterator[tuple[int, str, FloatArray]]:
 
 
 def _coordinates(differences: FloatArray) -> FloatArray:
-    """``differences`` in a basis of the space that they span: half the work where there are fewer pairs than axes.
+    """Return ``differences`` in a basis of the space that they span.
+
+    Half the work where there are fewer pairs than axes.
 
     A regularised probe stays within that space and ranks alike in any orthonormal basis of it.
     """
@@ -296,7 +298,7 @@ def _coordinates(differences: FloatArray) -> FloatArray:
 
 
 def _swapped(differences: FloatArray, fold: IntArray, signs: FloatArray) -> FloatArray:
-    """`ranked_right` under each swap; ``signs`` (swaps, pairs) is -1 where the two completions change places."""
+    """Return `ranked_right` under each swap; ``signs`` (swaps, pairs) is -1 where the two completions change places."""
     return np.stack([ranked_right(differences * sign[:, None], fold) for sign in signs])
 
 
@@ -317,13 +319,13 @@ class _Trial:
 
 
 def _chance(trial: _Trial, confidence: float) -> dict[str, float]:
-    """The mean accuracy under swaps, and the range that holds ``confidence`` of them."""
+    """Return the mean accuracy under swaps, and the range that holds ``confidence`` of them."""
     low, high = np.quantile(trial.chance, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
     return {"accuracy": float(trial.chance.mean()), "low": float(low), "high": float(high)}
 
 
 def _p(accuracy: float, chance: FloatArray) -> float:
-    """Share of ``chance`` and ``accuracy`` together that is as high as ``accuracy``."""
+    """Return the share of ``chance`` and ``accuracy`` together that is as high as ``accuracy``."""
     return (1 + int(np.sum(chance >= accuracy - 1e-9))) / (1 + len(chance))
 
 
@@ -337,7 +339,9 @@ class _Groups:
     how: Resampling
 
     def interval(self, trial: _Trial, beside: _Trial | None = None) -> Interval:
-        """Per cent ranked right, or how much more than ``beside`` on the same pairs: a cluster bootstrap, widened.
+        """Return per cent ranked right, or how much more than ``beside`` on the same pairs.
+
+        A cluster bootstrap, widened.
 
         Probes of different folds were trained on the same pairs, so that their successes go together, and a bootstrap
         of cross-validated results is too narrow (Bates, Hastie and Tibshirani 2023, JASA, arXiv 2104.00673). How much
@@ -369,7 +373,9 @@ class _Groups:
         )
 
     def _widening(self, swapped: FloatArray) -> float:
-        """Spread of the means of ``swapped`` (swaps, pairs) over their root mean squared error over clusters."""
+        """Return the spread of the means of ``swapped`` (swaps, pairs) over their root mean squared error over
+        clusters.
+        """
         size, n_clusters = swapped.shape[1], len(self.names)
         deviations = self._sums(swapped - swapped.mean(axis=1, keepdims=True)) / size
         error = float(np.mean(np.sum(deviations**2, axis=1))) * n_clusters / (n_clusters - 1)
@@ -377,5 +383,5 @@ class _Groups:
         return max(1.0, math.sqrt(spread / error)) if error > 0 else 1.0
 
     def _sums(self, values: FloatArray) -> FloatArray:
-        """``values`` (k, pairs) added up within each cluster: (k, clusters)."""
+        """Return ``values`` (k, pairs) added up within each cluster: (k, clusters)."""
         return values @ np.eye(len(self.names))[self.codes]

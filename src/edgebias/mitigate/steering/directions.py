@@ -37,7 +37,7 @@ class SeesHiddenStates(Protocol):
     """The part of a backend that is read for directions and probes."""
 
     def hidden_states(self, requests: Sequence[OptionRequest]) -> Iterator[Matrix]:
-        """Block outputs (options, n_layer, n_embd) at the last token of prompt + option, of each request."""
+        """Return block outputs (options, n_layer, n_embd) at the last token of prompt + option, of each request."""
         ...
 
 
@@ -50,7 +50,7 @@ class Directions:
     source: str
 
     def vector(self, gains: npt.NDArray[np.float64]) -> Matrix:
-        """The control vector: ``gain * scale * unit`` of each layer, float32."""
+        """Return the control vector: ``gain * scale * unit`` of each layer, float32."""
         return (self.unit * (gains * self.scale)[:, None]).astype(np.float32)
 
 
@@ -64,7 +64,7 @@ class Contrast:
 
 
 def contrasts(items: Sequence[Item]) -> list[Contrast]:
-    """The contrast of every item that has both roles, worded as the likelihood format words it.
+    """Return the contrast of every item that has both roles, worded as the likelihood format words it.
 
     An item with and without an unknown option makes one contrast, not two.
     """
@@ -88,7 +88,7 @@ def difference_of_means(backend: SeesHiddenStates, pairs: Sequence[Contrast]) ->
 
 
 def principal_component(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Directions:
-    """First principal component of the differences, anti-stereotype less stereotype, of each block's output.
+    """Return the first principal component of the differences, anti-stereotype less stereotype, of each block's output.
 
     The differences are not centred: centred, the component would be what the pairs differ in, and the mean difference
     would be taken out of it. Its sign is the one with which the mean difference projects positively.
@@ -102,7 +102,9 @@ def principal_component(backend: SeesHiddenStates, pairs: Sequence[Contrast]) ->
 
 
 def probe_normals(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Directions:
-    """Normal of a linear probe on each block's output, pointing to the anti-stereotype-consistent side: `probe_normal`.
+    """Return the normal of a linear probe on each block's output, pointing to the anti-stereotype-consistent side.
+
+    `probe_normal`.
 
     Unlike the difference of means it discounts what differs from pair to pair. FairSteer (arXiv 2504.14492) trains such
     probes as its gate and steers along the difference of means.
@@ -112,7 +114,7 @@ def probe_normals(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Direc
 
 
 def single_layer(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Directions:
-    """The difference of means as it is, of the middle block alone: steering with one layer and a fixed strength.
+    """Return the difference of means as it is, of the middle block alone: steering with one layer and a fixed strength.
 
     This is the published baseline (FairSteer's vector, arXiv 2504.14492: one layer of the middle, strength 1) without
     its gate; nothing is tuned.
@@ -124,7 +126,7 @@ def single_layer(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Direct
 
 
 def gradient(model: SteeredModel, pairs: Sequence[Contrast]) -> Directions:
-    """Steepest descent of the stereotype gap through the frozen model, one direction per layer.
+    """Return the steepest descent of the stereotype gap through the frozen model, one direction per layer.
 
     The gap of an item is the mean log-probability per token of the stereotype-consistent option minus that of the
     anti-stereotype-consistent one. Its mean over ``pairs`` is differentiated once, at zero, with respect to a vector
@@ -143,12 +145,12 @@ def gradient(model: SteeredModel, pairs: Sequence[Contrast]) -> Directions:
 
 
 def block_differences(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Doubles:
-    """Block outputs at the last token, anti-stereotype less stereotype: (n_layer, pairs, n_embd)."""
+    """Return block outputs at the last token, anti-stereotype less stereotype: (n_layer, pairs, n_embd)."""
     return _by_block(_states(backend, pairs))
 
 
 def from_vector(vector: Matrix, source: str) -> Directions:
-    """Directions whose `vector` at gain 1 is ``vector`` (n_layer, n_embd): how a file of directions is read."""
+    """Return directions whose `vector` at gain 1 is ``vector`` (n_layer, n_embd): how a file of directions is read."""
     length = np.linalg.norm(vector.astype(np.float64), axis=1)
     unit = np.divide(vector, length[:, None], out=np.zeros_like(vector), where=length[:, None] > 0)
     return Directions(unit, length, source)
@@ -164,13 +166,15 @@ FROM_HIDDEN_STATES: Mapping[str, Callable[[SeesHiddenStates, Sequence[Contrast]]
 
 
 def _states(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> Doubles:
-    """Block outputs (pairs, 2, n_layer, n_embd) after the stereotype- and the anti-stereotype-consistent completion."""
+    """Return block outputs (pairs, 2, n_layer, n_embd) after the stereotype- and the anti-stereotype-consistent
+    completion.
+    """
     requests = [OptionRequest(Prompt(text=pair.prompt), (pair.stereotype, pair.anti_stereotype)) for pair in pairs]
     return np.stack([np.asarray(state, dtype=np.float64) for state in backend.hidden_states(requests)])
 
 
 def _by_block(states: Doubles) -> Doubles:
-    """Anti-stereotype less stereotype, block by block: (n_layer, pairs, n_embd)."""
+    """Return anti-stereotype less stereotype, block by block: (n_layer, pairs, n_embd)."""
     return (states[:, 1] - states[:, 0]).transpose(1, 0, 2)
 
 
@@ -181,14 +185,17 @@ def _mean_norm(states: Doubles) -> Doubles:
 
 
 def _mean_difference(backend: SeesHiddenStates, pairs: Sequence[Contrast]) -> tuple[Doubles, Doubles]:
-    """Anti-stereotype less stereotype, (n_layer, n_embd), and the mean norm of each layer."""
+    """Return anti-stereotype less stereotype, (n_layer, n_embd), and the mean norm of each layer."""
     states = _states(backend, pairs)
     stereotype, anti_stereotype = states.mean(axis=0)
     return anti_stereotype - stereotype, _mean_norm(states)
 
 
 def _component(differences: Doubles) -> Doubles:
-    """The first right singular vector of ``differences`` (pairs, n_embd), times its singular value: 0 where all are."""
+    """Return the first right singular vector of ``differences`` (pairs, n_embd), times its singular value.
+
+    0 where all are.
+    """
     _, values, vectors = np.linalg.svd(differences, full_matrices=False)
     component: Doubles = values[0] * vectors[0]
     return -component if component @ differences.mean(axis=0) < 0 else component

@@ -30,7 +30,7 @@ _BUT = "all_but_fold_"
 
 
 def number_of_folds(settings: Mapping[str, Any]) -> int:
-    """``mitigate.folds``.
+    """Return ``mitigate.folds``.
 
     Raises:
         InputError: it is missing or no whole number above 1.
@@ -40,7 +40,7 @@ def number_of_folds(settings: Mapping[str, Any]) -> int:
 
 
 def fold_of_clusters(table: pd.DataFrame, folds: int, seed: int) -> dict[str, int]:
-    """The fold, 1 to ``folds``, of each cluster of one suite: dealt out in a seeded order, category by category.
+    """Return the fold, 1 to ``folds``, of each cluster of one suite: dealt out in a seeded order, category by category.
 
     Raises:
         InputError: there are fewer clusters than folds.
@@ -56,14 +56,14 @@ def fold_of_clusters(table: pd.DataFrame, folds: int, seed: int) -> dict[str, in
 
 
 def fitted_on_of(folds: int) -> list[str]:
-    """Names of what is left when a fold is left out, in order of the folds."""
+    """Return the names of what is left when a fold is left out, in order of the folds."""
     return [f"{_BUT}{fold}" for fold in range(1, folds + 1)]
 
 
 def fitted_part(
     tables: Mapping[str, pd.DataFrame], fitted_on: str, *, folds: int, seed: int
 ) -> Mapping[str, pd.DataFrame]:
-    """The rows that directions named ``fitted_on`` are found from: `ALL`, or all but those of a fold.
+    """Return the rows that directions named ``fitted_on`` are found from: `ALL`, or all but those of a fold.
 
     Raises:
         InputError: the name is unknown, or a suite has fewer clusters than folds.

@@ -31,7 +31,9 @@ class Gate:
     threshold: float
 
     def of_tokens(self, embeddings: Iterable[Matrix]) -> TokenGate:
-        """The gate for a build whose token embeddings come in blocks of (rows, n_embd), in the vocabulary's order."""
+        """Return the gate for a build whose token embeddings come in blocks of (rows, n_embd), in the vocabulary's
+        order.
+        """
         says = chain.from_iterable(rows.astype(np.float64) @ self.normal for rows in embeddings)
         return TokenGate(np.fromiter(says, np.float64), self.threshold)
 
@@ -44,18 +46,18 @@ class TokenGate:
     threshold: float
 
     def opens(self, tokens: Sequence[int]) -> bool:
-        """Whether requests of these words are steered; without any they are not."""
+        """Return whether requests of these words are steered; without any they are not."""
         return bool(tokens) and float(np.mean(self.says[list(tokens)])) >= self.threshold
 
 
 def words_of(prompt: Prompt, options: Sequence[str] = ()) -> str:
-    """What a gate reads of a request: its text or messages, without a chat template, and its options."""
+    """Return what a gate reads of a request: its text or messages, without a chat template, and its options."""
     text = " ".join(message.content for message in prompt.messages) if prompt.text is None else prompt.text
     return text + "".join(options)
 
 
 def read_gate(path: Path, width: int) -> Gate:
-    """The gate of a build of ``width`` embedding dimensions.
+    """Return the gate of a build of ``width`` embedding dimensions.
 
     Raises:
         InputError: there is no such file, or it holds no gate of this width.
@@ -68,7 +70,7 @@ def read_gate(path: Path, width: int) -> Gate:
 
 
 def open_gate(path: Path, weights: Path) -> TokenGate:
-    """The gate at ``path`` for the build ``weights``.
+    """Return the gate at ``path`` for the build ``weights``.
 
     Raises:
         InputError: a file is unusable, or they do not belong together.

@@ -81,11 +81,17 @@ class Example:
     label: int | None
 
     def gap(self, means: torch.Tensor) -> torch.Tensor:
-        """Of mean log-probabilities (options,): stereotype-consistent less anti-stereotype-consistent."""
+        """Return the gap of mean log-probabilities (options,).
+
+        Stereotype-consistent less anti-stereotype-consistent.
+        """
         return means[self.stereotype] - means[self.anti_stereotype]
 
     def margin(self, means: torch.Tensor) -> torch.Tensor | None:
-        """Of mean log-probabilities (options,): the mean of both kinds less the unrelated option; None without one."""
+        """Return the margin of mean log-probabilities (options,): the mean of both kinds less the unrelated option.
+
+        None without one.
+        """
         if self.unrelated is None:
             return None
         return (means[self.stereotype] + means[self.anti_stereotype]) / 2 - means[self.unrelated]
@@ -109,12 +115,15 @@ class Learned:
 
 
 def first_block(n_layers: int) -> int:
-    """The first block that is steered: the first quarter is not, nor ever block 0, which llama.cpp cannot steer."""
+    """Return the first block that is steered.
+
+    The first quarter is not, nor ever block 0, which llama.cpp cannot steer.
+    """
     return max(1, math.ceil(UNSTEERED_SHARE * n_layers))
 
 
 def examples(model: SteeredModel, items: Sequence[Item], labels: Sequence[int]) -> list[Example]:
-    """The items that have both roles, worded as the likelihood format words them; a label of -1 is none.
+    """Return the items that have both roles, worded as the likelihood format words them; a label of -1 is none.
 
     Of an item without a label, options that have no part in the loss are left out.
     """
@@ -201,7 +210,10 @@ class RunningMeans:
 
 
 def _unsteered(model: SteeredModel, fitted: Sequence[Example], together: int) -> list[Unsteered]:
-    """Each example with what it is unsteered, ``together`` of them scored at a time; a label says all of its own."""
+    """Return each example with what it is unsteered, ``together`` of them scored at a time.
+
+    A label says all of its own.
+    """
     found = [Unsteered(example, math.nan, math.nan) for example in fitted if example.label is not None]
     compared = [example for example in fitted if example.label is None]
     parts = range(0, len(compared), together)
@@ -216,7 +228,7 @@ def _unsteered(model: SteeredModel, fitted: Sequence[Example], together: int) ->
 
 
 def _choices(gap: torch.Tensor) -> torch.Tensor:
-    """How far stereotype-consistent choices are from one half: -1/2 to 1/2."""
+    """Return how far stereotype-consistent choices are from one half: -1/2 to 1/2."""
     return torch.sigmoid(CHOICE_SLOPE * gap) - 0.5
 
 
@@ -289,7 +301,7 @@ def _schedule(step: int, steps: int) -> float:
 
 
 def _endless(pool: Sequence[T], rng: np.random.Generator) -> Iterator[T]:
-    """Items of ``pool`` for ever, each pass in a new order.
+    """Yield the items of ``pool`` for ever, each pass in a new order.
 
     Raises:
         ValueError: it is empty; not before an item is wanted, as a pool that nothing is drawn from may be.

@@ -92,7 +92,7 @@ def vector_bytes(path: Path) -> int:
 
 
 def model_hint(weights: Path) -> str:
-    """The architecture that the GGUF ``weights`` names.
+    """Return the architecture that the GGUF ``weights`` names.
 
     Raises:
         InputError: the file is no whole model.
@@ -101,7 +101,7 @@ def model_hint(weights: Path) -> str:
 
 
 def model_shape(weights: Path) -> tuple[int, int]:
-    """The number of blocks and the width of the model in the GGUF ``weights``.
+    """Return the number of blocks and the width of the model in the GGUF ``weights``.
 
     Raises:
         InputError: the file is no whole model.

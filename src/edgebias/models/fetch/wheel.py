@@ -59,7 +59,7 @@ def copy_member(archive: zipfile.ZipFile, member: str, target: Path, key: str) -
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

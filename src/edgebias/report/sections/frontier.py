@@ -34,7 +34,7 @@ class _Cost:
     """The largest cost on the axis; a method that costs more stands at the edge, with its number."""
 
     def of(self, scores: Mapping[Key, Score], before: Mapping[Key, Score]) -> float:
-        """What has become worse: per cent of perplexity, points of lms; NaN where it was not measured."""
+        """Return what has become worse: per cent of perplexity, points of lms; NaN where it was not measured."""
         if self.key not in scores:
             return math.nan
         if self.key[2] == PERPLEXITY_RISE:
@@ -55,7 +55,7 @@ COSTS = (
 
 
 def draw(scores: Mapping[str, pd.DataFrame], gains: Mapping[str, float]) -> Canvas | None:
-    """Distance from the ideal removed on StereoSet (per cent, with interval) against each cost.
+    """Draw the distance from the ideal removed on StereoSet (per cent, with interval) against each cost.
 
     None without `none` and two gains of the open loop, or where there is no bias to remove. The gains are joined by a
     line, which begins where nothing is steered.
@@ -116,7 +116,7 @@ def grouped(methods: Collection[str], gains: Mapping[str, float]) -> list[tuple[
 
 
 def _removed(table: pd.DataFrame) -> Score | None:
-    """Per cent of the distance that a method removes on `SUITE`; None where that is not defined."""
+    """Return per cent of the distance that a method removes on `SUITE`; None where that is not defined."""
     for found in overall_reductions(table):
         if (found.suite, found.format) == (SUITE, LIKELIHOOD) and math.isfinite(found.percent.estimate):
             return found.percent

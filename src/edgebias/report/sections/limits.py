@@ -11,7 +11,7 @@ from edgebias.report.section import Section
 
 
 def limits(study: StudyData) -> list[str]:
-    """What these numbers cannot show; only limits that hold for what really ran."""
+    """Return what these numbers cannot show; only limits that hold for what really ran."""
     entries = [study.environments.get(name, {}) for name in {cell.environment for cell in study.cells}]
     found = sorted({properties_of(entry).limitation for entry in entries if "backend" in entry} - {""})
     models = sorted({cell.model for cell in study.cells})

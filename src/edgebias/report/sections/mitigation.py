@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def method_table(study: StudyData) -> Table:
-    """A row for each method: bias, what it must not spoil, and coverage, on the same held-out items.
+    """Return a row for each method: bias, what it must not spoil, and coverage, on the same held-out items.
 
     What a method costs is in a table of its own: with both, the table is wider than the page.
     """
@@ -60,7 +60,7 @@ def method_table(study: StudyData) -> Table:
 
 
 def mitigation_table(study: StudyData) -> Table:
-    """Held-out scores: a row for each metric, a column for each method."""
+    """Return held-out scores: a row for each metric, a column for each method."""
     rows = study.mitigation
     rows = rows[rows["category"] == "all"]
     listed = []
@@ -85,7 +85,7 @@ def mitigation_table(study: StudyData) -> Table:
 
 
 def reduction_table(study: StudyData) -> Table | None:
-    """How far each method brings each suite and category to its ideal, and whether there was bias to reduce."""
+    """Return how far each method brings each suite and category to its ideal, and whether there was bias to reduce."""
     table = study.mitigation
     if "headroom" not in table.columns:
         return None
@@ -131,7 +131,7 @@ def reduction_table(study: StudyData) -> Table | None:
 
 
 def _trajectory(study: StudyData) -> Canvas | None:
-    """Bias and gain of each loop, one panel a column and one line a loop."""
+    """Draw bias and gain of each loop, one panel a column and one line a loop."""
     from matplotlib.ticker import MaxNLocator
 
     table = study.trajectory
@@ -173,7 +173,7 @@ TRAJECTORY_COLUMNS: dict[str, float | None] = {
 
 
 def _mitigation(study: StudyData) -> Canvas | None:
-    """Bias against utility, one point a method."""
+    """Draw bias against utility, one point a method."""
     table = study.mitigation
     table = table[table["category"] == "all"]
     suites = [suite.name for suite in mitigated() if suite.drives_loop] + list(study.suites)
@@ -214,18 +214,18 @@ def _mitigation(study: StudyData) -> Canvas | None:
 
 
 def _first_format(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the format that stands for a metric: likelihood where there is any."""
+    """Return the rows of the format that stands for a metric: likelihood where there is any."""
     form = "likelihood" if "likelihood" in set(rows["format"]) else min(rows["format"])
     return rows[rows["format"] == form]
 
 
 def _finite(rows: pd.DataFrame) -> pd.DataFrame:
-    """The first row of each method that has an estimate, by method."""
+    """Return the first row of each method that has an estimate, by method."""
     return rows[rows["estimate"].notna()].drop_duplicates("method").set_index("method")
 
 
 def _cross(axes: Axes, x: pd.Series, y: pd.Series, position: int, label: str) -> None:
-    """A point with both its intervals, which are pale: the markers of a dozen methods lie close together."""
+    """Draw a point with both its intervals, which are pale: the markers of a dozen methods lie close together."""
     from matplotlib.colors import to_rgba
 
     look = series(position)

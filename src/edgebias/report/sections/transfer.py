@@ -12,7 +12,7 @@ from edgebias.suites.registry import SUITES
 
 
 def transfer_table(study: StudyData) -> Table | None:
-    """A row for each method that steers and suite that it was not fitted to; None where there is no such pair.
+    """Return a row for each method that steers and suite that it was not fitted to; None where there is no such pair.
 
     Vectors, gates and loops are fitted to calibration items of ``study.fitted_to`` alone, so every other suite is a
     benchmark that they have never seen.

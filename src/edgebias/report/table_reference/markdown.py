@@ -30,12 +30,12 @@ _ROWS = re.compile(r'```text title="(?P<name>[^"\n]+)"\n(?P<rows>.*?)```', re.DO
 
 
 def tables_markdown(rows: Mapping[str, str]) -> str:
-    """The whole document; ``rows`` maps the name of each table to its printed rows (`printed_rows`)."""
+    """Return the whole document; ``rows`` maps the name of each table to its printed rows (`printed_rows`)."""
     return "\n".join([_HEAD, *(_section(listed, rows[listed.table.name]) for listed in TABLES)])
 
 
 def rows_of_study(folder: Path) -> dict[str, str]:
-    """Three rows of a real file of each table, printed with a column a line.
+    """Return three rows of a real file of each table, printed with a column a line.
 
     Raises:
         InputError: a file is absent, or is not the table that it should be.
@@ -63,7 +63,7 @@ def read_listed(path: Path, table: Table) -> pd.DataFrame:
 
 
 def rows_of_document(text: str) -> dict[str, str]:
-    """The printed rows that stand in a document made by `tables_markdown`.
+    """Return the printed rows that stand in a document made by `tables_markdown`.
 
     Raises:
         InputError: a table is not there.
@@ -76,7 +76,7 @@ def rows_of_document(text: str) -> dict[str, str]:
 
 
 def printed_rows(table: pd.DataFrame) -> str:
-    """First, middle and last row side by side, one line a column; long values are cut."""
+    """Return first, middle and last row side by side, one line a column; long values are cut."""
     lines = [["", *(f"row {place}" for place in _places(len(table)))]]
     for name in table.columns:
         lines.append([str(name), *(_cut(table[name].iloc[place]) for place in _places(len(table)))])
@@ -86,7 +86,7 @@ def printed_rows(table: pd.DataFrame) -> str:
 
 
 def reading_line(path: str) -> str:
-    """The pandas call that reads a file of the study with the declared types."""
+    """Return the pandas call that reads a file of the study with the declared types."""
     if path.endswith(".parquet"):
         return f'pd.read_parquet("{path}")'
     options = ", ".join(f"{name}={value!r}" for name, value in _CSV.items()).replace("'", '"')

@@ -57,7 +57,7 @@ def read_study(settings: dict[str, Any]) -> Study:
 
 
 def contrasts_of(study: Study) -> list[Contrast]:
-    """All contrasts of a study.
+    """Return all contrasts of a study.
 
     ``environment``: edge minus each other environment at the same full-precision build of the same model (the matched
     design). ``deployed``: the edge build minus the desktop build and minus the cloud build, as far as these are other

@@ -75,7 +75,7 @@ _CONTEXT: dict[str, Any] = {
 
 
 def croissant(*, templates: Path, items: Path, citation: Path, output: Path) -> dict[str, Any]:
-    """The metadata as a dictionary for JSON; paths in it are relative to the folder of ``output``.
+    """Return the metadata as a dictionary for JSON; paths in it are relative to the folder of ``output``.
 
     Args:
         templates: folder of the suite's YAML files.
@@ -228,7 +228,7 @@ def _citation(path: Path) -> dict[str, Any]:
 
 
 def _bibtex(project: dict[str, Any]) -> str:
-    """The project, then the paper whose probe the suite rebuilds, as ``CITATION.cff`` asks."""
+    """Return the project, then the paper whose probe the suite rebuilds, as ``CITATION.cff`` asks."""
     authors = " and ".join(f"{{{author['name']}}}" for author in project["authors"])
     paper = project["preferred-citation"]
     families = " and ".join(author["family-names"] for author in paper["authors"])
