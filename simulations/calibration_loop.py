@@ -27,7 +27,7 @@ from edgebias.mitigate.steering.controller import (
     update,
     update_from_passes,
 )
-from edgebias.mitigate.steering.loop import LoopResult, LoopSettings, PassResult, Plant, run_loop
+from edgebias.mitigate.steering.loop import LoopResult, LoopSettings, LoopTarget, PassResult, run_loop
 from edgebias.mitigate.steering.utility import Budget, Perplexities, Utility
 
 WEIGHTS = np.array([0.0, *[1.0] * 29])
@@ -80,11 +80,11 @@ def simulated(
         passes += 1
         return PassResult(rate(), rate() - 6.0, rate() + 6.0)
 
-    plant = Plant(
+    target = LoopTarget(
         apply, lambda n: list(100.0 * rng.random(n) < rate()), full_pass, lambda: Utility(Perplexities(1.0, 1.0))
     )
     with patch.object(loop, "update_from_passes", step):
-        return run_loop(plant, WEIGHTS, settings), passes
+        return run_loop(target, WEIGHTS, settings), passes
 
 
 def main() -> None:

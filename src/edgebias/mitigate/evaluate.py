@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from edgebias.backends.base import OptionRequest
+from edgebias.core.code_hash import code_hash
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table, write_json
 from edgebias.core.settings import keys_of, seed_of
@@ -30,8 +31,8 @@ from edgebias.mitigate.preserved_texts import (
     reference_answers,
 )
 from edgebias.mitigate.reductions import MITIGATION, reductions, with_families
-from edgebias.mitigate.reference_answers import read_answers
-from edgebias.mitigate.registry import NONE, ChosenMethod, choose
+from edgebias.mitigate.reference_answers import read_reference_answers
+from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose
 from edgebias.mitigate.settings import EvaluationKeys
 from edgebias.mitigate.speed import SCORED
 from edgebias.models.perplexity import neutral_sentences
@@ -186,14 +187,14 @@ def evaluate(
         files=[*asked.paths.values(), texts, answers, *filter(None, [control_vector, gate])],
         weights=weights,
         outputs=[responses, scores, cost],
-        more=[method],
+        more=[method, code_hash(METHODS.module(chosen.name))],
     )
     with job_of as job:
         artefacts = Artefacts(weights, control_vector, gate)
         with open_cell(cell, weights, capture_hidden=chosen.method.reads_hidden_states) as loaded:
             # Mitigated before its answers are kept: only the model itself can be.
-            mitigated = chosen.wrap(loaded, settings, artefacts)
-            measured = _measure(chosen, mitigated, instruction, asked, cell, job, how)
+            build = chosen.wrap(loaded, settings, artefacts)
+            measured = _measure(chosen, build, instruction, asked, cell, job, how)
         outputs.write(measured.responses, judge.table(measured.responses, *measured.perplexities), measured.cost)
 
 
@@ -214,7 +215,7 @@ def _held_out(
         raise InputError(f"{items_folder}: has none of {[f'{suite}.parquet' for suite in suites]}; run the items stage")
     tables = {suite: read_split(path, HELD_OUT) for suite, path in paths.items()}
     neutral = neutral_sentences(texts, "perplexity")[:sentences]
-    reference = read_answers(answers, "measured")
+    reference = read_reference_answers(answers, "measured")
     items = {suite: items_from_table(table, str(paths[suite]), suite) for suite, table in tables.items()}
     formats = {suite: _formats(method, formats_of(cell, suite), suite) for suite in items}
     return HeldOut(paths, tables, items, formats, neutral, reference)
@@ -222,7 +223,7 @@ def _held_out(
 
 def _measure(
     chosen: ChosenMethod,
-    mitigated: Mitigated,
+    build: Mitigated,
     instruction: str | None,
     asked: HeldOut,
     cell: Cell,
@@ -230,22 +231,22 @@ def _measure(
     how: Resampling,
 ) -> Measured:
     """Ask and time a build under a method; then take the method away and measure the texts that it can spoil."""
-    backend = journaled(mitigated.backend, job.journal)
+    backend = journaled(build.backend, job.journal)
     responses = {}
     for suite, items in asked.items.items():
         formats = asked.formats[suite]
         responses[suite] = answer_items(backend, items, formats, cell.answer, instruction, job.stopwatch)
-        mitigated.count(suite)
+        build.count(suite)
     cost = job.cost(backend, skipped={})
     kinds = _kinds_of_text(chosen.method, asked)
     preserved = [kind(instruction) for kind in kinds]
     after = []
     for texts in preserved:
-        after.append(losses(mitigated.backend, texts.requests))
-        mitigated.count(texts.suite)
-    cost |= {"method": chosen.label} | mitigated.cost(asked.sentences, _timed(chosen.method, asked))
-    mitigated.lift()
-    before = [None if chosen.name == NONE else losses(mitigated.loaded, kind(None).requests) for kind in kinds]
+        after.append(losses(build.backend, texts.requests))
+        build.count(texts.suite)
+    cost |= {"method": chosen.label} | build.cost(asked.sentences, _timed(chosen.method, asked))
+    build.lift()
+    before = [None if chosen.name == NONE else losses(build.loaded, kind(None).requests) for kind in kinds]
     rows = [perplexity_scores(*of_kind, how) for of_kind in zip(preserved, after, before, strict=True)]
     return Measured(responses, rows, cost)
 

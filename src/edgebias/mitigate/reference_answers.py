@@ -68,7 +68,7 @@ REFERENCE_ANSWER = Table(
 )
 
 
-def write_answers(settings: dict[str, Any], *, weights: Path, answers: Path) -> None:
+def write_reference_answers(settings: dict[str, Any], *, weights: Path, answers: Path) -> None:
     """Let the uncompressed build answer every request, and write the table.
 
     Args:
@@ -107,7 +107,7 @@ def write_answers(settings: dict[str, Any], *, weights: Path, answers: Path) -> 
     REFERENCE_ANSWER.write(table, answers)
 
 
-def read_answers(path: Path, part: Part) -> pd.DataFrame:
+def read_reference_answers(path: Path, part: Part) -> pd.DataFrame:
     """The answers of one part.
 
     Raises:

@@ -13,7 +13,7 @@ from edgebias.backends.base import OptionRequest
 from edgebias.core.arrays import FloatArray
 from edgebias.core.errors import InputError
 from edgebias.mitigate.preserved_texts import Scores, losses, neutral_text, perplexity
-from edgebias.mitigate.reference_answers import answer_requests, read_answers
+from edgebias.mitigate.reference_answers import answer_requests, read_reference_answers
 from edgebias.mitigate.steering.utility import Perplexities
 
 GUARD_TOKENS = 1024
@@ -69,7 +69,7 @@ def guard_answers(path: Path) -> list[OptionRequest]:
     Raises:
         InputError: the table is unusable or has none.
     """
-    table = read_answers(path, "guard")
+    table = read_reference_answers(path, "guard")
     return answer_requests(table.iloc[np.argsort(table.groupby("topic").cumcount(), kind="stable")])
 
 

@@ -34,7 +34,7 @@ class Tally:
     """From admission to end, waiting included, summed over those ended."""
 
 
-class Desk:
+class RequestQueue:
     """Lets in one request and ``waiting`` more, which the library answers one after another; others get a 503.
 
     Args:

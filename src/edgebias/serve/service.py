@@ -18,7 +18,7 @@ from edgebias.serve.live import LiveModel
 from edgebias.serve.metrics import CONTENT_TYPE, Sample, exposition
 from edgebias.serve.monitor import Monitor
 from edgebias.serve.online import bias
-from edgebias.serve.request_queue import Desk
+from edgebias.serve.request_queue import RequestQueue
 
 
 class Service:
@@ -48,7 +48,7 @@ class Service:
         """Why the server had to stop."""
         self._name, self._load, self._prepare = name, load, prepare
         self._every, self._stop = monitor_every, stop
-        self._desk = Desk(queue, self._ended)
+        self._queue = RequestQueue(queue, self._ended)
         self._model: LiveModel | None = None
         self._monitor: Monitor | None = None
         self._since_item = 0
@@ -56,7 +56,7 @@ class Service:
         self._dropped = 0
         self._woken = anyio.Event()
         self.app = Starlette(
-            routes=[Route("/health", self._health), Route("/metrics", self._metrics), Mount("/", app=self._desk)],
+            routes=[Route("/health", self._health), Route("/metrics", self._metrics), Mount("/", app=self._queue)],
             lifespan=self._lifespan,
         )
 
@@ -72,7 +72,7 @@ class Service:
             app = await run_sync(self._load)
             async with _exclusive() as proxy:
                 self._model, self._monitor = await run_sync(self._prepare, proxy())
-            self._desk.app = app
+            self._queue.app = app
             if self._monitor is not None:
                 await self._watch(self._monitor)
         except Exception as error:  # told when the server has ended
@@ -85,7 +85,7 @@ class Service:
         Between two turns everyone who came meanwhile is answered, so that nobody waits for more than one.
         """
         while True:
-            while self._desk.tally.inside == 0 and (self._due or monitor.checking):
+            while self._queue.tally.inside == 0 and (self._due or monitor.checking):
                 turn = monitor.check if monitor.checking else self._item(monitor)
                 async with _exclusive():
                     await run_sync(turn)
@@ -105,7 +105,7 @@ class Service:
         self._woken.set()
 
     async def _health(self, _: Request) -> JSONResponse:
-        loaded = self._desk.app is not None
+        loaded = self._queue.app is not None
         content = {
             "status": "ok" if loaded else "loading",
             "model": self._name,
@@ -123,7 +123,7 @@ class Service:
         return PlainTextResponse(exposition(self._samples()), media_type=CONTENT_TYPE)
 
     def _samples(self) -> list[Sample]:
-        tally = self._desk.tally
+        tally = self._queue.tally
         samples = [
             Sample("requests_total", "counter", "Requests that were let in.", tally.admitted),
             Sample("answers_total", "counter", "Completions and chats that came out whole.", tally.answered),

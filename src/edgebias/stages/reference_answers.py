@@ -28,6 +28,6 @@ def run(
           --answers reference_answers.parquet
     """
     from edgebias.core.settings import parse_settings
-    from edgebias.mitigate.reference_answers import write_answers
+    from edgebias.mitigate.reference_answers import write_reference_answers
 
-    write_answers(parse_settings(settings), weights=weights, answers=answers)
+    write_reference_answers(parse_settings(settings), weights=weights, answers=answers)

@@ -11,7 +11,7 @@ from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.steering.directions import LEARNED, from_vector
 from edgebias.mitigate.steering.gate import TokenGate
-from edgebias.mitigate.steering.loop import Plant
+from edgebias.mitigate.steering.loop import LoopTarget
 from edgebias.mitigate.steering.utility import Questions
 from edgebias.suites.item import items_from_table
 
@@ -60,7 +60,7 @@ SENTENCES = [f"Sentence number {number} says nothing." for number in range(160)]
 ANSWERS = [OptionRequest(Prompt(messages=(Message("user", "Explain rain."),)), ("It falls.",))]
 
 
-def plant_of(backend: LlamaBackend, threshold: float | None, questions: pd.DataFrame | None = None) -> Plant:
+def plant_of(backend: LlamaBackend, threshold: float | None, questions: pd.DataFrame | None = None) -> LoopTarget:
     rng = np.random.default_rng(0)
     vectors = [rng.normal(0.0, 5.0, (backend.n_layer, backend.n_embd)).astype(np.float32) for _ in range(3)]
     for vector in vectors:
@@ -69,7 +69,7 @@ def plant_of(backend: LlamaBackend, threshold: float | None, questions: pd.DataF
     gate = None if threshold is None else TokenGate(np.zeros(60000), threshold)
     how = AnswerSettings(seed=1, max_new_tokens=4)
     crossed = CrossFitted(shipped, without)
-    return CalibrationBuild(backend, crossed, {"stereoset": ITEMS}, SENTENCES, ANSWERS, how, gate, questions).plant()
+    return CalibrationBuild(backend, crossed, {"stereoset": ITEMS}, SENTENCES, ANSWERS, how, gate, questions).target()
 
 
 def test_behind_an_open_gate_the_loop_sees_what_it_sees_without_one(backend: LlamaBackend) -> None:
@@ -96,17 +96,17 @@ def test_behind_a_shut_gate_no_gain_changes_anything(backend: LlamaBackend) -> N
 
 
 def test_the_guard_asks_the_questions_whose_text_tells_the_answer(backend: LlamaBackend) -> None:
-    plant = plant_of(backend, None, QUESTIONS)
-    plant.apply(np.zeros(backend.n_layer))
+    target = plant_of(backend, None, QUESTIONS)
+    target.apply(np.zeros(backend.n_layer))
     asked = QUESTIONS[QUESTIONS["condition"] == "disambiguated"]
     items = items_from_table(asked, "bbq", "bbq")
     backend.set_control_vector(None)
     answers = answer_items(backend, items, ["likelihood"], AnswerSettings(seed=1, max_new_tokens=4))
     chosen = answers.set_index("item_id")["choice"][asked["item_id"]].to_numpy()
     expected = Questions(100.0 * float((chosen == 0).mean()), 100.0 * float((chosen == 2).mean()))
-    assert plant.utility().questions == expected
-    plant.apply(np.array([0.0] + [40.0] * (backend.n_layer - 1)))
-    assert plant.utility().questions != expected
+    assert target.utility().questions == expected
+    target.apply(np.array([0.0] + [40.0] * (backend.n_layer - 1)))
+    assert target.utility().questions != expected
 
 
 def test_questions_behind_a_shut_gate_are_answered_as_without_steering(backend: LlamaBackend) -> None:

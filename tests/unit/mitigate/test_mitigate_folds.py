@@ -103,9 +103,9 @@ def passed(backend: LlamaBackend, first: float, second: float) -> PassResult:
     """All items at a gain of 1: fold 1 is steered by ``first``, fold 2 by ``second``; what is shipped is far away."""
     answer = AnswerSettings(seed=3, max_new_tokens=1, max_new_tokens_text=1)
     crossed = CrossFitted(directions(backend, 99.0), [directions(backend, first), directions(backend, second)])
-    plant = CalibrationBuild(backend, crossed, {"stereoset": calibration_items()}, NEUTRAL, [], answer).plant()
-    plant.apply(np.ones(backend.n_layer))
-    return plant.full_pass()
+    target = CalibrationBuild(backend, crossed, {"stereoset": calibration_items()}, NEUTRAL, [], answer).target()
+    target.apply(np.ones(backend.n_layer))
+    return target.full_pass()
 
 
 def test_each_fold_is_answered_under_its_own_directions_and_none_under_those_that_are_shipped(tiny: Path) -> None:

@@ -13,8 +13,8 @@ from edgebias.mitigate.steering.loop import (
     ROUNDS_OVER,
     LoopResult,
     LoopSettings,
+    LoopTarget,
     PassResult,
-    Plant,
     run_loop,
 )
 from edgebias.mitigate.steering.utility import Budget, Perplexities, Questions, Utility
@@ -60,9 +60,9 @@ def simulate(
         asked = Questions(45.0 - lost, 10.0 + abstention_cost * strength)
         return Utility(spared, asked)
 
-    plant = Plant(apply, judge, full_pass, utility)
+    target = LoopTarget(apply, judge, full_pass, utility)
     controller = ControllerSettings(1.0, 1.5, 4.0)
-    return run_loop(plant, WEIGHTS, LoopSettings(controller, 32, rounds, Budget(0.02, 1.0), first_gain))
+    return run_loop(target, WEIGHTS, LoopSettings(controller, 32, rounds, Budget(0.02, 1.0), first_gain))
 
 
 def test_the_loop_brings_a_biased_plant_to_the_ideal_and_stops() -> None:
@@ -93,8 +93,8 @@ def test_from_the_first_near_window_on_passes_judge_and_windows_do_not() -> None
         rate = 60.0 - 2.0 * gains.sum()
         return PassResult(rate, rate - 6.0, rate + 6.0)
 
-    plant = Plant(apply, judge, full_pass, lambda: Utility(Perplexities(20.0, 6.0)))
-    result = run_loop(plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, 30, Budget(0.02, 1.0)))
+    target = LoopTarget(apply, judge, full_pass, lambda: Utility(Perplexities(20.0, 6.0)))
+    result = run_loop(target, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 4.0), 32, 30, Budget(0.02, 1.0)))
     assert windows == 1
     assert result.converged
     # A gain of 0.5 in the first round, 2.5 are needed: doubled twice, then along the line.
@@ -158,9 +158,9 @@ def contrary() -> tuple[LoopResult, list[tuple[str, float]]]:
         measured.append(("utility", gain))
         return Utility(Perplexities(20.0, 6.0))
 
-    plant = Plant(apply, lambda count: [place % 5 > 0 for place in range(count)], full_pass, utility)
+    target = LoopTarget(apply, lambda count: [place % 5 > 0 for place in range(count)], full_pass, utility)
     return run_loop(
-        plant, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 0.1), 32, 12, Budget(0.02, 1.0))
+        target, WEIGHTS, LoopSettings(ControllerSettings(1.0, 1.5, 0.1), 32, 12, Budget(0.02, 1.0))
     ), measured
 
 

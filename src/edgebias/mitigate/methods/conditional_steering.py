@@ -49,9 +49,9 @@ class ConditionalSteering(Method[ConditionalSteeringSettings]):
 
 
 def _activation_gate(path: Path, weights: Path, build: LlamaBackend) -> RequestGate:
-    from edgebias.mitigate.steering.condition import open_condition
+    from edgebias.mitigate.steering.activation_condition import open_activation_gate
 
-    return open_condition(path, build)
+    return open_activation_gate(path, build)
 
 
 METHOD = ConditionalSteering()

@@ -20,7 +20,7 @@ from edgebias.mitigate.steering.controller import Vector
 from edgebias.mitigate.steering.directions import Directions, Matrix
 from edgebias.mitigate.steering.folds import fold_of_clusters
 from edgebias.mitigate.steering.gated_backend import GatedBackend, RequestGate
-from edgebias.mitigate.steering.loop import PassResult, Plant
+from edgebias.mitigate.steering.loop import LoopTarget, PassResult
 from edgebias.mitigate.steering.utility import Perplexities, Questions, Utility
 from edgebias.models.perplexity import mean_negative_log_likelihood, sentence_scorer
 from edgebias.score.table import cell_answers, join, measure
@@ -88,9 +88,9 @@ class CalibrationBuild:
         self._told = None if questions is None else questions[questions["condition"] == TELLING]
         self._gains: Vector = np.zeros(backend.n_layer)
 
-    def plant(self) -> Plant:
+    def target(self) -> LoopTarget:
         """The build as the loop sees it."""
-        return Plant(self._apply, self._judge, self._full_pass, self._utility)
+        return LoopTarget(self._apply, self._judge, self._full_pass, self._utility)
 
     def _apply(self, gains: Vector) -> float:
         self._gains = gains

@@ -2,7 +2,7 @@
 
 Lee et al., ICLR 2025, arXiv 2409.05907, and IBM/activation-steering, which is the authors' code: a behaviour vector,
 the first principal component of contrast pairs in blocks of the middle, for requests that meet a condition
-(`edgebias.mitigate.steering.condition`).
+(`edgebias.mitigate.steering.activation_condition`).
 
 What differs here: the behaviour vector has one length for all its blocks relative to their residual norm, since models
 differ in theirs, and its strength, which the authors set by hand, is the one of a few whose pass over calibration items
@@ -24,10 +24,10 @@ from edgebias.infer.cell import read_cell
 from edgebias.mitigate.calibration import LEARNED_SENTENCES, drivers, items_of, read_calibration
 from edgebias.mitigate.methods.conditional_steering import METHOD
 from edgebias.mitigate.probes.linear_probe import Doubles
-from edgebias.mitigate.reference_answers import answer_requests, read_answers
+from edgebias.mitigate.reference_answers import answer_requests, read_reference_answers
 from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.steering.activation_condition import ActivationGate, find_activation_condition, read_states
 from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted
-from edgebias.mitigate.steering.condition import ConditionGate, find_condition, read_states
 from edgebias.mitigate.steering.controller import IDEAL
 from edgebias.mitigate.steering.directions import GAIN_UNIT, Directions, contrasts, principal_component
 from edgebias.mitigate.steering.gate_fitting import words_to_tell_apart
@@ -43,7 +43,7 @@ BEHAVIOUR = 15 / 32, 24 / 32
 """The blocks that get the behaviour vector, as shares of depth: 15 to 23 of 32 (its quickstart)."""
 
 
-class Remembering:
+class RememberingGate:
     """A gate that is asked once about the same words: passes at several strengths ask about the same items."""
 
     def __init__(self, gate: RequestGate) -> None:
@@ -92,35 +92,35 @@ def write_conditional_steering(
         raise InputError("mitigate.suites: no calibration item has a stereotype and an anti_stereotype option")
     sentences = neutral_sentences(texts, "fit")
     as_many = sentences[: min(len(items), LEARNED_SENTENCES)]
-    words, spared = words_to_tell_apart(items, as_many, read_answers(answers, "learning"))
+    words, spared = words_to_tell_apart(items, as_many, read_reference_answers(answers, "learning"))
     with open_build(cell, weights, capture_hidden=True) as build:
         wanted, unwanted = _states(build, words), _states(build, spared)
-        found, f1 = find_condition(wanted, unwanted)
+        activation, f1 = find_activation_condition(wanted, unwanted)
         directions = principal_component(build, pairs)
         judged = CalibrationBuild(
             build,
             CrossFitted(directions, [directions]),
             tables,
             sentences[LEARNED_SENTENCES:],
-            answer_requests(read_answers(answers, "guard")),
+            answer_requests(read_reference_answers(answers, "guard")),
             cell.answer,
-            Remembering(ConditionGate(build, found)),
+            RememberingGate(ActivationGate(build, activation)),
         )
         tried, gains = _choose_strength(judged, directions, strengths, float(section["perplexity_budget"]))
     write_control_vector(directions.vector(gains), control_vector, model_hint(weights))
     shares = {
-        "opens_for_calibration_items": float(np.mean([found.met(states) for states in wanted])),
-        "opens_for_neutral_text": float(np.mean([found.met(states) for states in unwanted])),
+        "opens_for_calibration_items": float(np.mean([activation.met(states) for states in wanted])),
+        "opens_for_neutral_text": float(np.mean([activation.met(states) for states in unwanted])),
     }
     write_json(
         {
-            "block": found.block,
-            "threshold": found.threshold,
-            "above": found.above,
+            "block": activation.block,
+            "threshold": activation.threshold,
+            "above": activation.above,
             "f1": f1,
             **shares,
             "strengths": tried,
-            "vector": found.vector.tolist(),
+            "vector": activation.vector.tolist(),
         },
         condition,
     )
@@ -129,31 +129,31 @@ def write_conditional_steering(
 def _choose_strength(
     judged: CalibrationBuild, directions: Directions, strengths: Sequence[float], budget: float
 ) -> tuple[list[dict[str, float]], Doubles]:
-    """What each strength (per cent of the residual norm) does, and the gains of the best one.
+    """Try each strength (per cent of the residual norm); return what each does, and the gains of the best one.
 
     The best is the one with the bias nearest the ideal among those within ``budget``, or the weakest where none is.
     """
     first, last = (round(share * len(directions.scale)) for share in BEHAVIOUR)
     profile = np.zeros(len(directions.scale))
     profile[first:last] = 1.0
-    plant = judged.plant()
-    plant.apply(0.0 * profile)
-    unsteered, before = plant.utility().perplexities, plant.full_pass()
+    target = judged.target()
+    target.apply(0.0 * profile)
+    unsteered, before = target.utility().perplexities, target.full_pass()
     side = 1.0 if before.bias >= IDEAL else -1.0
     tried, candidates = [], []
     for strength in tqdm(sorted(strengths), desc="strengths", unit="pass", ascii=True):
         gains = side * strength / 100.0 / GAIN_UNIT * profile
-        plant.apply(gains)
-        found, passed = plant.utility().perplexities, plant.full_pass()
-        within = found.within(budget, unsteered)
+        target.apply(gains)
+        perplexities, passed = target.utility().perplexities, target.full_pass()
+        within = perplexities.within(budget, unsteered)
         tried.append(
             {
                 "strength": strength,
                 "bias": passed.bias,
                 "low": passed.low,
                 "high": passed.high,
-                "neutral_text": found.neutral_text,
-                "reference_answers": found.reference_answers,
+                "neutral_text": perplexities.neutral_text,
+                "reference_answers": perplexities.reference_answers,
                 "within_budget": float(within),
             }
         )
@@ -164,7 +164,7 @@ def _choose_strength(
 
 
 def _states(build: LlamaBackend, texts: Sequence[str]) -> Doubles:
-    """Mean block outputs of each text, (texts, n_layer - 1, n_embd)."""
+    """Read the mean block outputs of each text, (texts, n_layer - 1, n_embd)."""
     tokens = [build.tokenise(text, special=False) for text in texts]
     return np.stack(
         [read_states(build, one) for one in tqdm(tokens, desc="condition", unit="text", mininterval=10, ascii=True)]

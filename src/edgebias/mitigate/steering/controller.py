@@ -120,7 +120,7 @@ def update_from_passes(
     It is `update` without a proportional term (the integrators take over the gains as they are) and with the integral
     coefficient that the two passes give: the gain that moved the bias from one to the other, for each point that is
     left. A step at most doubles the gains, or is what `update` would integrate if that is more: near no steering the
-    line says little, and a plant that has not moved the right way gives none.
+    line says little, and a target that has not moved the right way gives none.
 
     Args:
         state: the state in which the pass was made.

@@ -14,7 +14,7 @@ from edgebias.core.files import write_csv
 from edgebias.core.settings import value_of
 from edgebias.infer.cell import Cell, read_cell
 from edgebias.mitigate.calibration import drivers, items_of, read_calibration
-from edgebias.mitigate.reference_answers import answer_requests, read_answers
+from edgebias.mitigate.reference_answers import answer_requests, read_reference_answers
 from edgebias.mitigate.settings import LearningSettings
 from edgebias.mitigate.steering.directions import (
     FROM_HIDDEN_STATES,
@@ -112,7 +112,7 @@ def _learned(
     ]
     if not fitted:
         raise InputError(f"{items_folder}: {_NO_CONTRAST}")
-    said = answer_requests(read_answers(answers, "learning"))
+    said = answer_requests(read_reference_answers(answers, "learning"))
     result = learn(model, fitted, neutral_sentences(texts, "fit"), said, how, int(settings["seed"]))
     return from_vector(result.vector, LEARNED), result.training
 

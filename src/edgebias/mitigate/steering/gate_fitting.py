@@ -20,7 +20,7 @@ from edgebias.infer.cell import read_cell
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES, items_of, read_calibration, steered_suites
 from edgebias.mitigate.preserved_texts import neutral_text
-from edgebias.mitigate.reference_answers import answer_requests, read_answers
+from edgebias.mitigate.reference_answers import answer_requests, read_reference_answers
 from edgebias.mitigate.steering.directions import Matrix
 from edgebias.mitigate.steering.gate import Gate, words_of
 from edgebias.mitigate.steering.llama_build import open_build
@@ -116,7 +116,7 @@ def write_gate(
     cell = read_cell(settings)
     tables = read_calibration(items_folder, steered_suites(settings))
     sentences = neutral_sentences(texts, "fit")[:LEARNED_SENTENCES]
-    wanted, unwanted = words_to_tell_apart(items_of(tables), sentences, read_answers(answers, "learning"))
+    wanted, unwanted = words_to_tell_apart(items_of(tables), sentences, read_reference_answers(answers, "learning"))
     with open_build(cell, weights) as backend:
         tokens = [backend.tokenise(text, special=False) for text in (*wanted, *unwanted)]
     means = _means(tokens, lambda ids: embedding_rows(weights, ids))

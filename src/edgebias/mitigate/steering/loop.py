@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from edgebias.mitigate.steering.controller import (
@@ -45,7 +44,7 @@ class PassResult:
 
 
 @dataclass(frozen=True)
-class Plant:
+class LoopTarget:
     """What the loop steers: a live model behind four functions, so that the loop can be tested without one."""
 
     apply: Callable[[Vector], float]
@@ -95,7 +94,7 @@ class LoopResult:
         return self.stopped == IDEAL_REACHED
 
 
-def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResult:
+def run_loop(target: LoopTarget, weights: Vector, settings: LoopSettings) -> LoopResult:
     """Close the loop; see ``docs/design/loop.md`` for the rules.
 
     Round 0 is a pass over all calibration items without steering; where its interval covers the ideal, there is no
@@ -112,64 +111,133 @@ def run_loop(plant: Plant, weights: Vector, settings: LoopSettings) -> LoopResul
     gains push it away, nothing that the loop may do would bring it nearer, and it stops there. If no pass says that
     the loop has converged, the gains of the pass nearest the ideal are kept and ``converged`` is False.
     """
-    plant = _remembering(plant)
-    tolerance = 100.0 / settings.window
-    state = initial_state(len(weights), settings.controller)
-    norm = plant.apply(state.gain)
-    unsteered = found = plant.utility()
-    before = plant.full_pass()
-    best, best_gains, best_found = before, state.gain, found
-    bias, guarded, held, near = before.bias, False, False, False
-    converged = _covers(before)
-    rows = [_row(0, bias, before, guarded, converged, found, norm, state.gain)]
-    outputs: list[bool] = []
-    number = 0
-    while not (converged or held) and number < settings.rounds:
-        number += 1
-        if number == 1 and settings.first_gain:
-            state = begin_at(state, settings.first_gain, signed_error(bias), weights)
-        elif near:
-            state = update_from_passes(state, bias, before.bias, weights, settings.controller)
+    run = _Run(_remembering(target), weights, settings)
+    while not run.over():
+        run.correct_gains()
+        run.guard_utility()
+        run.judge()
+    return run.result()
+
+
+class _Run:
+    """One run of the loop: what it has measured, the gains at present, and the best gains so far.
+
+    Args:
+        target: what is steered; it measures nothing twice at the same gains.
+        weights: of each layer's gain.
+        settings: of the loop.
+    """
+
+    def __init__(self, target: LoopTarget, weights: Vector, settings: LoopSettings) -> None:
+        self._target, self._weights, self._settings = target, weights, settings
+        self._tolerance = 100.0 / settings.window
+        self._state = initial_state(len(weights), settings.controller)
+        self._norm = target.apply(self._state.gain)
+        self._utility = self._unsteered = target.utility()
+        self._before = target.full_pass()
+        self._best, self._best_gains, self._best_utility = self._before, self._state.gain, self._utility
+        self._bias, self._guarded, self._held, self._near = self._before.bias, False, False, False
+        self._converged = _covers(self._before)
+        self._round = 0
+        self._outputs: list[bool] = []
+        self._rows: list[dict[str, float | int]] = []
+        self._note(self._bias, self._before)
+
+    def over(self) -> bool:
+        """Return whether nothing is left to do."""
+        return self._converged or self._held or self._round >= self._settings.rounds
+
+    def correct_gains(self) -> None:
+        """Begin a round: correct the gains by the error of what was judged last."""
+        self._round += 1
+        state, controller = self._state, self._settings.controller
+        if self._round == 1 and self._settings.first_gain:
+            self._state = begin_at(state, self._settings.first_gain, signed_error(self._bias), self._weights)
+        elif self._near:
+            self._state = update_from_passes(state, self._bias, self._before.bias, self._weights, controller)
         else:
-            state = update(state, signed_error(bias), weights, settings.controller)
-        norm, found, guarded = plant.apply(state.gain), plant.utility(), False
+            self._state = update(state, signed_error(self._bias), self._weights, controller)
+
+    def guard_utility(self) -> None:
+        """Steer, and shrink the gains while more utility is lost than the budget allows."""
+        self._steer()
+        self._guarded = False
         for _ in range(SHRINKS):
-            if found.within(settings.budget, unsteered):
+            if self._within_budget():
                 break
-            guarded = True
-            state = shrink(state)
-            norm, found = plant.apply(state.gain), plant.utility()
-        passes_judge = near
+            self._guarded = True
+            self._state = shrink(self._state)
+            self._steer()
+
+    def judge(self) -> None:
+        """Judge the next window or, near the ideal, at the bounds and in the last round, all calibration items."""
+        passes_judge = self._near
         if not passes_judge:
-            outputs += plant.judge(settings.window)
-            bias = window_bias(outputs, settings.window)
-            near = abs(bias - IDEAL) <= tolerance
-        at_bounds = _at_bounds(state, weights)
-        confirmation = plant.full_pass() if near or at_bounds or number == settings.rounds else None
-        judged = bias
-        if confirmation is not None:
-            bias = confirmation.bias
-            judged = bias if passes_judge else judged
-            held = at_bounds and bool((state.gain * (bias - IDEAL) >= 0).all())
-            converged = _covers(confirmation) and abs(bias - IDEAL) <= PASS_TOLERANCE * tolerance
-            within = found.within(settings.budget, unsteered)
-            if within and abs(bias - IDEAL) < abs(best.bias - IDEAL):
-                best, best_gains, best_found = confirmation, state.gain, found
-        rows.append(_row(number, judged, confirmation, guarded, converged, found, norm, state.gain))
-    return LoopResult(
-        gains=best_gains,
-        before=before,
-        after=best,
-        utility_before=unsteered,
-        utility_after=best_found,
-        stopped=_why(converged, held, state, settings),
-        rounds=number,
-        trajectory=pd.DataFrame(rows),
-    )
+            self._outputs += self._target.judge(self._settings.window)
+            self._bias = window_bias(self._outputs, self._settings.window)
+            self._near = abs(self._bias - IDEAL) <= self._tolerance
+        judged = self._bias
+        at_bounds = _at_bounds(self._state, self._weights)
+        confirmation = None
+        if self._near or at_bounds or self._round == self._settings.rounds:
+            confirmation = self._target.full_pass()
+            self._decide(confirmation, at_bounds)
+            judged = self._bias if passes_judge else judged
+        self._note(judged, confirmation)
+
+    def result(self) -> LoopResult:
+        """Return the gains of the pass nearest the ideal, and the trajectory."""
+        return LoopResult(
+            gains=self._best_gains,
+            before=self._before,
+            after=self._best,
+            utility_before=self._unsteered,
+            utility_after=self._best_utility,
+            stopped=_why(self._converged, self._held, self._state, self._settings),
+            rounds=self._round,
+            trajectory=pd.DataFrame(self._rows),
+        )
+
+    def _steer(self) -> None:
+        self._norm, self._utility = self._target.apply(self._state.gain), self._target.utility()
+
+    def _within_budget(self) -> bool:
+        return self._utility.within(self._settings.budget, self._unsteered)
+
+    def _decide(self, confirmation: PassResult, at_bounds: bool) -> None:
+        """Let a pass say whether the loop has converged or is held, and whether its gains are the best so far."""
+        self._bias = confirmation.bias
+        distance = abs(self._bias - IDEAL)
+        self._held = at_bounds and bool((self._state.gain * (self._bias - IDEAL) >= 0).all())
+        self._converged = _covers(confirmation) and distance <= PASS_TOLERANCE * self._tolerance
+        if self._within_budget() and distance < abs(self._best.bias - IDEAL):
+            self._best, self._best_gains, self._best_utility = confirmation, self._state.gain, self._utility
+
+    def _note(self, judged: float, confirmation: PassResult | None) -> None:
+        passed = confirmation or PassResult(float("nan"), float("nan"), float("nan"))
+        gain, perplexities, questions = self._state.gain, self._utility.perplexities, self._utility.questions
+        self._rows.append(
+            {
+                "round": self._round,
+                "bias": judged,
+                "error": judged - IDEAL,
+                "gain": float(np.abs(gain).max()),
+                "norm": self._norm,
+                "perplexity": perplexities.neutral_text,
+                "answers_perplexity": perplexities.reference_answers,
+                **({} if questions is None else asdict(questions)),
+                "guard": int(self._guarded),
+                "converged": int(self._converged),
+                "pass_bias": passed.bias,
+                "pass_low": passed.low,
+                "pass_high": passed.high,
+                **{f"gain_{layer:02d}": float(gain[layer]) for layer in range(1, len(gain))},
+            }
+        )
 
 
-def _remembering(plant: Plant) -> Plant:
-    """Return ``plant``, which measures nothing twice at the same gains: held by a bound, the loop comes back to them.
+def _remembering(target: LoopTarget) -> LoopTarget:
+    """Return ``target``, which measures nothing twice at the same gains: held by a bound, the loop comes back to them.
 
     The outputs of a window are new ones each time and are judged as before.
     """
@@ -180,19 +248,19 @@ def _remembering(plant: Plant) -> Plant:
     def apply(new: Vector) -> float:
         nonlocal gains
         gains = new.tobytes()
-        return plant.apply(new)
+        return target.apply(new)
 
     def full_pass() -> PassResult:
         if gains not in passes:
-            passes[gains] = plant.full_pass()
+            passes[gains] = target.full_pass()
         return passes[gains]
 
     def measured() -> Utility:
         if gains not in utilities:
-            utilities[gains] = plant.utility()
+            utilities[gains] = target.utility()
         return utilities[gains]
 
-    return Plant(apply, plant.judge, full_pass, measured)
+    return LoopTarget(apply, target.judge, full_pass, measured)
 
 
 def _at_bounds(state: ControllerState, weights: Vector) -> bool:
@@ -210,32 +278,3 @@ def _why(converged: bool, held: bool, state: ControllerState, settings: LoopSett
 
 def _covers(result: PassResult) -> bool:
     return result.low <= IDEAL <= result.high
-
-
-def _row(
-    number: int,
-    bias: float,
-    confirmation: PassResult | None,
-    guarded: bool,
-    converged: bool,
-    found: Utility,
-    norm: float,
-    gain: npt.NDArray[np.float64],
-) -> dict[str, float | int]:
-    passed = confirmation or PassResult(float("nan"), float("nan"), float("nan"))
-    return {
-        "round": number,
-        "bias": bias,
-        "error": bias - IDEAL,
-        "gain": float(np.abs(gain).max()),
-        "norm": norm,
-        "perplexity": found.perplexities.neutral_text,
-        "answers_perplexity": found.perplexities.reference_answers,
-        **({} if found.questions is None else asdict(found.questions)),
-        "guard": int(guarded),
-        "converged": int(converged),
-        "pass_bias": passed.bias,
-        "pass_low": passed.low,
-        "pass_high": passed.high,
-        **{f"gain_{layer:02d}": float(gain[layer]) for layer in range(1, len(gain))},
-    }

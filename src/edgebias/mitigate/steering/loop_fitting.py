@@ -20,7 +20,7 @@ from edgebias.mitigate.calibration import (
     read_calibration,
     steered_suites,
 )
-from edgebias.mitigate.reference_answers import answer_requests, read_answers
+from edgebias.mitigate.reference_answers import answer_requests, read_reference_answers
 from edgebias.mitigate.settings import LoopKeys
 from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.steering.controller import ControllerSettings, Vector
@@ -90,7 +90,7 @@ def fit(
     suites = steered_suites(settings)
     asked = read_calibration(items_folder, [QUESTIONS])[QUESTIONS] if QUESTIONS in suites else None
     sentences = neutral_sentences(texts, "fit")[LEARNED_SENTENCES:]
-    spared = answer_requests(read_answers(answers, "guard"))
+    spared = answer_requests(read_reference_answers(answers, "guard"))
     opens = None if gate is None else open_gate(gate, weights)
     with open_build(cell, weights) as backend:
         shipped, *without = (
@@ -100,7 +100,7 @@ def fit(
         build = CalibrationBuild(
             backend, CrossFitted(shipped, without), tables, sentences, spared, cell.answer, opens, asked
         )
-        result = run_loop(build.plant(), constraint_weights(backend.n_layer, source), loop_settings)
+        result = run_loop(build.target(), constraint_weights(backend.n_layer, source), loop_settings)
     write_control_vector(shipped.vector(result.gains), control_vector, model_hint(weights))
     write_csv(result.trajectory, trajectory, ["round"])
     fitted = {

@@ -17,15 +17,15 @@ from edgebias.core.errors import InputError
 from edgebias.core.files import write_json
 from edgebias.mitigate.base import Artefacts
 from edgebias.mitigate.registry import choose
-from edgebias.mitigate.steering.condition import (
-    Condition,
-    ConditionGate,
-    find_condition,
-    open_condition,
+from edgebias.mitigate.steering.activation_condition import (
+    ActivationCondition,
+    ActivationGate,
+    find_activation_condition,
+    open_activation_gate,
     read_states,
     similarity,
 )
-from edgebias.mitigate.steering.conditional_fitting import Remembering
+from edgebias.mitigate.steering.conditional_fitting import RememberingGate
 from edgebias.mitigate.steering.gate import words_of
 from edgebias.mitigate.steering.vector_file import write_control_vector
 
@@ -56,7 +56,7 @@ def test_no_threshold_on_any_block_tells_requests_apart_better(seed: int, wanted
     rng = np.random.default_rng(seed)
     states = rng.normal(size=(wanted + unwanted, 3, 4))
     label = np.repeat([True, False], [wanted, unwanted])
-    found, f1 = find_condition(states[:wanted], states[wanted:])
+    found, f1 = find_activation_condition(states[:wanted], states[wanted:])
     met = np.array([found.met(one) for one in states])
     assert f1_score(label, met) == pytest.approx(f1)
     alike = similarity(states[:, found.block], found.vector)
@@ -69,7 +69,7 @@ def test_the_block_in_which_requests_differ_is_found() -> None:
     rng = np.random.default_rng(0)
     wanted, unwanted = rng.normal(size=(60, 5, 8)), rng.normal(size=(80, 5, 8))
     wanted[:, 3, 0] += 12.0  # a similarity does not know the sign, so on one side of 0
-    found, f1 = find_condition(wanted, unwanted)
+    found, f1 = find_activation_condition(wanted, unwanted)
     assert found.block == 3
     assert f1 > 0.97
     assert abs(found.vector[0]) > 0.95
@@ -83,12 +83,12 @@ def test_a_gate_that_remembers_asks_once_about_the_same_words() -> None:
             asked.append(tuple(tokens))
             return len(tokens) % 2 == 1
 
-    gate = Remembering(Odd())
+    gate = RememberingGate(Odd())
     assert [gate.opens(words) for words in ([1], [2, 3], [1], [2, 3])] == [True, False, True, False]
     assert asked == [(1,), (2, 3)]
 
 
-def condition_of(backend: LlamaBackend) -> Condition:
+def condition_of(backend: LlamaBackend) -> ActivationCondition:
     """Met by the first request and not by the second."""
     states = [
         read_states(backend, backend.tokenise(words_of(request.prompt, request.options), special=False))
@@ -96,7 +96,7 @@ def condition_of(backend: LlamaBackend) -> Condition:
     ]
     vector = (states[0] - states[1])[1]
     first, second = similarity(np.stack(states)[:, 1], vector)
-    return Condition(vector, 1, float(first + second) / 2, bool(first > second))
+    return ActivationCondition(vector, 1, float(first + second) / 2, bool(first > second))
 
 
 def test_the_method_steers_where_its_condition_is_met_and_nowhere_else(
@@ -124,5 +124,5 @@ def test_the_method_steers_where_its_condition_is_met_and_nowhere_else(
 def test_a_condition_of_another_model_and_a_request_without_words(capturing: LlamaBackend, tmp_path: Path) -> None:
     write_json({"block": 1, "threshold": 0.0, "above": True, "vector": [1.0, 2.0]}, tmp_path / "condition.json")
     with pytest.raises(InputError, match=r"condition\.json: is no condition of this model"):
-        open_condition(tmp_path / "condition.json", capturing)
-    assert not ConditionGate(capturing, Condition(np.ones(capturing.n_embd), 0, -2.0, True)).opens([])
+        open_activation_gate(tmp_path / "condition.json", capturing)
+    assert not ActivationGate(capturing, ActivationCondition(np.ones(capturing.n_embd), 0, -2.0, True)).opens([])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Condition:
+class ActivationCondition:
     """Met by a request whose mean output of ``block`` has a `similarity` to ``vector`` (n_embd,) on the right side."""
 
     vector: Doubles
@@ -39,7 +39,7 @@ class Condition:
         return alike >= self.threshold if self.above else alike < self.threshold
 
 
-class ConditionGate:
+class ActivationGate:
     """The condition in front of a live build: every request is read once more, unsteered, before it is answered.
 
     Args:
@@ -47,7 +47,7 @@ class ConditionGate:
         condition: what a request has to meet.
     """
 
-    def __init__(self, build: LlamaBackend, condition: Condition) -> None:
+    def __init__(self, build: LlamaBackend, condition: ActivationCondition) -> None:
         self._build, self._condition = build, condition
 
     def opens(self, tokens: Sequence[int]) -> bool:
@@ -67,7 +67,7 @@ def similarity(states: Doubles, vector: Doubles) -> Doubles:
     return found
 
 
-def find_condition(wanted: Doubles, unwanted: Doubles) -> tuple[Condition, float]:
+def find_activation_condition(wanted: Doubles, unwanted: Doubles) -> tuple[ActivationCondition, float]:
     """The condition with the highest F1 of telling ``wanted`` from ``unwanted`` requests, and that F1.
 
     Args:
@@ -77,7 +77,7 @@ def find_condition(wanted: Doubles, unwanted: Doubles) -> tuple[Condition, float
     Returns:
         Of equal ones the condition of the lowest block.
     """
-    found: list[tuple[float, Condition]] = []
+    found: list[tuple[float, ActivationCondition]] = []
     label = np.repeat([True, False], [len(wanted), len(unwanted)])
     for block in range(wanted.shape[1]):
         states = np.concatenate([wanted[:, block], unwanted[:, block]])
@@ -86,7 +86,7 @@ def find_condition(wanted: Doubles, unwanted: Doubles) -> tuple[Condition, float
         alike = similarity(states, vector)
         for above in (True, False):
             score, threshold = _best_threshold(alike, label, above=above)
-            found.append((score, Condition(vector, block, threshold, above)))
+            found.append((score, ActivationCondition(vector, block, threshold, above)))
     f1, best = max(found, key=lambda one: one[0])  # the first of equal ones
     return best, f1
 
@@ -104,7 +104,7 @@ def _best_threshold(alike: Doubles, label: npt.NDArray[np.bool_], *, above: bool
     return float(f1[place]), float((ranked[place] + after) / 2)
 
 
-def open_condition(path: Path, build: LlamaBackend) -> ConditionGate:
+def open_activation_gate(path: Path, build: LlamaBackend) -> ActivationGate:
     """The condition at ``path`` in front of ``build``, which was made with ``capture_hidden``.
 
     Raises:
@@ -122,7 +122,9 @@ def open_condition(path: Path, build: LlamaBackend) -> ConditionGate:
         or not isinstance(above, bool)
     ):
         raise InputError(f"{path}: is no condition of this model; run `edgebias conditional-steering`")
-    return ConditionGate(build, Condition(np.array(vector, dtype=np.float64), block, float(threshold), above))
+    return ActivationGate(
+        build, ActivationCondition(np.array(vector, dtype=np.float64), block, float(threshold), above)
+    )
 
 
 def read_states(build: LlamaBackend, tokens: Sequence[int]) -> Doubles:

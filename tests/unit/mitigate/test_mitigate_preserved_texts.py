@@ -17,8 +17,8 @@ from edgebias.mitigate.reference_answers import (
     TASKS,
     TOPICS,
     answer_requests,
-    read_answers,
-    write_answers,
+    read_reference_answers,
+    write_reference_answers,
 )
 from edgebias.stats.bootstrap import Resampling
 
@@ -98,14 +98,14 @@ def test_a_build_answers_every_request_and_the_same_seed_gives_the_same_answers(
         "mitigate.reference_answers": {"topics": 2, "tokens": 4, "temperature": 0.7},
     }
     for name in ("first", "second"):
-        write_answers(settings, weights=tiny, answers=tmp_path / f"{name}.parquet")
+        write_reference_answers(settings, weights=tiny, answers=tmp_path / f"{name}.parquet")
     table = pd.read_parquet(tmp_path / "first.parquet")
     REFERENCE_ANSWER.check(table, "answers")
     assert 0 < len(table) <= len(TOPICS) * 2 * len(TASKS)
     assert set(table["part"]) == set(TOPICS)
     assert (table["n_tokens"] <= 4).all()
     assert (tmp_path / "first.parquet").read_bytes() == (tmp_path / "second.parquet").read_bytes()
-    assert set(read_answers(tmp_path / "first.parquet", "guard")["topic"]) <= set(TOPICS["guard"])
+    assert set(read_reference_answers(tmp_path / "first.parquet", "guard")["topic"]) <= set(TOPICS["guard"])
     table[table["part"] == "guard"].to_parquet(tmp_path / "part.parquet")
     with pytest.raises(InputError, match=r"part\.parquet: has no answers of the part 'measured'"):
-        read_answers(tmp_path / "part.parquet", "measured")
+        read_reference_answers(tmp_path / "part.parquet", "measured")

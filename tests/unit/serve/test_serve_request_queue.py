@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from edgebias.serve import request_queue as module
 from edgebias.serve.metrics import Sample, exposition
-from edgebias.serve.request_queue import Desk
+from edgebias.serve.request_queue import RequestQueue
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/v1/completions", "headers": []}
 Take = Callable[[Message], Awaitable[None]]
@@ -28,7 +28,7 @@ async def answer(_: Scope, __: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def asked(desk: Desk, take: Take | None = None, receive: Receive = nothing) -> list[Message]:
+def asked(queue: RequestQueue, take: Take | None = None, receive: Receive = nothing) -> list[Message]:
     """What one client gets."""
     got: list[Message] = []
 
@@ -37,34 +37,34 @@ def asked(desk: Desk, take: Take | None = None, receive: Receive = nothing) -> l
             await take(message)
         got.append(message)
 
-    anyio.run(desk, SCOPE, receive, send)
+    anyio.run(queue, SCOPE, receive, send)
     return got
 
 
 def test_until_the_model_is_loaded_everyone_is_told_to_come_back() -> None:
-    messages = asked(Desk(1, lambda _: None))
+    messages = asked(RequestQueue(1, lambda _: None))
     assert messages[0]["status"] == 503
     assert b"loading" in messages[1]["body"]
 
 
 def test_a_whole_answer_is_counted_and_its_place_is_free_when_it_is_told() -> None:
     told: list[Any] = []
-    desk = Desk(0, lambda answered: told.append((answered, desk.tally.inside)))
-    desk.app = answer
-    assert len(asked(desk)) == 3
+    queue = RequestQueue(0, lambda answered: told.append((answered, queue.tally.inside)))
+    queue.app = answer
+    assert len(asked(queue)) == 3
     assert told == [(True, 0)]
-    assert (desk.tally.admitted, desk.tally.ended, desk.tally.answered) == (1, 1, 1)
+    assert (queue.tally.admitted, queue.tally.ended, queue.tally.answered) == (1, 1, 1)
 
 
 def test_a_route_that_fails_gives_its_place_back() -> None:
     async def failing(_: Scope, __: Receive, ___: Send) -> None:
         raise RuntimeError("broken")
 
-    desk = Desk(0, lambda _: None)
-    desk.app = failing
+    queue = RequestQueue(0, lambda _: None)
+    queue.app = failing
     with pytest.raises(RuntimeError, match="broken"):
-        asked(desk)
-    assert (desk.tally.inside, desk.tally.ended, desk.tally.answered) == (0, 1, 0)
+        asked(queue)
+    assert (queue.tally.inside, queue.tally.ended, queue.tally.answered) == (0, 1, 0)
 
 
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,10 +73,10 @@ def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch)
             await anyio.sleep_forever()
 
     monkeypatch.setattr(module, "STALLED_SECONDS", 0.05)
-    desk = Desk(0, lambda _: None)
-    desk.app = answer
-    assert [message["type"] for message in asked(desk, stall)] == ["http.response.start"]
-    assert (desk.tally.stalled, desk.tally.inside, desk.tally.answered) == (1, 0, 0)
+    queue = RequestQueue(0, lambda _: None)
+    queue.app = answer
+    assert [message["type"] for message in asked(queue, stall)] == ["http.response.start"]
+    assert (queue.tally.stalled, queue.tally.inside, queue.tally.answered) == (1, 0, 0)
 
 
 def test_a_client_that_never_ends_its_question_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,10 +88,10 @@ def test_a_client_that_never_ends_its_question_gives_its_place_back(monkeypatch:
         await receive()
 
     monkeypatch.setattr(module, "STALLED_SECONDS", 0.05)
-    desk = Desk(0, lambda _: None)
-    desk.app = reading
-    assert asked(desk, receive=never) == []
-    assert (desk.tally.inside, desk.tally.answered) == (0, 0)
+    queue = RequestQueue(0, lambda _: None)
+    queue.app = reading
+    assert asked(queue, receive=never) == []
+    assert (queue.tally.inside, queue.tally.answered) == (0, 0)
 
 
 def test_a_client_whose_question_is_whole_may_wait_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,9 +109,9 @@ def test_a_client_whose_question_is_whole_may_wait_for_long(monkeypatch: pytest.
         await answer(scope, receive, send)
 
     monkeypatch.setattr(module, "STALLED_SECONDS", 0.05)
-    desk = Desk(0, lambda _: None)
-    desk.app = reading
-    assert len(asked(desk, receive=slow)) == 3
+    queue = RequestQueue(0, lambda _: None)
+    queue.app = reading
+    assert len(asked(queue, receive=slow)) == 3
 
 
 def test_numbers_stand_in_prometheus_s_format() -> None:
