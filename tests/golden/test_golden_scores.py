@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgebias.metrics.answers import answers_from_columns
-from edgebias.stats.clusters import add_up
+from edgebias.metrics.estimate import add_up
 from edgebias.suites.registry import SUITES
 
 ROOT = Path(__file__).parents[2]

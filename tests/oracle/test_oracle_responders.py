@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from edgebias.metrics.answers import answers_from_columns
+from edgebias.metrics.estimate import add_up
 from edgebias.score.table import join, score_table
-from edgebias.stats.clusters import add_up
 from edgebias.suites.registry import SUITES
 
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(Path(__file__).parents[2] / "data" / "raw" / "benchmarks")))

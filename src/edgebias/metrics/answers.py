@@ -77,7 +77,9 @@ def answers_from_columns(columns: Mapping[str, Sequence[Any]]) -> Answers:
     roles = columns.get("roles", [()] * n)
     label = np.asarray(columns.get("label", [-1] * n), dtype=np.int64)
     permutation = columns.get("permutation", [()] * n)
-    means, sums = _logprobs_by_role(roles, columns.get("option_logprobs", [()] * n), columns.get("n_tokens", [()] * n))
+    logprobs = columns.get("option_logprobs", [()] * n)
+    n_tokens = columns.get("n_tokens", [[np.nan] * len(row) for row in logprobs])
+    means, sums = _logprobs_by_role(roles, logprobs, n_tokens)
     shared = columns.get("shared_logprobs", [()] * n)
     _, shared_sums = _logprobs_by_role(roles, shared, [[1] * len(row) for row in shared])
     return Answers(
@@ -114,7 +116,7 @@ def _padded(roles: Sequence[Sequence[str]]) -> StrArray:
 
 
 def _logprobs_by_role(
-    roles: Sequence[Sequence[str]], logprobs: Sequence[Sequence[float]], n_tokens: Sequence[Sequence[int]]
+    roles: Sequence[Sequence[str]], logprobs: Sequence[Sequence[float]], n_tokens: Sequence[Sequence[float]]
 ) -> tuple[FloatArray, FloatArray]:
     wanted = {STEREOTYPE: 0, ANTI_STEREOTYPE: 1, UNRELATED: 2}
     sums = np.full((len(roles), 3), np.nan)

@@ -63,6 +63,13 @@ class Metric:
     """Smooth formulas whose minimum ``formula`` is: its interval is theirs, because a kink defeats the bootstrap."""
 
 
+CHOICES = ("category", "cluster", "condition", "roles", "label", "choice", "outcome")
+"""The columns that scores of chosen options need."""
+
+TEXTS = ("category", "cluster", "condition", "outcome", "text")
+"""The columns that scores of continued texts need."""
+
+
 @dataclass(frozen=True)
 class Family:
     """The metrics of one suite and where they come from."""
@@ -72,6 +79,10 @@ class Family:
     citation: str
     homepage: str
     metrics: tuple[Metric, ...]
+    columns: tuple[str, ...] = CHOICES
+    """The columns of answers that its metrics need (`edgebias.metrics.answers.answers_from_columns`)."""
+    optional: tuple[str, ...] = ("permutation",)
+    """Columns without which some of its metrics are left out or undefined."""
 
     def metric(self, name: str) -> Metric:
         """Return the metric called ``name``; `KeyError` where there is none."""

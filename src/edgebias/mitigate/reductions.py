@@ -12,11 +12,12 @@ from edgebias.core.arrays import FloatArray
 from edgebias.core.seeds import generator
 from edgebias.core.table import Column, Table, at_least, between
 from edgebias.metrics.answers import Answers
+from edgebias.metrics.estimate import add_up, score_interval
 from edgebias.metrics.metric import Metric
 from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE, REFERENCE_ANSWERS
 from edgebias.score.table import ALL, SCORE, cell_answers
-from edgebias.stats.bootstrap import Interval, Resampling, bootstrap, score_interval
-from edgebias.stats.clusters import Clusters, Formula, add_up, align
+from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
+from edgebias.stats.clusters import Clusters, Formula, align
 from edgebias.stats.contrasts import DETECTABLE_FACTOR, corrected, paired_difference
 from edgebias.suites.formats import LIKELIHOOD
 from edgebias.suites.registry import SUITES, mitigated

@@ -16,10 +16,9 @@ from edgebias.core.table import FILLED, Column, Table, ascending, at_least, betw
 from edgebias.infer.responses import RESPONSE
 from edgebias.metrics.answers import OUTCOMES, ROLES, WRITTEN, Answers, answers_from_columns
 from edgebias.metrics.bounds import metric_bounds
+from edgebias.metrics.estimate import add_up, score_interval
 from edgebias.metrics.metric import Family, Metric
 from edgebias.metrics.text_scores import open_scores
-from edgebias.stats.bootstrap import score_interval
-from edgebias.stats.clusters import add_up
 from edgebias.suites.formats import FORMATS
 from edgebias.suites.item import ITEM
 from edgebias.suites.registry import SUITES

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from edgebias.core.arrays import FloatArray
-from edgebias.metrics.metric import Metric
 from edgebias.stats.clusters import Clusters, Formula, resampled_totals, strata_members
 from edgebias.stats.kinks import Levels, adapted_levels, equal_tails
 from edgebias.stats.wilson import wilson_limits
@@ -85,24 +84,6 @@ def bootstrap(
         low, high = bca_limits(estimate, replicates, jackknife, equal_tails(confidence))
     error = float(np.std(replicates, ddof=1))
     return Interval(estimate, low, high, error * jackknife.expansion if math.isfinite(jackknife.expansion) else error)
-
-
-def score_interval(
-    clusters: Clusters, metric: Metric, *, resamples: int, confidence: float, rng: np.random.Generator
-) -> Interval:
-    """Return the estimate of ``metric`` with its interval.
-
-    `bootstrap` within the metric's range, by its branches if any.
-    """
-    return bootstrap(
-        clusters,
-        metric.formula,
-        bounds=(metric.low, metric.high),
-        resamples=resamples,
-        confidence=confidence,
-        rng=rng,
-        pieces=[[branch] for branch in metric.branches],
-    )
 
 
 def _kinked_limits(

@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebias.core.arrays import FloatArray, IntArray, StrArray
-from edgebias.metrics.answers import Answers
-from edgebias.metrics.metric import Metric
 
 Formula = Callable[[FloatArray], FloatArray]
 
@@ -30,18 +28,6 @@ class Clusters:
         """Return the clusters with any non-zero sum: the others cannot move the score and are no evidence for it."""
         keep = np.any(self.sums != 0, axis=1)
         return Clusters(self.names[keep], self.strata[keep], self.sums[keep])
-
-
-def add_up(metric: Metric, answers: Answers) -> Clusters:
-    """Sum a metric's usable responses within each cluster; the stratum of a cluster is its category."""
-    names, first, codes = np.unique(answers.cluster, return_index=True, return_inverse=True)
-    mask = metric.items(answers) & metric.usable(answers)
-    item_sums = metric.sums(answers.take(mask))
-    sums = np.zeros((len(names), item_sums.shape[1]))
-    np.add.at(sums, codes[mask], item_sums)
-    if metric.per_cluster is not None:
-        sums = metric.per_cluster(sums)
-    return Clusters(names, answers.category[first], sums)
 
 
 def align(left: Clusters, right: Clusters) -> tuple[Clusters, Clusters]:

@@ -1,4 +1,4 @@
-"""The door to HuggingFace ``evaluate``: a metric family as an ``EvaluationModule``.
+"""The door to HuggingFace ``evaluate``: the metrics of a suite as an ``EvaluationModule``.
 
 The classes are imported through this module, because ``evaluate`` takes the first module class that it finds in a
 script.
@@ -6,69 +6,43 @@ script.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import datasets
 import evaluate
 
+from edgebias.core.errors import InputError
 from edgebias.core.seeds import generator
 from edgebias.metrics.answers import WRITTEN, Answers, answers_from_columns
 from edgebias.metrics.bounds import metric_bounds
+from edgebias.metrics.estimate import add_up, score_interval
 from edgebias.metrics.metric import Family
 from edgebias.metrics.text_scores import open_scores
-from edgebias.stats.bootstrap import score_interval
-from edgebias.stats.clusters import add_up
-from edgebias.suites.forced_choice.metrics import FAMILY as FORCED_CHOICE
-from edgebias.suites.honest import metrics as honest
-from edgebias.suites.over_time.metrics import DESCRIPTION, HOMEPAGE, over_time_scores
+from edgebias.suites.registry import SUITES
 
 _TEXT = datasets.Value("string")
 _INTEGER = datasets.Value("int64")
-_FEATURES = {
-    "category": _TEXT,
-    "cluster": _TEXT,
-    "condition": _TEXT,
-    "roles": datasets.Sequence(_TEXT),
-    "label": _INTEGER,
-    "choice": _INTEGER,
-    "outcome": _TEXT,
-    "permutation": datasets.Sequence(_INTEGER),
-    "option_logprobs": datasets.Sequence(datasets.Value("float64")),
-    "n_tokens": datasets.Sequence(_INTEGER),
+_FLOAT = datasets.Value("float64")
+_COLUMNS = {
+    "category": (_TEXT, "the item's category"),
+    "cluster": (_TEXT, "its independent unit, such as a template"),
+    "condition": (_TEXT, "its condition"),
+    "roles": (datasets.Sequence(_TEXT), "role of each option"),
+    "label": (_INTEGER, "index of the right option, -1 for none"),
+    "choice": (_INTEGER, "index of the chosen option, -1 for none"),
+    "outcome": (_TEXT, "role of the chosen option, or refusal, unparsed, blank, written"),
+    "permutation": (datasets.Sequence(_INTEGER), "order in which letters showed the options"),
+    "option_logprobs": (datasets.Sequence(_FLOAT), "summed log-probability of each option"),
+    "n_tokens": (datasets.Sequence(_INTEGER), "number of tokens of each option"),
+    "shared_logprobs": (datasets.Sequence(_FLOAT), "log-probability of each option over the tokens that both have"),
+    "text": (_TEXT, "what the model wrote, without the prompt"),
 }
-CROWS_PAIRS_FEATURES = {**_FEATURES, "shared_logprobs": datasets.Sequence(datasets.Value("float64"))}
-"""CrowS-Pairs reads the summed log-probability of the tokens that both sentences have, too."""
-_INPUTS = """
-Args, one entry per response (what each column means: docs/reference/tables.md):
-    category, cluster, condition (str): the item's category, independent unit and condition.
-    roles (list[str]), label (int): role of each option; index of the right one, -1 for none.
-    choice (int), outcome (str): index of the chosen option, -1 for none; one of the outcomes.
-    permutation (list[int]): order in which letters showed the options; empty without letters.
-    option_logprobs (list[float]), n_tokens (list[int]): per option; empty where there are none.
-    shared_logprobs (list[float], CrowS-Pairs alone): per option, over the tokens that both options have.
-    resamples (int, default 0), confidence (float, default 0.95), seed (int, default 0): cluster bootstrap.
+_SETTINGS = ("resamples", "confidence", "seed")
+_RESULT = """
+    resamples (default 0), confidence (default 0.95), seed (default 0): cluster bootstrap.
 Returns:
     {metric: estimate, metric_coverage: share of usable responses, metric_bound_low and metric_bound_high: smallest and
     largest score if all had answered}; with resamples also metric_low and metric_high.
-"""
-
-_OPEN_FEATURES = {
-    "category": _TEXT,
-    "cluster": _TEXT,
-    "condition": _TEXT,
-    "outcome": _TEXT,
-    "text": _TEXT,
-}
-_OPEN_INPUTS = """
-Args, one entry per continuation (what each column means: docs/reference/tables.md):
-    category, cluster, condition (str): domain or attribute, topic or template, group.
-    outcome (str): written, refusal or blank; only written texts are scored.
-    text (str): what the model wrote, without the prompt.
-    resamples (int, default 0), confidence (float, default 0.95), seed (int, default 0): cluster bootstrap.
-Returns:
-    {metric: estimate, metric_coverage: share of usable responses}; with resamples also metric_low and metric_high.
 """
 
 
@@ -76,15 +50,48 @@ class FamilyModule(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no 
     """Scores of one `Family`; values in percent, NaN where undefined."""
 
     family: Family
-    inputs_description = _INPUTS
-    columns: Mapping[str, Any] = _FEATURES
+
+    def compute(self, **given: Any) -> dict[str, float] | None:
+        """Score responses, given as one list for each column.
+
+        Raises:
+            InputError: a column that the metrics need is missing, or one is given that none of them knows.
+        """
+        settings = {name: given.pop(name) for name in _SETTINGS if name in given}
+        result: dict[str, float] | None = super().compute(**self._complete(given), **settings)
+        return result
+
+    def add_batch(self, **given: Any) -> None:
+        """Add responses, to be scored by `compute`.
+
+        Raises:
+            InputError: as `compute`.
+        """
+        super().add_batch(**self._complete({name: value for name, value in given.items() if value is not None}))
+
+    def _complete(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Check the columns, and fill those that may be left out with empty lists."""
+        if not given:  # what was added before is computed
+            return given
+        needed, optional = self.family.columns, self.family.optional
+        if strange := sorted(given.keys() - {*needed, *optional}):
+            known = ", ".join((*needed, *optional, *_SETTINGS))
+            raise InputError(f"{self.family.suite}: there is no column {strange[0]!r}; it takes {known}")
+        if missing := [name for name in needed if name not in given]:
+            raise InputError(f"{self.family.suite}: column {missing[0]!r} is missing; it needs {', '.join(needed)}")
+        n = len(given[needed[0]])
+        return {name: [[]] * n for name in optional} | given
 
     def _info(self) -> evaluate.MetricInfo:
+        names = (*self.family.columns, *self.family.optional)
+        lines = [
+            f"    {name}: {_COLUMNS[name][1]}{' (optional)' if name in self.family.optional else ''}." for name in names
+        ]
         return evaluate.MetricInfo(
             description=self.family.description,
             citation=self.family.citation,
-            inputs_description=self.inputs_description,
-            features=datasets.Features(self.columns),
+            inputs_description="\n".join(["", "Args, lists with one entry per response:", *lines]) + _RESULT,
+            features=datasets.Features({name: _COLUMNS[name][0] for name in names}),
             homepage=self.family.homepage,
             reference_urls=[self.family.homepage],
         )
@@ -116,109 +123,17 @@ class FamilyModule(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no 
         return result
 
     def _answers(self, columns: dict[str, list[Any]]) -> Answers:
-        return answers_from_columns(columns)
+        if "text" in columns:
+            written = [outcome == WRITTEN for outcome in columns["outcome"]]
+            columns |= open_scores([text if one else "" for text, one in zip(columns["text"], written, strict=True)])
+        return answers_from_columns({"outcome": [""] * len(columns["cluster"])} | columns)
 
 
-class OpenFamilyModule(FamilyModule):
-    """Scores of the `Family` of an open suite, from the texts that a model wrote."""
+def module_of(suite: str) -> FamilyModule:
+    """Make the module of a suite that has no script, such as one of a plugin.
 
-    inputs_description = _OPEN_INPUTS
-    columns = _OPEN_FEATURES
-
-    def _answers(self, columns: dict[str, list[Any]]) -> Answers:
-        texts = [
-            text if outcome == WRITTEN else ""
-            for text, outcome in zip(columns["text"], columns["outcome"], strict=True)
-        ]
-        return answers_from_columns({**columns, **open_scores(texts)})
-
-
-class OverTimeModule(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no types
-    """Stereotype rate over rounds and the slope of its log-odds on log(round)."""
-
-    def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description=DESCRIPTION,
-            citation=FORCED_CHOICE.citation,
-            inputs_description=(
-                "Args, one entry per response: round (int, from 1), group (str: conversation or prompt), outcome "
-                "(str); serial (bool, default False): answers of a group depend on earlier ones; resamples (default "
-                "2000), confidence (default 0.95), seed (default 0). Returns: estimates, limits, bounds (slopes have "
-                "none) and p-values of the slopes."
-            ),
-            features=datasets.Features({"round": _INTEGER, "group": _TEXT, "outcome": _TEXT}),
-            homepage=HOMEPAGE,
-            reference_urls=[HOMEPAGE],
-        )
-
-    def _compute(
-        self,
-        *,
-        serial: bool = False,
-        resamples: int = 2000,
-        confidence: float = 0.95,
-        seed: int = 0,
-        **columns: Any,
-    ) -> dict[str, float | str]:
-        scores = over_time_scores(
-            rounds=list(columns["round"]),
-            groups=list(columns["group"]),
-            outcomes=list(columns["outcome"]),
-            serial=serial,
-            resamples=resamples,
-            confidence=confidence,
-            scope=(seed, "over_time"),
-        )
-        result: dict[str, float | str] = {}
-        for score in scores:
-            result |= {
-                score.metric: score.estimate,
-                f"{score.metric}_low": score.low,
-                f"{score.metric}_high": score.high,
-                f"{score.metric}_bound_low": score.bound_low,
-                f"{score.metric}_bound_high": score.bound_high,
-            }
-            if score.metric in ("slope", "slope_mixed"):
-                result |= {f"{score.metric}_p": score.p, f"{score.metric}_reason": score.reason}
-        return result
-
-
-class HonestModule(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no types
-    """Share of completions with a hurtful word; the lexicon is a file that the caller names."""
-
-    def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description=honest.DESCRIPTION,
-            citation=honest.CITATION,
-            inputs_description=(
-                "Args, one entry per completion: completion (str), template (str), category (str: whose identity the "
-                "template names); lexicon (path of a HurtLex file); resamples (default 0), confidence (default 0.95), "
-                "seed (default 0). Returns: honest, honest_coverage, with resamples honest_low and honest_high; and "
-                "honest_{category} and so on."
-            ),
-            features=datasets.Features({"completion": _TEXT, "template": _TEXT, "category": _TEXT}),
-            homepage=honest.HOMEPAGE,
-            reference_urls=[honest.HOMEPAGE],
-        )
-
-    def _compute(
-        self, *, lexicon: str, resamples: int = 0, confidence: float = 0.95, seed: int = 0, **columns: Any
-    ) -> dict[str, float]:
-        words = honest.read_hurtlex(Path(lexicon))
-        categories = list(columns["category"])
-        result: dict[str, float] = {}
-        for name in ["", *sorted(set(categories))]:
-            rows = [row for row, category in enumerate(categories) if name in ("", category)]
-            score = honest.honest_score(
-                [columns["completion"][row] for row in rows],
-                [columns["template"][row] for row in rows],
-                words,
-                resamples=resamples,
-                confidence=confidence,
-                seed=seed,
-            )
-            key = f"honest_{name}" if name else "honest"
-            result |= {key: score.estimate, f"{key}_coverage": score.coverage}
-            if resamples:
-                result |= {f"{key}_low": score.low, f"{key}_high": score.high}
-        return result
+    Raises:
+        InputError: there is no such suite.
+    """
+    module = type("Module", (FamilyModule,), {"family": SUITES.get(suite).family})
+    return cast(FamilyModule, module())

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from edgebias.metrics.answers import Answers, answers_from_columns
 from edgebias.metrics.bounds import Bounds, filled_bounds, metric_bounds
+from edgebias.metrics.estimate import add_up
 from edgebias.metrics.metric import DIFFERENCE, Metric, percent_difference
-from edgebias.stats.clusters import add_up
 from edgebias.suites.registry import SUITES
 
 S, A, U, X = "stereotype", "anti_stereotype", "unknown", "unrelated"

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebias.metrics.answers import answers_from_columns
+from edgebias.metrics.estimate import add_up
 from edgebias.metrics.text_scores import gender_words
 from edgebias.stats.bootstrap import bootstrap
-from edgebias.stats.clusters import add_up
 from edgebias.suites.bold.groups import BOLD_GROUPS
 from edgebias.suites.registry import SUITES
 

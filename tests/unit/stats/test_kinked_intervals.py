@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from edgebias.core.arrays import FloatArray
 from edgebias.core.seeds import generator
-from edgebias.stats.bootstrap import Interval, bootstrap, score_interval
+from edgebias.metrics.estimate import score_interval
+from edgebias.stats.bootstrap import Interval, bootstrap
 from edgebias.stats.clusters import Clusters
 from edgebias.stats.contrasts import difference_pieces, paired_difference
 from edgebias.suites.registry import SUITES

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
+import edgebias.suites
+from edgebias.core.errors import InputError
 from edgebias.metrics.answers import answers_from_columns
-from edgebias.stats.clusters import add_up
+from edgebias.metrics.estimate import add_up
+from edgebias.suites.base import Suite
 from edgebias.suites.registry import SUITES, suites
 
 OPEN_SUITES = [suite.name for suite in suites() if suite.open_ended]
 METRICS = Path(__file__).parents[3] / "src" / "edgebias" / "suites"
+
+TEXT_COLUMNS: dict[str, list[Any]] = {"text": ["a text"] * 8}
 
 
 @pytest.fixture
@@ -42,7 +47,8 @@ def columns() -> dict[str, list[Any]]:
 
 def test_bbq_by_hand_and_by_the_shared_functions(load: Any) -> None:
     module = load("bbq")
-    result = module.compute(**columns(), resamples=200, seed=3)
+    asked = {name: columns()[name] for name in (*SUITES.get("bbq").family.columns, "permutation")}
+    result = module.compute(**asked, resamples=200, seed=3)
     # ambiguous: stereotype, unknown, stereotype, blank; disambiguated: anti, stereotype, anti, stereotype
     assert result["accuracy_ambiguous"] == pytest.approx(100 / 3)
     assert result["sAMB"] == pytest.approx(100 * (1 - 1 / 3))
@@ -100,3 +106,37 @@ def test_over_time(load: Any) -> None:
     assert math.isnan(result["slope"])
     assert result["slope_reason"] == result["slope_mixed_reason"] == "every answer is the same"
     assert math.isnan(result["prompt_sd"])
+
+
+@pytest.mark.parametrize("suite", suites(), ids=lambda suite: suite.name)
+def test_a_module_asks_for_the_columns_that_its_metrics_need_and_no_others(suite: Suite) -> None:
+    family = suite.family
+    module = edgebias.suites.load(suite.name)
+    given = {name: values for name, values in {**columns(), **TEXT_COLUMNS}.items() if name in family.columns}
+    assert tuple(sorted(given)) == tuple(sorted(family.columns))
+    assert module.compute(**given)
+    for name in family.columns:
+        with pytest.raises(InputError, match=rf"{suite.name}: column '{name}' is missing; it needs "):
+            module.compute(**{other: values for other, values in given.items() if other != name})
+    with pytest.raises(InputError, match="there is no column 'colour'"):
+        module.compute(**given, colour=["red"] * 8)
+
+
+def test_columns_that_may_be_left_out_change_no_other_score() -> None:
+    family = SUITES.get("bbq").family
+    module = edgebias.suites.load("bbq")
+    given = {name: columns()[name] for name in family.columns}
+    fewer = module.compute(**given)
+    more = module.compute(**given, permutation=[[0, 1, 2]] * 8)
+    assert "first_option_rate" in more
+    assert "first_option_rate" not in fewer
+    assert {name: more[name] for name in fewer} == pytest.approx(fewer, nan_ok=True)
+
+
+def test_responses_can_be_added_in_parts() -> None:
+    given = {name: columns()[name] for name in SUITES.get("bbq").family.columns}
+    whole = edgebias.suites.load("bbq").compute(**given)
+    module = edgebias.suites.load("bbq")
+    for part in (slice(0, 4), slice(4, 8)):
+        module.add_batch(**{name: values[part] for name, values in given.items()})
+    assert module.compute() == pytest.approx(whole, nan_ok=True)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebias.metrics.answers import answers_from_columns
+from edgebias.metrics.estimate import add_up
 from edgebias.stats.bootstrap import bootstrap
-from edgebias.stats.clusters import add_up
 from edgebias.suites.registry import SUITES
 
 FAMILY = SUITES.get("winogender").family

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import edgebias.suites
 from edgebias.checks.oracle.exact import ItemRow
 from edgebias.checks.oracle.responders import Reply
 from edgebias.core.errors import InputError
@@ -42,34 +43,25 @@ def edgebias_text(
 def _edgebias(
     suite: str, items: Sequence[ItemRow], texts: Sequence[str], replies: Sequence[Reply]
 ) -> Mapping[str, float]:
-    if SUITES.get(suite).open_ended:
-        return _without_companions(
-            _module(suite).compute(
-                **{name: [item[name] for item in items] for name in ("category", "cluster", "condition")},
-                outcome=[read_continuation(text).outcome for text in texts],
-                text=list(texts),
-            )
-        )
-    readings = [
-        read_text(text, item["options"], item["roles"], item["permutation"])
-        for item, text in zip(items, texts, strict=True)
-    ]
-    shared = (
-        {"shared_logprobs": [list(reply.shared_logprobs) for reply in replies]}
-        if SUITES.get(suite).pairs_of_sentences
-        else {}
-    )
-    found: dict[str, float] = _module(suite).compute(
-        **shared,
-        **{name: [item[name] for item in items] for name in ("category", "cluster", "condition", "label")},
-        roles=[list(item["roles"]) for item in items],
-        permutation=[list(item["permutation"]) for item in items],
-        choice=[reading.choice for reading in readings],
-        outcome=[reading.outcome for reading in readings],
-        option_logprobs=[list(reply.option_logprobs) for reply in replies],
-        n_tokens=[list(reply.n_tokens) for reply in replies],
-    )
-    return _without_companions(found)
+    entry = SUITES.get(suite)
+    columns: dict[str, list[Any]] = {
+        name: [item[name] for item in items] for name in ("category", "cluster", "condition", "label")
+    }
+    if entry.open_ended:
+        columns |= {"outcome": [read_continuation(text).outcome for text in texts], "text": list(texts)}
+    else:
+        readings = [
+            read_text(text, item["options"], item["roles"], item["permutation"])
+            for item, text in zip(items, texts, strict=True)
+        ]
+        columns |= {name: [list(item[name]) for item in items] for name in ("roles", "permutation")}
+        columns |= {name: [getattr(reading, name) for reading in readings] for name in ("choice", "outcome")}
+        columns |= {
+            name: [list(getattr(reply, name)) for reply in replies]
+            for name in ("option_logprobs", "n_tokens", "shared_logprobs")
+        }
+    asked = {name: columns[name] for name in (*entry.family.columns, *entry.family.optional)}
+    return _without_companions(_module(suite).compute(**asked))
 
 
 def _without_companions(found: Mapping[str, float]) -> Mapping[str, float]:
@@ -80,11 +72,7 @@ def _without_companions(found: Mapping[str, float]) -> Mapping[str, float]:
 
 @lru_cache
 def _module(suite: str) -> Any:
-    import evaluate
-
-    import edgebias.suites
-
-    return evaluate.load(str(Path(edgebias.suites.__file__).parent / suite))
+    return edgebias.suites.load(suite)
 
 
 NAMED = {

@@ -13,6 +13,7 @@ from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.seeds import generator
 from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.metrics.answers import Answers
+from edgebias.metrics.estimate import add_up
 from edgebias.metrics.metric import Metric, stereotype_rate
 from edgebias.mitigate.calibration import QUESTIONS, items_of
 from edgebias.mitigate.preserved_texts import losses, perplexity
@@ -24,7 +25,6 @@ from edgebias.mitigate.steering.loop import LoopTarget, PassResult
 from edgebias.mitigate.steering.utility import Perplexities, Questions, Utility
 from edgebias.models.perplexity import mean_negative_log_likelihood, sentence_scorer
 from edgebias.score.table import cell_answers, join, measure
-from edgebias.stats.clusters import add_up
 from edgebias.suites.formats import LIKELIHOOD
 from edgebias.suites.item import Item, items_from_table
 from edgebias.suites.registry import SUITES

@@ -15,12 +15,13 @@ import pandas as pd
 from edgebias.core.arrays import FloatArray
 from edgebias.core.cell import Cell
 from edgebias.core.seeds import generator
+from edgebias.metrics.estimate import add_up
 from edgebias.metrics.metric import percent
 from edgebias.score.contrasts.cells import Study
 from edgebias.score.contrasts.table import Joined, paired
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling, bootstrap
-from edgebias.stats.clusters import Clusters, add_up, align
+from edgebias.stats.clusters import Clusters, align
 from edgebias.suites.registry import SUITES
 
 SUITE = "forced_choice"

@@ -10,10 +10,11 @@ import pandas as pd
 from edgebias.core.cell import Cell
 from edgebias.core.seeds import generator
 from edgebias.core.table import FILLED, Column, Table, ascending, at_least, between, one_of
+from edgebias.metrics.estimate import add_up
 from edgebias.score.contrasts.cells import DEPLOYED, ENVIRONMENT, VARIANT, Contrast
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling
-from edgebias.stats.clusters import add_up, align
+from edgebias.stats.clusters import align
 from edgebias.stats.contrasts import corrected, paired_difference, share_interval
 from edgebias.suites.formats import FORMATS
 from edgebias.suites.registry import SUITES

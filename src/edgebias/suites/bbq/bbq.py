@@ -1,4 +1,4 @@
-"""BBQ as a HuggingFace ``evaluate`` module: ``evaluate.load("src/edgebias/suites/bbq")``."""
+"""BBQ as a HuggingFace ``evaluate`` module: ``edgebias.suites.load("bbq")``."""
 
 from edgebias.suites import evaluate_module as module
 from edgebias.suites.bbq.metrics import FAMILY

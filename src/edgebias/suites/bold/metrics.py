@@ -13,7 +13,7 @@ import numpy as np
 
 from edgebias.core.arrays import FloatArray
 from edgebias.metrics.answers import Answers
-from edgebias.metrics.metric import Family, Metric, columns, everything, in_condition, rate, ratio
+from edgebias.metrics.metric import TEXTS, Family, Metric, columns, everything, in_condition, rate, ratio
 from edgebias.metrics.open_ended import plain_metrics, scored, toxic
 from edgebias.suites.bold.groups import BOLD_GROUPS, GROUPS
 
@@ -125,6 +125,8 @@ FAMILY = Family(
         "Pruksachatkun, Yada and Chang, Kai-Wei and Gupta, Rahul}, booktitle={Proceedings of FAccT 2021}, year={2021}}"
     ),
     homepage="https://github.com/amazon-science/bold",
+    columns=TEXTS,
+    optional=(),
     metrics=(
         *plain_metrics(),
         _gap("sentiment_gap_gender", _sentiment, 200.0),

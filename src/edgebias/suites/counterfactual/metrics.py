@@ -12,7 +12,7 @@ import numpy as np
 
 from edgebias.core.arrays import BoolArray, FloatArray
 from edgebias.metrics.answers import Answers
-from edgebias.metrics.metric import Family, Metric, columns, everything, in_condition, percent, ratio
+from edgebias.metrics.metric import TEXTS, Family, Metric, columns, everything, in_condition, percent, ratio
 from edgebias.metrics.open_ended import negative, plain_metrics, positive, scored, toxic
 from edgebias.suites.counterfactual.groups import GROUP_A, GROUP_B
 
@@ -108,6 +108,8 @@ FAMILY = Family(
         "year={2020}}"
     ),
     homepage="https://aclanthology.org/2020.findings-emnlp.7/",
+    columns=TEXTS,
+    optional=(),
     metrics=(
         _paired(
             "sentiment_gap",

@@ -1,4 +1,4 @@
-"""CrowS-Pairs as a HuggingFace ``evaluate`` module: ``evaluate.load("src/edgebias/suites/crows_pairs")``."""
+"""CrowS-Pairs as a HuggingFace ``evaluate`` module: ``edgebias.suites.load("crows_pairs")``."""
 
 from edgebias.suites import evaluate_module as module
 from edgebias.suites.crows_pairs.metrics import FAMILY
@@ -8,4 +8,3 @@ class CrowSPairs(module.FamilyModule):
     """Scores of `FAMILY` from plain columns."""
 
     family = FAMILY
-    columns = module.CROWS_PAIRS_FEATURES

@@ -73,6 +73,8 @@ FAMILY = Family(
         "Samuel R.}, booktitle={Proceedings of EMNLP 2020}, year={2020}}"
     ),
     homepage="https://github.com/nyu-mll/crows-pairs",
+    columns=("category", "cluster", "condition", "roles", "option_logprobs"),
+    optional=("shared_logprobs",),
     metrics=(
         *_three("crows_pairs_full_sentence", prefers_stereotype, _scored),
         *_three("crows_pairs_shared_tokens", prefers_stereotype_by_shared_tokens, _shared_scored),

@@ -1,4 +1,4 @@
-"""Forced choice as a HuggingFace ``evaluate`` module: ``evaluate.load("src/edgebias/suites/forced_choice")``."""
+"""Forced choice as a HuggingFace ``evaluate`` module: ``edgebias.suites.load("forced_choice")``."""
 
 from edgebias.suites import evaluate_module as module
 from edgebias.suites.forced_choice.metrics import FAMILY

@@ -51,6 +51,8 @@ FAMILY = Family(
         "archivePrefix={arXiv}, year={2025}}"
     ),
     homepage="https://arxiv.org/abs/2502.11349",
+    columns=("category", "cluster", "condition", "roles", "choice", "outcome"),
+    optional=("permutation", "option_logprobs", "n_tokens"),
     metrics=(
         stereotype_rate("stereotype_rate"),
         stereotype_rate("stereotype_rate_binary", BINARY),

@@ -32,6 +32,11 @@ DESCRIPTION = (
     "(percent points), and the slope of the log-odds of a stereotypical choice on log(round), by GEE and with a random "
     "intercept per prompt or conversation."
 )
+CITATION = (
+    "@misc{sharma2025biases, title={Biases in Edge Language Models: Detection, Analysis, and Mitigation}, "
+    "author={Sharma, Vinamra and Pau, Danilo Pietro and Cano, Jos{\\'e}}, eprint={2502.11349}, "
+    "archivePrefix={arXiv}, year={2025}}"
+)
 HOMEPAGE = "https://arxiv.org/abs/2502.11349"
 
 

@@ -12,8 +12,6 @@ from edgebias.core.arrays import BoolArray, FloatArray
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Family, Metric, columns, everything, in_condition, percent, ratio
 
-CONDITIONS = ("intrasentence", "intersentence")
-
 
 def term_scores(sums: FloatArray) -> FloatArray:
     """Return [lms_t, ss_t, 1] of each target term from its sums [n_meaningful, n_stereotype, n]; zeros where n is 0.
@@ -101,5 +99,7 @@ FAMILY = Family(
         "ACL-IJCNLP 2021}, year={2021}}"
     ),
     homepage="https://github.com/moinnadeem/StereoSet",
+    columns=("category", "cluster", "condition", "roles", "option_logprobs", "n_tokens"),
+    optional=(),
     metrics=_three("", None) + _three("_intrasentence", "intrasentence") + _three("_intersentence", "intersentence"),
 )

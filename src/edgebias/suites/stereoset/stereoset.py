@@ -1,4 +1,4 @@
-"""StereoSet as a HuggingFace ``evaluate`` module: ``evaluate.load("src/edgebias/suites/stereoset")``."""
+"""StereoSet as a HuggingFace ``evaluate`` module: ``edgebias.suites.load("stereoset")``."""
 
 from edgebias.suites import evaluate_module as module
 from edgebias.suites.stereoset.metrics import FAMILY

@@ -1,4 +1,4 @@
-"""WinoBias as a HuggingFace ``evaluate`` module: ``evaluate.load("src/edgebias/suites/winobias")``."""
+"""WinoBias as a HuggingFace ``evaluate`` module: ``edgebias.suites.load("winobias")``."""
 
 from edgebias.suites import evaluate_module as module
 from edgebias.suites.winobias.metrics import FAMILY

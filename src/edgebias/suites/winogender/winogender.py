@@ -1,4 +1,4 @@
-"""Winogender as a HuggingFace ``evaluate`` module: ``evaluate.load("src/edgebias/suites/winogender")``."""
+"""Winogender as a HuggingFace ``evaluate`` module: ``edgebias.suites.load("winogender")``."""
 
 from edgebias.suites import evaluate_module as module
 from edgebias.suites.winogender.metrics import FAMILY
