@@ -35,10 +35,12 @@ def appended(*names: str) -> Edit:
 
 
 def prose(package: Path) -> None:
-    """Docstrings and comments of every module change."""
+    """Docstrings and comments of every module change, and the help of every option."""
     for path in package.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         path.write_text("# A comment.\n" + re.sub(r'^(\s*)"""(?=\w)', r'\1"""Edited: ', text, flags=re.MULTILINE))
+    for path in (package / "stages").glob("*.py"):
+        path.write_text(path.read_text(encoding="utf-8").replace('help="', 'help="edited: '))
 
 
 def new_suite(package: Path) -> None:
@@ -47,7 +49,7 @@ def new_suite(package: Path) -> None:
 
 
 EDITS: dict[str, Edit] = {
-    "docstrings and comments of every module": prose,
+    "docstrings, comments and help of every module": prose,
     "a new suite, not yet in a study": new_suite,
     "`report/templates/page.html`": appended("report/templates/page.html"),
     "`mitigate/card.py`": appended("mitigate/card.py"),

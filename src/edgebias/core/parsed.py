@@ -17,6 +17,9 @@ from edgebias.core.files import write_text
 MOST_REMEMBERED = 2000
 """Files, about ten times those of the package: versions of some edits."""
 
+_THIS = Path(__file__).read_bytes()
+"""Another way of parsing has other findings, so it is part of what they are remembered by."""
+
 _FILE_NAME = re.compile(r"[\w-][\w.-]{0,80}")
 
 
@@ -24,7 +27,7 @@ class Parsed(NamedTuple):
     """A parsed source file.
 
     Attributes:
-        digest: SHA-256 of its syntax tree without docstrings, comments and layout.
+        digest: SHA-256 of its syntax tree without docstrings, comments, help of options and layout.
         imports: dotted names that it may import, also inside functions.
         strings: its texts that could name a file or a folder.
     """
@@ -42,7 +45,7 @@ def parsed(path: Path) -> Parsed:
         SyntaxError: it is not Python.
     """
     source = path.read_bytes()
-    key = hashlib.sha256(source).hexdigest()
+    key = hashlib.sha256(_THIS + source).hexdigest()
     known = _remembered()
     if key not in known:
         known[key] = _parse(source)
@@ -89,7 +92,9 @@ def _parse(source: bytes) -> Parsed:
 
 
 def _drop_prose(node: ast.AST) -> None:
-    """Take out strings that stand alone as statements: they document modules, functions, classes and attributes."""
+    """Take out the help of options, and strings that stand alone as statements, which document what is before them."""
+    if isinstance(node, ast.Call):
+        node.keywords = [keyword for keyword in node.keywords if keyword.arg != "help"]
     for field in ("body", "orelse", "finalbody"):
         statements = getattr(node, field, None)
         if isinstance(statements, list):

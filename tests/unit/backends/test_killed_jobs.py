@@ -146,7 +146,7 @@ def arguments_of(stage: str, items: Path, backend: str, weights: Path) -> list[s
         case "mitigate":  # of the method that changes nothing, which needs no control vector
             texts, answers = neutral_texts(items.with_name("neutral.json")), reference_answers(items.parent)
             arguments += ["--items-folder", str(items.parent), "--texts", texts, "--answers", answers]
-            return ["evaluate", *arguments, "--method", "none"]
+            return [*arguments, "--method", "none"]
     return [*arguments, "--items", str(items)]
 
 

@@ -37,7 +37,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0
-    assert "--online --monitor data/prompts/stereoset.parquet" in capsys.readouterr().out
+    assert "--online --monitor data/items/edge/stereoset.parquet" in capsys.readouterr().out
 
 
 def test_a_file_that_is_no_model(tmp_path: Path, vector: Path) -> None:
