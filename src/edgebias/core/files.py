@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from edgebias.core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FLOAT_DECIMALS = 6
 """Decimals of every number in a tracked table: far below any interval, far above float noise."""
@@ -81,6 +82,8 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.exists():
         raise InputError(f"{path}: no such file; run the stage that makes it")
     try:
+        import pandas as pd
+
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({error}); delete it and run again") from error
