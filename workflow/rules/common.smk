@@ -55,6 +55,9 @@ wildcard_constraints:
     fitted_on="all|all_but_fold_[1-9][0-9]*",
 
 
+LEARNING_MEMORY_MB = 2800  # measured: 2,690 at most on the default study
+
+
 def settings_of(rule):
     def settings(wildcards):
         return study.settings(rule, wildcards)
@@ -101,6 +104,13 @@ def memory_of(wildcards):
     return study.properties(wildcards.environment).job_memory_mb
 
 
+def learning_memory_of(wildcards):
+    """Of finding directions: learned ones go through the model in torch, by gradient."""
+    if wildcards.source == "learned":
+        return LEARNING_MEMORY_MB
+    return memory_of(wildcards)
+
+
 def items_of(suites):
     return [f"{study.items}/{suite}.parquet" for suite in suites]
 
@@ -127,7 +137,9 @@ def parity_responses(backend):
 def baseline_of(wildcards):
     if wildcards.method == "none":
         return []
-    return f"{study.results}/mitigation/{cell_of(wildcards).path}/none/responses.parquet"
+    return (
+        f"{study.results}/mitigation/{cell_of(wildcards).path}/none/responses.parquet"
+    )
 
 
 def baseline_option_of(wildcards):
@@ -180,7 +192,11 @@ def gate_of(wildcards):
     if steering is None or steering.gate is None:
         return []
     folder = f"{study.results}/mitigation/{cell_of(wildcards).path}"
-    return f"{folder}/{label}/condition.json" if steering.gate == OWN else f"{folder}/gate.json"
+    return (
+        f"{folder}/{label}/condition.json"
+        if steering.gate == OWN
+        else f"{folder}/gate.json"
+    )
 
 
 def gate_option_of(wildcards):

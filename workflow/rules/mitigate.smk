@@ -20,7 +20,7 @@ rule directions:
     priority: 20  # the longest chain of jobs: build, build, directions, fit, mitigate
     threads: threads_of
     resources:
-        mem_mb=memory_of,
+        mem_mb=learning_memory_of,
     params:
         code=code_of("directions"),
         settings=settings_of("directions"),
