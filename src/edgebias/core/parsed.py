@@ -70,8 +70,10 @@ def _remember(known: dict[str, Parsed]) -> None:
 
 
 def _store() -> Path:
+    """Return the store of what this version of the module finds under this version of Python."""
     folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(folder, "edgebias", f"parsed-{sys.version_info.major}.{sys.version_info.minor}.json")
+    me = hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).hexdigest()
+    return Path(folder, "edgebias", f"parsed-{me[:16]}.json")
 
 
 def _parse(source: bytes) -> Parsed:
