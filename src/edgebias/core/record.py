@@ -48,8 +48,9 @@ class Record(BaseModel):
 
     @classmethod
     def key_of(cls, name: str) -> str:
-        """Return the key by which a file calls the field ``name``."""
-        return cls.model_fields[name].alias or name
+        """Return the key by which a file calls the field ``name``; keys of a plugin's own are no fields."""
+        field = cls.model_fields.get(name)
+        return name if field is None else field.alias or name
 
 
 def _different(values: tuple[T, ...]) -> tuple[T, ...]:
