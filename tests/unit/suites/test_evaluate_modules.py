@@ -10,8 +10,10 @@ import pytest
 
 import edgebias.suites
 from edgebias.core.errors import InputError
+from edgebias.core.seeds import generator
 from edgebias.metrics.answers import answers_from_columns
 from edgebias.metrics.estimate import add_up
+from edgebias.score.table import measure
 from edgebias.suites.base import Suite
 from edgebias.suites.registry import SUITES, suites
 
@@ -140,3 +142,30 @@ def test_responses_can_be_added_in_parts() -> None:
     for part in (slice(0, 4), slice(4, 8)):
         module.add_batch(**{name: values[part] for name, values in given.items()})
     assert module.compute() == pytest.approx(whole, nan_ok=True)
+
+
+@pytest.mark.parametrize("suite", [suite for suite in suites() if not suite.open_ended], ids=lambda suite: suite.name)
+def test_a_module_gives_the_scores_and_intervals_of_the_stage(suite: Suite) -> None:
+    family = suite.family
+    given = {
+        **columns(),
+        "condition": [suite.conditions[row % len(suite.conditions)] for row in range(8)],
+        "permutation": [[row % 2, 1 - row % 2, 2] for row in range(8)],
+        "shared_logprobs": [[-1.0 - row, -4.0, -2.0] for row in range(8)],
+    }
+    if suite.name == "stereoset":
+        given["roles"] = [["stereotype", "anti_stereotype", "unrelated"]] * 8
+    asked = {name: given[name] for name in (*family.columns, *family.optional)}
+    found = edgebias.suites.load(suite.name).compute(**asked, resamples=100, seed=3)
+    answers = answers_from_columns(given)
+    staged = {
+        metric.name: measure(
+            metric, answers, rng=generator(3, suite.name, "all", metric.name), resamples=100, confidence=0.95
+        )
+        for metric in family.metrics
+        if metric.items(answers).any()
+    }
+    assert {name for name in found if f"{name}_coverage" in found} == set(staged)
+    for name, row in staged.items():
+        for ending, column in {"": "estimate", "_low": "low", "_high": "high", "_coverage": "coverage"}.items():
+            assert found[f"{name}{ending}"] == pytest.approx(row[column], nan_ok=True, abs=0)
