@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import edgebias.suites
+from edgebias import config
 from edgebias.core import registry
 from edgebias.core.errors import InputError
 from edgebias.score.table import join, score_table
@@ -143,3 +144,15 @@ def test_the_page_about_evaluate_runs_and_lists_the_columns() -> None:
         for name in row[0].split(",")
     }
     assert listed == {suite.name: (suite.family.columns, suite.family.optional) for suite in suites()}
+
+
+@pytest.mark.usefixtures("boss")
+def test_the_parameters_that_the_page_shows_make_a_study(tmp_path: Path) -> None:
+    page = (PAGES / "add-a-suite.md").read_text(encoding="utf-8")
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text(page.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    study = config.load(ROOT / "params.yaml", overlay)
+    assert study["study"]["suites"] == ["boss"]
+    overlay.write_text(overlay.read_text(encoding="utf-8").replace("letter]", "open]"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"infer\.formats\.boss: it cannot be asked as 'open'; allowed values: lik"):
+        config.load(ROOT / "params.yaml", overlay)
