@@ -131,10 +131,3 @@ def _at(settings: Mapping[str, Any], key: str) -> Any:
     head, _, rest = key.partition(".")
     below = settings.get(head, _ABSENT)
     return _at(below, rest) if rest and isinstance(below, Mapping) else _ABSENT
-
-
-def require(settings: dict[str, Any], *names: str) -> None:
-    """Check that ``settings`` has every key in ``names``."""
-    for name in names:
-        if name not in settings:
-            raise InputError(f"--settings: key {name!r} is missing; it has {sorted(settings)}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from edgebias.core.errors import InputError
 from edgebias.core.record import Record, near, path_of, show
 from edgebias.core.registry import Registry
+from edgebias.core.settings import value_of
 from edgebias.mitigate.base import Artefacts, Method, Steering
-from edgebias.mitigate.section import mitigate_section
 
 if TYPE_CHECKING:
     from edgebias.backends.base import Backend
@@ -73,7 +73,7 @@ class ChosenMethod:
             InputError: ``mitigate.NAME`` is absent where the method has such a section, or a value is bad.
         """
         method = self.method
-        section = method.section(mitigate_section(settings, self.name)[self.name]) if method.in_section else {}
+        section = method.section(value_of(settings, f"mitigate.{self.name}", object)) if method.in_section else {}
         read: Record = method.read({**section, **self.own}, "--settings", ("mitigate", self.name))
         return read
 

@@ -25,6 +25,10 @@ FoldCount = Annotated[int, Strict(), Field(ge=2)]
 """A number of folds."""
 
 
+PerplexityBudget = Annotated[float, Strict(), Field(ge=0)]
+"""A share by which perplexity may rise."""
+
+
 class LearningSettings(Record):
     """The vectors that the directions ``learned`` take."""
 
@@ -73,7 +77,7 @@ class ControllerKeys(Record):
     max_gain: float = Field(default=4.0, gt=0)
     """Largest gain. Of learned vectors 1 is the vector as learned, of other directions a thousandth of the residual
     norm."""
-    perplexity_budget: float = Field(default=0.02, ge=0)
+    perplexity_budget: PerplexityBudget = 0.02
     """Share by which steering may raise the perplexity of neutral text."""
 
 

@@ -15,9 +15,10 @@ from edgebias.backends.registry import properties_of
 from edgebias.core.cell import Cell
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_json, read_table
-from edgebias.core.settings import require
+from edgebias.core.settings import keys_of, value_of
+from edgebias.infer.study_settings import StudySettings
 from edgebias.mitigate.registry import ChosenMethod, choose_all
-from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.settings import DriverKeys, LearningSettings
 from edgebias.models.roofline.hardware import read_hardware
 from edgebias.study import PARITY_BACKENDS
 
@@ -181,21 +182,13 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
     Raises:
         InputError: a file that the study's settings promise is absent or broken.
     """
-    require(settings, "study", "environments")
-    study = settings["study"]
-    require(study, "title", "suites", "cells", "methods", "edge_build", "desktop_build", "cloud_build")
-    cells = tuple(
-        Cell(entry["environment"], entry["model"], variant) for entry in study["cells"] for variant in entry["variants"]
-    )
-    suites = tuple(study["suites"])
-    builds = {name: _cell(study[f"{name}_build"]) for name in ("edge", "desktop", "cloud")}
-    round_cells = [_cell(entry) for entry in study.get("rounds", [])]
+    study = value_of(settings, "study", StudySettings)
+    cells = tuple(cell for group in study.cells for cell in group.all_cells)
+    suites = study.suites
+    builds = {"edge": study.edge_build.cell, "desktop": study.desktop_build.cell, "cloud": study.cloud_build.cell}
+    round_cells = [name.cell for name in study.rounds]
     environments = _section(settings, "environments")
-    asked = {
-        Cell(entry["environment"], entry["model"], variant): entry.get("suites") or suites
-        for entry in study["cells"]
-        for variant in entry["variants"]
-    }
+    asked = {cell: group.suites or suites for group in study.cells for cell in group.all_cells}
     answered = [
         (cell, suite)
         for cell in cells
@@ -221,13 +214,14 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         for cell, suite in answered
         if (path := sources.cost / cell.path / f"{suite}.json").exists()
     ]
-    chosen = {} if _remote(environments, builds["edge"]) else choose_all(study["methods"])
+    chosen = {} if _remote(environments, builds["edge"]) else choose_all(study.methods)
     methods = tuple(chosen)
     folder = sources.mitigation / builds["edge"].path
     loops = [label for label, method in chosen.items() if method.is_loop]
-    fitting = mitigate_section(settings, "suites", "learning")
+    fitted = value_of(settings, "mitigate.learning", LearningSettings).suites
+    drivers = keys_of(settings, "mitigate", DriverKeys).suites
     return StudyData(
-        title=str(study["title"]),
+        title=study.title,
         suites=suites,
         chosen_methods=chosen,
         cells=cells,
@@ -257,10 +251,10 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
                 if (path := folder / method / "cost.json").exists()
             ]
         ),
-        fitted_to=frozenset(fitting["suites"]) | frozenset(fitting["learning"]["suites"]),
+        fitted_to=frozenset(drivers) | frozenset(fitted),
         layer_probes=_stack(
             sources.mitigation,
-            [_cell(entry) for entry in study.get("layer_probes", [])],
+            [name.cell for name in study.layer_probes],
             "layer_probes.csv",
             LAYER_PROBE_COLUMNS,
         ),
@@ -288,17 +282,13 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         robustness={
             name: read_table(sources.robustness / f"{name}.csv", columns)
             for name, columns in ROBUSTNESS_COLUMNS.items()
-            if study.get("robustness")
+            if study.robustness
         },
         provenance=read_json(sources.provenance) if sources.provenance.exists() else {},
         paper=read_table(sources.paper, PAPER_COLUMNS),
         projection=read_table(sources.projection, PROJECTION_COLUMNS),
         hardware=read_hardware(sources.hardware),
     )
-
-
-def _cell(entry: Mapping[str, str]) -> Cell:
-    return Cell(entry["environment"], entry["model"], entry["variant"])
 
 
 def _properties(environments: Mapping[str, Mapping[str, Any]], cell: Cell) -> BackendProperties:

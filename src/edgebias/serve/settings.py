@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.core.errors import InputError
-from edgebias.mitigate.section import mitigate_section
+from edgebias.core.record import checked
+from edgebias.mitigate.settings import ControllerKeys
 from edgebias.mitigate.steering.controller import ControllerSettings
 from edgebias.serve.online import OnlineSettings
 
@@ -58,17 +59,14 @@ def loop_settings(settings: Mapping[str, Any], flags: Mapping[str, Any]) -> tupl
     Raises:
         InputError: a value is in neither, or is not possible.
     """
-    section = mitigate_section(settings)
+    section = settings.get("mitigate", {})
+    if not isinstance(section, Mapping):
+        raise InputError("--settings: mitigate must be a mapping")
     values: dict[str, Any] = {key: section.get(key) if flags[key] is None else flags[key] for key in LOOP_KEYS}
     for key, value in values.items():
         if value is None:
             flag = "--" + key.replace("_", "-")
             raise InputError(f"{flag}: is missing; give it, or --settings params.yaml, which has mitigate.{key}")
-    try:
-        whole = ControllerSettings(float(values["proportional"]), float(values["integral"]), float(values["max_gain"]))
-        online, budget = OnlineSettings(whole, int(values["window"])), float(values["perplexity_budget"])
-        if not budget >= 0:
-            raise ValueError("perplexity_budget must be at least 0")
-    except (TypeError, ValueError) as error:
-        raise InputError(f"mitigate: {error}; see docs/reference/params.md") from error
-    return online, budget
+    keys = checked(ControllerKeys, values, "serve", ["mitigate"])
+    controller = ControllerSettings(keys.proportional, keys.integral, keys.max_gain)
+    return OnlineSettings(controller, keys.window), keys.perplexity_budget

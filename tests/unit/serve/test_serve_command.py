@@ -101,9 +101,9 @@ def test_a_loop_that_lacks_something(tiny: Path, vector: Path, monitor: Path, on
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["--max-gain", "0"], "max_gain above 0"),
+        (["--max-gain", "0"], "mitigate.max_gain is 0.0; a number above 0"),
         (["--gain", "5"], "beyond --max-gain"),
-        (["--perplexity-budget", "-1"], "perplexity_budget must be at least 0"),
+        (["--perplexity-budget", "-1"], "mitigate.perplexity_budget is -1.0; a number of at least 0"),
         (["--settings", '{"mitigate": 3}'], "mitigate must be a mapping"),
         (["--settings", '{"seed": "x"}'], "seed: a whole number"),
     ],

@@ -20,12 +20,13 @@ from tqdm import tqdm
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import write_json
+from edgebias.core.settings import value_of
 from edgebias.infer.cell import read_cell
 from edgebias.mitigate.calibration import LEARNED_SENTENCES, drivers, items_of, read_calibration
 from edgebias.mitigate.methods.conditional_steering import METHOD
 from edgebias.mitigate.probes.linear_probe import Doubles
 from edgebias.mitigate.reference_answers import answer_requests, read_reference_answers
-from edgebias.mitigate.section import mitigate_section
+from edgebias.mitigate.settings import PerplexityBudget
 from edgebias.mitigate.steering.activation_condition import ActivationGate, find_activation_condition, read_states
 from edgebias.mitigate.steering.calibration_build import CalibrationBuild, CrossFitted
 from edgebias.mitigate.steering.controller import IDEAL
@@ -83,8 +84,8 @@ def write_conditional_steering(
         InputError: settings, items, texts or weights are unusable.
     """
     cell = read_cell(settings)
-    section = mitigate_section(settings, METHOD.name, "perplexity_budget")
-    strengths = METHOD.read(section[METHOD.name], "--settings", ("mitigate", METHOD.name)).strengths
+    budget: float = value_of(settings, "mitigate.perplexity_budget", PerplexityBudget)
+    strengths = value_of(settings, f"mitigate.{METHOD.name}", METHOD.settings).strengths
     tables = read_calibration(items_folder, drivers(settings))
     items = items_of(tables)
     pairs = contrasts(items)
@@ -106,7 +107,7 @@ def write_conditional_steering(
             cell.answer,
             RememberingGate(ActivationGate(build, activation)),
         )
-        tried, gains = _choose_strength(judged, directions, strengths, float(section["perplexity_budget"]))
+        tried, gains = _choose_strength(judged, directions, strengths, budget)
     write_control_vector(directions.vector(gains), control_vector, model_hint(weights))
     shares = {
         "opens_for_calibration_items": float(np.mean([activation.met(states) for states in wanted])),
