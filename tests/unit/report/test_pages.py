@@ -61,6 +61,14 @@ def test_the_page_has_every_score_difference_and_reduction_of_the_findings(findi
     assert "Claims" not in study_page(findings, [], "tiny")
 
 
+def test_a_study_of_one_build_has_a_page_without_what_it_did_not_do(findings: dict[str, Any]) -> None:
+    page = study_page(findings | {"contrasts": [], "reductions": [], "methods": []}, [], "tiny")
+    assert "## Scores" in page
+    assert "## Differences" not in page
+    assert "## Mitigation" not in page
+    assert "No build ran in two environments." in page
+
+
 def test_headlines_have_short_sentences(findings: dict[str, Any]) -> None:
     for sentence in re.split(r"(?<=\.) ", " ".join(headlines(findings))):
         assert len(sentence.split()) <= 25, sentence
