@@ -84,13 +84,13 @@ def _findings(study: StudyData) -> dict[str, Any]:
         "ran": [list(line) for line in what_ran(study) if line[0] != MACHINE],
         "cells": [{**vars(cell), "label": study.label(cell)} for cell in study.cells],
         "panels": [list(panel) for panel in panels],
-        "scores": _records(overall[shown], (*CELL, *KEY, *SCORE, "n", "coverage")),
+        "scores": _records(overall.loc[shown], (*CELL, *KEY, *SCORE, "n", "coverage")),
         "contrasts": [
             record | {name: cell_name(record[name], study.several_models) for name in ("cell_a", "cell_b")}
             for record in _records(contrasts, CONTRAST)
         ],
         "reductions": [_reduction_record(reduction) for reduction in reductions(study)],
-        "methods": _records(methods[told], ("method", *KEY, *SCORE)),
+        "methods": _records(methods.loc[told], ("method", *KEY, *SCORE)),
         "broken_builds": broken_builds(study),
     }
 

@@ -9,13 +9,14 @@ import typer
 
 
 def run(
-    weights: Annotated[list[Path], typer.Option(help="build {model}/{variant}.gguf; repeat for several")],
     hardware: Annotated[Path, typer.Option(help="published figures of boards (CSV)")],
     output: Annotated[Path, typer.Option(help="projection to write (CSV)")],
+    weights: Annotated[list[Path] | None, typer.Option(help="build {model}/{variant}.gguf; repeat for several")] = None,
 ) -> None:
     r"""Project what a Raspberry Pi's memory bandwidth and arithmetic allow each build.
 
-    Tokens a second and time to first token follow from published figures: nothing is measured.
+    Tokens a second and time to first token follow from published figures: nothing is measured. Without builds the table
+    is empty, as where all models answer through an endpoint.
 
     Raises:
         InputError: weights or the table of boards are unfit.
@@ -30,5 +31,5 @@ def run(
     from edgebias.models.roofline.hardware import boards, read_hardware
     from edgebias.models.roofline.project import projection
 
-    table = projection([read_build(path) for path in weights], boards(read_hardware(hardware)))
+    table = projection([read_build(path) for path in weights or ()], boards(read_hardware(hardware)))
     write_csv(table, output, sort_by=["board", "model", "variant"])

@@ -156,3 +156,11 @@ def test_a_file_without_layers_is_refused(tmp_path: Path) -> None:
     writer.close()
     with pytest.raises(InputError, match="block_count"):
         read_build(tmp_path / "empty.gguf")
+
+
+def test_without_builds_the_projection_is_an_empty_table(tmp_path: Path) -> None:
+    output = tmp_path / "projection.csv"
+    main(["--hardware", str(HARDWARE), "--output", str(output)])
+    table = pd.read_csv(output)
+    assert table.empty
+    assert list(table.columns[:3]) == ["board", "model", "variant"]

@@ -315,6 +315,22 @@ def test_costs_and_provenance_that_were_not_recorded_here_are_said_to_be_absent(
     assert metrics[0] == metrics[1], "a number that dvc pull restores does not depend on what it leaves out"
 
 
+def test_a_study_without_mitigation_and_projected_builds_has_a_page(
+    tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    arguments = study_writer(tmp_path)
+    place = arguments.index("--settings") + 1
+    settings = json.loads(arguments[place])
+    settings["study"] |= {"methods": [], "layer_probes": []}
+    arguments[place] = json.dumps(settings)
+    projection = tmp_path / "roofline/projection.csv"
+    pd.read_csv(projection).head(0).to_csv(projection, index=False)
+    main(arguments)
+    findings = json.loads((tmp_path / "report/metrics.json").read_text(encoding="utf-8"))["findings"]
+    assert findings["scores"]
+    assert findings["methods"] == findings["reductions"] == []
+
+
 def test_unknown_outcome_is_refused(
     tmp_path: Path, study_writer: Callable[[Path], list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,12 +48,20 @@ def prompt_rate(build: Build, bandwidth: float, arithmetic: float, tokens: int =
     return reached * GIGA / (2.0 * build.block_parameters)
 
 
+COLUMNS = (
+    *("board", "model", "variant", "weights", "parameters", "bits_per_weight", "weight_bytes", "kv_bytes_per_token"),
+    *("bandwidth_low", "bandwidth_high", "arithmetic_low", "arithmetic_high"),
+    *("generation_intensity", "prompt_intensity", "generation_low", "generation_high", "bound_by"),
+    *("prompt_low", "prompt_high", "first_token_low", "first_token_high"),
+)
+
+
 def projection(builds: Sequence[Build], boards: Iterable[Board]) -> pd.DataFrame:
     """Return one row a board and build.
 
     The lower end takes the lower figure of every roof, the upper end the higher one.
     """
-    return pd.DataFrame([_row(build, board) for board in boards for build in builds])
+    return pd.DataFrame([_row(build, board) for board in boards for build in builds], columns=COLUMNS)
 
 
 def _row(build: Build, board: Board) -> dict[str, object]:

@@ -57,7 +57,8 @@ def check_table(study: StudyData) -> Table:
     """Return the published speeds of language models on the boards beside what the same roofs allow those models."""
     rows = []
     roofs = study.projection.drop_duplicates("board").set_index("board")
-    for _, row in study.hardware[study.hardware["use"] == "published"].iterrows():
+    published = study.hardware[(study.hardware["use"] == "published") & study.hardware["board"].isin(roofs.index)]
+    for _, row in published.iterrows():
         roof, size = roofs.loc[row["board"]], float(row["model_gb"])
         low, high = float(roof["bandwidth_low"]) / size, float(roof["bandwidth_high"]) / size
         rate = float(row["value"])
