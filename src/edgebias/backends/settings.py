@@ -30,9 +30,9 @@ class Price(Record):
     """What a model costs, in US dollars per million tokens."""
 
     prompt_usd_per_million: float = Field(ge=0)
-    """Of prompts."""
+    """Price of a million tokens of prompts."""
     generated_usd_per_million: float = Field(ge=0)
-    """Of answers."""
+    """Price of a million tokens of answers."""
 
 
 class EnvironmentSettings(Record):

@@ -52,7 +52,7 @@ class Metric:
     items: Callable[[Answers], BoolArray]
     """The responses that the metric is about."""
     usable: Callable[[Answers], BoolArray]
-    """Those whose outcome, or log-probabilities, it can use; their share is the coverage."""
+    """The responses whose outcome, or log-probabilities, it can use; their share is the coverage."""
     sums: Callable[[Answers], FloatArray]
     formula: Callable[[FloatArray], FloatArray]
     per_cluster: Callable[[FloatArray], FloatArray] | None = None

@@ -62,7 +62,7 @@ class Judge:
     how: Resampling
 
     def table(self, answered: Mapping[str, pd.DataFrame], *measured: pd.DataFrame) -> pd.DataFrame:
-        """The table of mitigation scores: scores and, against ``before``, reductions of each suite.
+        """Return the table of mitigation scores: scores and, against ``before``, reductions of each suite.
 
         Args:
             answered: responses to each suite.
@@ -199,7 +199,7 @@ def evaluate(
 
 
 def _chosen(settings: Mapping[str, Any], label: str) -> ChosenMethod:
-    """The method that the settings choose, or the one of that name where they choose none."""
+    """Return the method that the settings choose, or the one of that name where they choose none."""
     chosen = choose(settings.get("method", label))
     if chosen.label != label:
         raise InputError(f"--method {label}: the settings choose {chosen.label}; give the two of one method")
@@ -252,7 +252,7 @@ def _measure(
 
 
 def _formats(method: Method[Any], formats: Sequence[str], suite: str) -> list[str]:
-    """Those of ``formats`` that ``method`` can answer.
+    """Return those of ``formats`` that ``method`` can answer.
 
     Raises:
         InputError: there is none.
@@ -264,7 +264,9 @@ def _formats(method: Method[Any], formats: Sequence[str], suite: str) -> list[st
 
 
 def _kinds_of_text(method: Method[Any], asked: HeldOut) -> list[Callable[[str | None], PreservedTexts]]:
-    """The kinds of text whose perplexity ``method`` can change, each a function of the instruction before them."""
+    """Return the kinds of text whose perplexity ``method`` can change, each a function of the instruction
+    before them.
+    """
     if method.chooses:
         return []
     neutral = partial(neutral_text, asked.sentences)
@@ -272,7 +274,10 @@ def _kinds_of_text(method: Method[Any], asked: HeldOut) -> list[Callable[[str | 
 
 
 def _timed(method: Method[Any], asked: HeldOut) -> Sequence[OptionRequest]:
-    """What a method that scores and writes nothing is timed on: sentences or, where it chooses, items of each suite."""
+    """Return what a method that scores and writes nothing is timed on.
+
+    Sentences or, where it chooses, items of each suite.
+    """
     if not method.chooses:
         return neutral_text(asked.sentences[:SCORED]).requests
     of_each = -(-SCORED // len(asked.items))

@@ -44,7 +44,7 @@ TOPICS: dict[Part, tuple[str, ...]] = {
         *("wood", "coffee", "the guitar", "mushrooms", "butter", "mirrors", "ink", "owls", "magnets", "candles"),
     ),
 }
-"""Of the guard of the loop, of measurement, and of learning: none is in two."""
+"""Topics of the guard of the loop, of measurement, and of learning: none is in two."""
 
 REFERENCE_ANSWER = Table(
     name="reference answer",
@@ -108,7 +108,7 @@ def write_reference_answers(settings: dict[str, Any], *, weights: Path, answers:
 
 
 def read_reference_answers(path: Path, part: Part) -> pd.DataFrame:
-    """The answers of one part.
+    """Return the answers of one part.
 
     Raises:
         InputError: there is no such table, or it has none of that part.
@@ -121,7 +121,7 @@ def read_reference_answers(path: Path, part: Part) -> pd.DataFrame:
 
 
 def answer_requests(table: pd.DataFrame, instruction: str | None = None) -> list[OptionRequest]:
-    """Each answer as the continuation of its request, after ``instruction`` where there is one."""
+    """Return each answer as the continuation of its request, after ``instruction`` where there is one."""
     head = "" if instruction is None else f"{instruction.strip()}\n\n"
     asked = zip(table["request"], table["format"], table["answer"], strict=True)
     return [OptionRequest(_prompt(head + request, form), (answer,)) for request, form, answer in asked]

@@ -11,7 +11,7 @@ from edgebias.backends.base import Backend, GenerationRequest, GenerationSetting
 from edgebias.mitigate.steering.directions import Matrix
 
 PROMPTS, TOKENS = 3, 16
-"""Of how many prompts the median is taken, and how many tokens are written after each."""
+"""How many prompts the median is taken over, and how many tokens are written after each."""
 
 SCORED = 12
 """Sentences, or items of all suites together, that are scored where a method writes nothing."""

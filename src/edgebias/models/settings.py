@@ -39,7 +39,7 @@ class Wheel(Record):
     version: str = text_like(r"^[0-9][A-Za-z0-9.!+_-]*$", "one exact version number")
     """One exact version."""
     sha256: Sha256
-    """Of the wheel."""
+    """SHA-256 of the wheel."""
 
 
 class WheelMember(Wheel):
@@ -62,7 +62,7 @@ class LocalFile(Record):
     file: str = Field(min_length=1)
     """Its path."""
     sha256: Sha256 | None = None
-    """Of the file; left out, it is not checked."""
+    """SHA-256 of the file; left out, it is not checked."""
 
 
 class LocalFolder(Record):
@@ -82,7 +82,7 @@ class HubFile(Record):
     revision: str = Field(min_length=1)
     """A commit, because a branch moves."""
     sha256: Sha256 | None = None
-    """Of the file; left out, it is not checked."""
+    """SHA-256 of the file; left out, it is not checked."""
 
 
 def _kind(value: Any) -> str | None:
@@ -140,7 +140,7 @@ class Pruning(Record):
     """How to prune."""
 
     method: Literal["magnitude", "wanda"]
-    """By which score weights go."""
+    """The score by which weights go."""
     sparsity: float = Field(gt=0, lt=1)
     """Share of the prunable weights that goes."""
 

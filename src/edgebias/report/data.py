@@ -146,7 +146,7 @@ class StudyData:
     fitted_to: frozenset[str]
     """The suites whose calibration items vectors, gates and loops are fitted to."""
     trajectory: pd.DataFrame
-    """Of each loop, whose name is in the column ``loop``."""
+    """The rounds of each loop, whose name is in the column ``loop``."""
     layer_probes: pd.DataFrame
     """How well linear probes tell contrast pairs apart, by probed cell, block and target."""
     variants: tuple[Mapping[str, Any], ...]
@@ -159,7 +159,7 @@ class StudyData:
     projection: pd.DataFrame
     """What published figures of a Raspberry Pi allow each build."""
     hardware: pd.DataFrame
-    """Those figures, each with its source."""
+    """The published figures, each with its source."""
 
     @property
     def methods(self) -> tuple[str, ...]:

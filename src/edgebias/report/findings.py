@@ -70,7 +70,7 @@ class Reduction:
     headroom: str = ""
     """``yes`` or ``no`` and the reason, as the mitigation stage found; empty where it did not say."""
     p_corrected: float = math.nan
-    """Of the paired reduction, corrected for the number of its method's comparisons; NaN where there is none."""
+    """The p-value of the paired reduction, corrected for its method's comparisons; NaN where there is none."""
 
     @property
     def relative_bias(self) -> float:

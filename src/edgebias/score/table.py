@@ -107,7 +107,7 @@ RUN_PROMPTS, RUN_INFER = "; run the items stage again", "; run the infer stage a
 
 
 def response_columns(suite: str) -> tuple[str, ...]:
-    """The columns that the responses to ``suite`` must have."""
+    """Return the columns that the responses to ``suite`` must have."""
     return (*RESPONSE_COLUMNS, TEXT_COLUMN) if SUITES.get(suite).open_ended else RESPONSE_COLUMNS
 
 
@@ -151,7 +151,7 @@ def join(
 
 
 def cell_answers(joined: pd.DataFrame) -> Answers:
-    """The arrays of joined responses; an order of options exists only where options were shown.
+    """Return the arrays of joined responses; an order of options exists only where options were shown.
 
     The texts of written continuations are scored here (`open_scores`); a refusal or a blank has no score.
     """
@@ -205,7 +205,7 @@ def format_rows(
 def measure(
     metric: Metric, answers: Answers, *, rng: np.random.Generator, resamples: int, confidence: float
 ) -> dict[str, str | int | float]:
-    """One metric on some answers: the columns of a score row from ``metric`` to ``ideal``."""
+    """Return one metric on some answers: the columns of a score row from ``metric`` to ``ideal``."""
     about = metric.items(answers)
     n_items = int(about.sum())
     n = int((about & metric.usable(answers)).sum())
@@ -289,7 +289,7 @@ def _where(joined: pd.DataFrame, test: Callable[[dict[str, Any]], bool]) -> pd.S
 
 
 def _shared(joined: pd.DataFrame) -> list[str]:
-    """The name of the optional column, where the table has it."""
+    """Return the name of the optional column, where the table has it."""
     return [SHARED] if SHARED in joined.columns else []
 
 

@@ -22,8 +22,11 @@ answers that the calibration loop's guard reads, as requests wait."""
 
 
 HALVINGS = 4
-"""Of a first gain that costs too much. All texts are read at each, some 20 seconds of a core and a small model: the
-calibration loop's steps of a tenth would take minutes before the first answer, and the online loop raises the gain."""
+"""How often a first gain that costs too much is halved at most.
+
+All texts are read at each, some 20 seconds of a core and a small model. The calibration loop's steps of a tenth would
+take minutes before the first answer, and the online loop raises the gain.
+"""
 
 
 class Steered(Scores, Protocol):

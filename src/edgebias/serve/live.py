@@ -46,7 +46,7 @@ class Counts:
     """Tokens of the answers so far."""
 
     read: int = 0
-    """Of prompts; those that were in the cache are counted, too."""
+    """Tokens of prompts so far; those that were in the cache are counted, too."""
     written: int = 0
     opened: int = 0
     """Requests for which the gate opened; without a gate none are counted."""

@@ -26,7 +26,7 @@ class Tally:
     refused: int = 0
     ended: int = 0
     answered: int = 0
-    """Of those ended: completions and chats that came out whole."""
+    """Requests that ended well: completions and chats that came out whole."""
     stalled: int = 0
     """Clients that took nothing."""
     inside: int = 0

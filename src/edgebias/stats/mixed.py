@@ -17,7 +17,7 @@ from edgebias.core.arrays import BoolArray, FloatArray, IntArray, StrArray
 from edgebias.stats.trend import FEW_GROUPS
 
 NODES = 21
-"""Of the quadrature: the log-likelihood is within 1e-6 of the integral in the tests."""
+"""Nodes of the quadrature: with them the log-likelihood is within 1e-6 of the integral in the tests."""
 
 LARGEST = 20.0
 """A slope, or a spread between groups, of more log-odds than this is none: the likelihood has no maximum."""

@@ -22,7 +22,7 @@ from edgebias.core.arrays import FloatArray
 ITEM = "item"
 SAMPLING = "sampling"
 FORMAT_INTERACTIONS = "interactions of factors"
-"""Of two factors or more, the same for all items."""
+"""Interactions of two factors or more, the same for all items."""
 
 ITEM_INTERACTIONS = "interactions with the item"
 

@@ -21,6 +21,6 @@ FORMATS = (LIKELIHOOD, LETTER, OPTION_TEXT, OPEN, CONTINUATION)
 """All formats, in the order in which an item is asked."""
 
 OF_QUESTIONS = (LIKELIHOOD, LETTER, OPTION_TEXT, OPEN)
-"""Those of a suite whose items ask a question and have options."""
+"""Formats of a suite whose items ask a question and have options."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

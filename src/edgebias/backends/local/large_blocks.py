@@ -13,7 +13,7 @@ import ctypes
 from functools import cache
 
 M_MMAP_THRESHOLD = -3
-"""Of glibc's malloc.h."""
+"""The option's number in glibc's malloc.h."""
 LARGE = 512 * 1024
 """Bytes. With 1 MiB, 3 MB more were taken; with 256 KiB scoring took 6 % longer, since the logits of a row in double
 precision (393 kB with 49,152 tokens) came from the system as well."""

@@ -123,7 +123,7 @@ RESPONDERS: tuple[Responder, ...] = (
 
 
 OPEN_RESPONDERS = tuple(Responder(*rule) for rule in RULES)
-"""Those of the suites whose items are continued."""
+"""The responders of suites whose items are continued."""
 
 
 def responders_of(suite: str) -> tuple[Responder, ...]:

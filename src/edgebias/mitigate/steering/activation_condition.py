@@ -34,7 +34,7 @@ class ActivationCondition:
     above: bool
 
     def met(self, states: Doubles) -> bool:
-        """Of one request's mean block outputs, (blocks, n_embd)."""
+        """Return whether one request's mean block outputs, (blocks, n_embd), meet the condition."""
         alike = float(similarity(states[None, self.block], self.vector)[0])
         return alike >= self.threshold if self.above else alike < self.threshold
 
@@ -51,12 +51,14 @@ class ActivationGate:
         self._build, self._condition = build, condition
 
     def opens(self, tokens: Sequence[int]) -> bool:
-        """Whether requests of these words are steered; without any they are not."""
+        """Return whether requests of these words are steered; without any they are not."""
         return bool(tokens) and self._condition.met(read_states(self._build, tokens))
 
 
 def similarity(states: Doubles, vector: Doubles) -> Doubles:
-    """Cosine of each of ``states`` (n, n_embd) and tanh of its projection on ``vector``, (n,): section 3.2 there.
+    """Return the cosine of each of ``states`` (n, n_embd) and tanh of its projection on ``vector``, (n,).
+
+    Section 3.2 there.
 
     It is the same of ``h`` and ``-h``: what differs in sign alone cannot be told apart.
     """
@@ -68,7 +70,7 @@ def similarity(states: Doubles, vector: Doubles) -> Doubles:
 
 
 def find_activation_condition(wanted: Doubles, unwanted: Doubles) -> tuple[ActivationCondition, float]:
-    """The condition with the highest F1 of telling ``wanted`` from ``unwanted`` requests, and that F1.
+    """Return the condition with the highest F1 of telling ``wanted`` from ``unwanted`` requests, and that F1.
 
     Args:
         wanted: mean block outputs of requests that should be steered, (requests, blocks, n_embd).
@@ -92,7 +94,10 @@ def find_activation_condition(wanted: Doubles, unwanted: Doubles) -> tuple[Activ
 
 
 def _best_threshold(alike: Doubles, label: npt.NDArray[np.bool_], *, above: bool) -> tuple[float, float]:
-    """The highest F1 of any threshold, and that threshold: half-way between two neighbours, or beyond the last."""
+    """Return the highest F1 of any threshold, and that threshold.
+
+    Half-way between two neighbours, or beyond the last.
+    """
     order = np.argsort(-alike if above else alike, kind="stable")
     ranked, hits = alike[order], np.cumsum(label[order])
     f1 = 2 * hits / (np.arange(1, len(label) + 1) + label.sum())
@@ -105,7 +110,7 @@ def _best_threshold(alike: Doubles, label: npt.NDArray[np.bool_], *, above: bool
 
 
 def open_activation_gate(path: Path, build: LlamaBackend) -> ActivationGate:
-    """The condition at ``path`` in front of ``build``, which was made with ``capture_hidden``.
+    """Return the condition at ``path`` in front of ``build``, which was made with ``capture_hidden``.
 
     Raises:
         InputError: there is no such file, or it holds no condition of this model.

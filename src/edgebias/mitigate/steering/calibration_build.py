@@ -89,7 +89,7 @@ class CalibrationBuild:
         self._gains: Vector = np.zeros(backend.n_layer)
 
     def target(self) -> LoopTarget:
-        """The build as the loop sees it."""
+        """Return the build as the loop sees it."""
         return LoopTarget(self._apply, self._judge, self._full_pass, self._utility)
 
     def _apply(self, gains: Vector) -> float:
@@ -145,7 +145,7 @@ class CalibrationBuild:
         return Questions(accuracy, abstention)
 
     def told_answers(self) -> Answers:
-        """What it answers, at the gains that were applied last, to the questions whose text tells the answer.
+        """Return what it answers, at the gains that were applied last, to the questions whose text tells the answer.
 
         Raises:
             ValueError: it was given no questions.
@@ -169,13 +169,15 @@ class CalibrationBuild:
 
 
 def guarded_metrics() -> tuple[Metric, Metric]:
-    """What the guard holds of questions whose text tells the answer, in the order of the fields of `Questions`."""
+    """Return what the guard holds of questions whose text tells the answer, in the order of the fields of
+    `Questions`.
+    """
     family = SUITES.get(QUESTIONS).family
     return family.metric("accuracy_disambiguated"), family.metric("false_abstention")
 
 
 def stream_of_items(items: Sequence[Item], seed: int) -> Iterator[Item]:
-    """Items for ever: each pass over them is in a new seeded order in which the categories take turns."""
+    """Yield the items for ever: each pass over them is in a new seeded order in which the categories take turns."""
     number = 0
     while True:
         rng = generator(seed, "mitigate", "stream", str(number))

@@ -52,7 +52,7 @@ class RememberingGate:
         self._known: dict[tuple[int, ...], bool] = {}
 
     def opens(self, tokens: Sequence[int]) -> bool:
-        """What the gate says."""
+        """Return what the gate says."""
         words = tuple(tokens)
         if words not in self._known:
             self._known[words] = self._gate.opens(words)

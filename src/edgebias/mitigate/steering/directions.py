@@ -30,7 +30,7 @@ SOURCES = (LEARNED, GRADIENT, MEANS, PCA, PROBE)
 """Names of the sources that the loop can steer along, as in `mitigate.directions`."""
 
 GAIN_UNIT = 1e-3
-"""Of all sources but `LEARNED`, which have no length of their own, a gain of 1 adds this share of the residual norm."""
+"""Share of the residual norm that a gain of 1 adds, of all sources but `LEARNED`: they have no length of their own."""
 
 
 class SeesHiddenStates(Protocol):

@@ -36,7 +36,7 @@ from edgebias.suites.item import Item, items_from_table
 TRAINING_COLUMNS = (
     *("step", "gap", "margin_lost", "cross_entropy", "divergence", "answers_divergence", "neutral_loss", "norm"),
 )
-"""Of the table of training; it has no rows for a source that takes no steps."""
+"""Columns of the table of training, which has no rows for a source that takes no steps."""
 
 _NO_CONTRAST = "no calibration item has a stereotype and an anti_stereotype option"
 _WAY_OUT = "set mitigate.directions to difference_of_means"

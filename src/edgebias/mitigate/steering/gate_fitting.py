@@ -32,13 +32,13 @@ MISSED = 0.05
 """Share of calibration items, of target terms that the gate has not seen, for which it may stay shut."""
 
 FOLDS = 5
-"""Of target terms, in which the threshold is found."""
+"""Folds of target terms in which the threshold is found."""
 
 STRENGTH = 1.0
 """scikit-learn's ``C``, at its default: nothing is chosen here."""
 
 DECIMALS = 4
-"""Of the plane as it is written: those after them depend on the processor that adds up.
+"""Decimals of the plane as it is written: those after them depend on the processor that adds up.
 
 A value that lies between two of these decimals may still be written as either; with two fewer that is 100 times rarer.
 """
@@ -47,7 +47,7 @@ A value that lies between two of these decimals may still be written as either; 
 def words_to_tell_apart(
     items: Sequence[Item], sentences: Sequence[str], answers: pd.DataFrame
 ) -> tuple[list[str], list[str]]:
-    """What a gate reads of requests that it should open for, and of those for which it should stay shut.
+    """Return what a gate reads of requests that it should open for, and of those for which it should stay shut.
 
     Args:
         items: those that are steered.
@@ -63,7 +63,7 @@ def words_to_tell_apart(
 
 
 def fit_gate(wanted: Matrix, groups: Sequence[str], unwanted: Matrix) -> tuple[Gate, dict[str, float]]:
-    """The gate that tells ``wanted`` from ``unwanted`` mean embeddings, and how often it opens for both.
+    """Return the gate that tells ``wanted`` from ``unwanted`` mean embeddings, and how often it opens for both.
 
     Shares are of requests that a gate had not seen: those of `FOLDS` gates, each fitted without a part of the groups
     and of the unwanted requests, at the one threshold.

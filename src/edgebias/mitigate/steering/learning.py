@@ -55,18 +55,24 @@ BALANCE = 20.0
 """Weight of the two mean terms beside the mean of squares."""
 
 OPTION_SLOPE = 4.0
-"""Of mean log-probabilities in the cross-entropy: options are compared per token, as they are scored."""
+"""Slope of mean log-probabilities in the cross-entropy: options are compared per token, as they are scored."""
 
 WARM_UP = 10
 """Steps over which the rate rises from 0; it then falls along a cosine to a tenth."""
 
 MEMORY = 0.9
-"""Of the running means: each step's own counts for a tenth, so that about ten steps are remembered. What is remembered
-for longer lags behind what the vectors do, and they overshoot."""
+"""What the running means keep at each step.
+
+Each step's own counts for a tenth, so that about ten steps are remembered. What is remembered for longer lags behind
+what the vectors do, and they overshoot.
+"""
 
 UNSTEERED_SHARE = 0.25
-"""Of the blocks, the first ones: a vector there moves whatever comes after it. On calibration items, without them the
-same part of the preference goes at less divergence (docs/design/loop.md)."""
+"""Share of the blocks, the first ones, that get no vector.
+
+A vector there moves whatever comes after it. On calibration items, without them the same part of the preference goes at
+less divergence (docs/notebook/2026-11-settings-of-learning.md).
+"""
 
 
 @dataclass(frozen=True)
@@ -197,7 +203,7 @@ def learn(
 
 
 class RunningMeans:
-    """Of each quantity by name: its mean over all items before, plus a mean that forgets of what has changed."""
+    """Means of quantities by name: that over all items before, plus a mean that forgets of what has changed."""
 
     def __init__(self, before: Mapping[str, float]) -> None:
         self._before = before

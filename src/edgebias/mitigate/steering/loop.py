@@ -54,7 +54,7 @@ class LoopTarget:
     full_pass: Callable[[], PassResult]
     """Judge all calibration items at the present gains."""
     utility: Callable[[], Utility]
-    """Of what steering should spare, at the present gains."""
+    """Measure what steering should spare, at the present gains."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ from edgebias.models.perplexity import neutral_sentences
 
 
 def constraint_weights(n_layers: int, source: str) -> Vector:
-    """The predefined constraint weight of each layer, 0 to 1; that of layer 0 is 0, since llama.cpp cannot steer it.
+    """Return the predefined constraint weight of each layer, 0 to 1.
+
+    That of layer 0 is 0, since llama.cpp cannot steer it.
 
     Learned vectors have a length of their own in every layer, which is their weight: the loop moves all layers alike.
     Directions without a length get a squared sine with its peak in the middle. The first layers carry spelling and the

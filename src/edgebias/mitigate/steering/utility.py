@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Perplexities:
-    """Of neutral text, and of what the uncompressed build answers in use: learning may have held the first alone."""
+    """Perplexities of neutral text and of what the uncompressed build answers in use.
+
+    Learning may have held the first alone.
+    """
 
     neutral_text: float
     reference_answers: float
@@ -20,7 +23,7 @@ class Perplexities:
 
 @dataclass(frozen=True)
 class Questions:
-    """Of questions whose text tells the answer, per cent: answered right, and answered that it cannot be known."""
+    """Per cent of questions whose text tells the answer: answered right, and answered that it cannot be known."""
 
     disambiguated_accuracy: float
     false_abstention: float

@@ -40,4 +40,4 @@ SECTIONS: tuple[Section, ...] = (
     limits.SECTION,
     provenance.SECTION,
 )
-"""In the order of the page."""
+"""The sections in the order of the page."""
