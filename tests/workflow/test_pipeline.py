@@ -104,7 +104,7 @@ def tracked(study: Path) -> Path:
     call(study, "dvc", "init", "--quiet")
     call(study, "dvc", "config", "core.analytics", "false")
     call(study, "dvc", "remote", "add", "--quiet", "--default", "local", str(study.parent / "remote"))
-    call(study, sys.executable, "-m", "edgebias.workflow.dvc", "--output", "dvc.yaml")
+    call(study, sys.executable, "-m", "edgebias", "dvc", "--output", "dvc.yaml")
     call(study, "dvc", "repro", "--quiet", "code")
     call(study, "dvc", "commit", "--force", "--quiet")
     call(study, "dvc", "push", "--quiet")

@@ -38,8 +38,9 @@ def run(
     from edgebias.suites.item import to_table
     from edgebias.suites.registry import SUITES
 
+    sections = parse_settings(settings)  # first: a suite may stand in a plugin that they name
     if suite not in SUITES:
         raise InputError(f"--suite: {suite!r} is not known; it is one of {SUITES.names()}")
     folder = raw_folder or SUITES.get(suite).folder(Path("data/raw/benchmarks"))
-    items = build_items(suite, folder, parse_settings(settings))
+    items = build_items(suite, folder, sections)
     write_parquet(to_table(items), output, sort_by=["item_id"])
