@@ -111,6 +111,18 @@ def learning_memory_of(wildcards):
     return memory_of(wildcards)
 
 
+def items_folder(wildcards):
+    return study.items
+
+
+def results_folder(wildcards):
+    return study.results
+
+
+def models_folder(wildcards):
+    return study.models
+
+
 def items_of(suites):
     return [f"{study.items}/{suite}.parquet" for suite in suites]
 

@@ -28,8 +28,8 @@ rule compare:
     params:
         code=code_of("compare"),
         settings=settings_of("compare"),
-        items_folder=study.items,
-        results=study.results,
+        items_folder=items_folder,
+        results=results_folder,
     message:
         "compare environments and builds"
     shell:

@@ -24,7 +24,7 @@ rule directions:
     params:
         code=code_of("directions"),
         settings=settings_of("directions"),
-        items_folder=study.items,
+        items_folder=items_folder,
         weights=weights_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: {wildcards.source} directions from {wildcards.fitted_on}"
@@ -80,7 +80,7 @@ rule layer_probes:
     params:
         code=code_of("layer_probes"),
         settings=settings_of("layer_probes"),
-        items_folder=study.items,
+        items_folder=items_folder,
         weights=weights_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: probe every block"
@@ -133,7 +133,7 @@ rule gate:
     params:
         code=code_of("gate"),
         settings=settings_of("gate"),
-        items_folder=study.items,
+        items_folder=items_folder,
         weights=weights_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: fit the gate"
@@ -163,7 +163,7 @@ rule conditional_steering:
     params:
         code=code_of("conditional_steering"),
         settings=settings_of("conditional_steering"),
-        items_folder=study.items,
+        items_folder=items_folder,
         weights=weights_option_of,
     message:
         "{wildcards.environment} {wildcards.variant}: fit conditional steering"
@@ -202,7 +202,7 @@ rule fit_feedback_loop:
     params:
         code=code_of("fit_feedback_loop"),
         settings=settings_of("fit_feedback_loop"),
-        items_folder=study.items,
+        items_folder=items_folder,
         weights=weights_option_of,
         directions_without=repeated("--directions-without", "directions_without"),
         gate=gate_option_of,
@@ -239,7 +239,7 @@ rule mitigate:
     params:
         code=code_of("mitigate"),
         settings=settings_of("mitigate"),
-        items_folder=study.items,
+        items_folder=items_folder,
         weights=weights_option_of,
         baseline=baseline_option_of,
         control_vector=control_vector_option_of,

@@ -64,9 +64,9 @@ rule report:
         code=code_of("report"),
         settings=settings_of("report"),
         files=" ".join(f"--file {quote(path)}" for path in study.files()),
-        items_folder=study.items,
-        models=study.models,
-        results=study.results,
+        items_folder=items_folder,
+        models=models_folder,
+        results=results_folder,
     message:
         "write the report"
     shell:

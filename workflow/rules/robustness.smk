@@ -49,10 +49,10 @@ rule score_robustness:
     params:
         code=code_of("score_robustness"),
         settings=settings_of("score_robustness"),
-        folder=f"{study.results}/robustness",
+        results=results_folder,
     message:
         "score the robustness of formats"
     shell:
         "python -m edgebias score-robustness --settings {params.settings:q} --items {input.item_table:q}"
-        " --responses-folder {params.folder:q} --variance {output.variance:q} --positions {output.positions:q}"
+        " --responses-folder {params.results:q}/robustness --variance {output.variance:q} --positions {output.positions:q}"
         " --flips {output.flips:q} --levels {output.levels:q} 2> {log:q}"
