@@ -476,8 +476,8 @@ class Study:
         match rule:
             case _ if "suite" in opened:
                 return [opened["suite"]]
-            case "fetch_benchmarks":
-                return SUITES.names()
+            case "fetch_benchmarks":  # a plugin's suite has files of its own, and makes no other suite's files stale
+                return [suite for suite in SUITES.names() if SUITES.module(suite).startswith("edgebias.")]
             case "rounds" | "score_rounds":
                 return ["forced_choice"]
             case "robustness" | "score_robustness":

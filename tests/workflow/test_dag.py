@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from edgebias.core import registry
 from edgebias.study import RULE_KEYS, read_study
+from edgebias.suites.registry import SUITES
 from edgebias.workflow.dvc import jobs_of, render
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,3 +213,19 @@ def stages_as_dvc_reads_them(stages: dict) -> dict[str, dict]:
 
 def paths_of(outs: list) -> list[str]:
     return [next(iter(out)) if isinstance(out, dict) else out for out in outs]
+
+
+def test_a_new_suite_leaves_the_code_of_all_other_jobs_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_plugins", {})
+    study = read_study()
+    jobs = [("fetch_benchmarks", {}), ("items", {"suite": "bbq"}), ("score", {"suite": "bbq"})]
+    jobs += [("infer", {"suite": suite, "environment": "edge"}) for suite in study.suites]
+    known = {str(job): study.code(*job) for job in jobs}
+    shutil.copy(ROOT / "tests/plugins/boss_suite.py", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry.load_plugins(["boss_suite"])
+    assert "boss" in SUITES.names()
+    assert {str(job): study.code(*job) for job in jobs} == known
