@@ -229,3 +229,14 @@ def test_a_new_suite_leaves_the_code_of_all_other_jobs_as_it_is(
     registry.load_plugins(["boss_suite"])
     assert "boss" in SUITES.names()
     assert {str(job): study.code(*job) for job in jobs} == known
+
+
+def test_a_folder_that_a_stage_reads_is_the_out_of_one_stage(generated: str) -> None:
+    """DVC compares a folder by one hash: where its maker lists single files instead, it never looks up to date."""
+    stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
+    outs = [path for stage in stages.values() for path in paths_of(stage["outs"])]
+    folders = {
+        dep for stage in stages.values() for dep in stage.get("deps", []) if any(o.startswith(f"{dep}/") for o in outs)
+    }
+    assert folders <= {"src/edgebias"} | set(outs)
+    assert any(path.endswith(".transformers") for path in outs)

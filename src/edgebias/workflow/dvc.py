@@ -57,6 +57,7 @@ class Stage:
     job: Job
     deps: Mapping[str, tuple[str, ...]]
     params: tuple[str, ...]
+    outs: tuple[str, ...]
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -66,7 +67,7 @@ class Stage:
     @property
     def counts(self) -> tuple[int, ...]:
         """How many files of each kind, and parameters: jobs that share a definition have the same."""
-        return (*(len(paths) for paths in self.deps.values()), len(self.params), len(self.job.recorded))
+        return (*(len(paths) for paths in self.deps.values()), len(self.params), len(self.outs), len(self.job.recorded))
 
 
 class _Line(dict[str, Any]):
@@ -159,12 +160,15 @@ def _code(jobs: Sequence[Job], study: Study) -> dict[str, Any]:
 
 def _stages(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
     makers = {path: job for job in jobs for paths in job.outputs.values() for path in paths}
+    needs = [{name: _folders(paths, makers) for name, paths in job.inputs.items()} for job in jobs]
+    needed = {path for deps in needs for paths in deps.values() for path in paths}
     by_rule: dict[str, list[Stage]] = {}
-    for job in jobs:
-        deps = {name: _folders(paths, makers) for name, paths in job.inputs.items()}
+    for job, deps in zip(jobs, needs, strict=True):
         deps["code"] = (f"{CODE_FOLDER}/{study.code_name(job.rule, job.wildcards)}.sha256",)
         keys = tuple(key for key in study.keys_of(job.rule, job.wildcards) if _has(params, key))
-        by_rule.setdefault(job.rule, []).append(Stage(job, deps, keys))
+        folder = _folders(job.recorded, makers)  # DVC knows a folder by one hash, whoever names it has to name it whole
+        outs = folder if needed.issuperset(folder) else job.recorded
+        by_rule.setdefault(job.rule, []).append(Stage(job, deps, keys, outs))
     return dict(item for rule in sorted(by_rule) for item in _of_rule(rule, by_rule[rule]))
 
 
@@ -199,12 +203,11 @@ def _of_rule(rule: str, stages: Sequence[Stage]) -> Iterator[tuple[str, dict[str
 
 
 def _plain(stage: Stage) -> dict[str, Any]:
-    outs = list(stage.job.recorded)
     content = {
-        "cmd": _command(stage.job.rule, outs),
+        "cmd": _command(stage.job.rule, stage.job.recorded),
         "deps": list(dict.fromkeys(path for paths in stage.deps.values() for path in paths)),
         "params": list(stage.params),
-        "outs": [_out(path) for path in outs],
+        "outs": [_out(path) for path in stage.outs],
     }
     return {name: value for name, value in content.items() if value}
 
@@ -219,9 +222,13 @@ def _out(path: str) -> Any:
 
 def _foreach(group: Sequence[Stage]) -> dict[str, Any]:
     items = [_Line(stage.job.wildcards) for stage in group]
-    outs = [
+    targets = [
         _template(values, items, f"out{place or ''}", "/")
         for place, values in enumerate(zip(*(stage.job.recorded for stage in group), strict=True))
+    ]
+    outs = [
+        _template(values, items, f"folder{place or ''}", "/")
+        for place, values in enumerate(zip(*(stage.outs for stage in group), strict=True))
     ]
     deps = [
         _template(values, items, f"{kind}{place or ''}", "/")
@@ -232,7 +239,7 @@ def _foreach(group: Sequence[Stage]) -> dict[str, Any]:
         _template(values, items, f"key{place}", ".")
         for place, values in enumerate(zip(*(stage.params for stage in group), strict=True))
     ]
-    do = {"cmd": _command(group[0].job.rule, outs), "deps": deps, "params": params, "outs": outs}
+    do = {"cmd": _command(group[0].job.rule, targets), "deps": deps, "params": params, "outs": outs}
     return {
         "foreach": {stage.job.name: item for stage, item in zip(group, items, strict=True)},
         "do": {name: value for name, value in do.items() if value},
