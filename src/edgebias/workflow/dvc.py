@@ -173,14 +173,15 @@ def _stages(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> dic
 
 
 def _folders(paths: tuple[str, ...], makers: Mapping[str, Job]) -> tuple[str, ...]:
-    """Return ``paths``, or their folder where they are all that one job writes and it alone writes there."""
+    """Return ``paths``, or their folder where one job writes them, nothing else, and it alone writes there."""
     parents = {Path(path).parent for path in paths}
     makes = {id(makers[path]) if path in makers else None for path in paths}
     if len(paths) < 2 or len(parents) > 1 or len(makes) > 1 or None in makes:
         return paths
     (folder,) = parents
     inside = {path for path in makers if Path(path).is_relative_to(folder)}
-    return (folder.as_posix(),) if inside == set(paths) else paths
+    whole = inside == set(paths) == set(makers[paths[0]].recorded)
+    return (folder.as_posix(),) if whole else paths
 
 
 def _of_rule(rule: str, stages: Sequence[Stage]) -> Iterator[tuple[str, dict[str, Any]]]:
