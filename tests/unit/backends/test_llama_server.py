@@ -218,7 +218,7 @@ def stage(name: str, settings: dict[str, Any], table: Path, responses: Path, *mo
         "models.m": {"endpoint_model": "m"},
         "environments.e": settings,
     }
-    arguments = [sys.executable, "-m", f"edgebias.{name}", "--settings", json.dumps(sections), "--items", str(table)]
+    arguments = [sys.executable, "-m", "edgebias", name, "--settings", json.dumps(sections), "--items", str(table)]
     done = subprocess.run(
         [*arguments, "--responses", str(responses), "--cost", f"{responses}.json", *more],
         capture_output=True,
