@@ -88,9 +88,11 @@ def compression_sentence(
 
 def mitigation_sentence(found: Sequence[Reduction]) -> str:
     """Write the third sentence: the loop and what it competes with; controls and ablations are for the table."""
-    found = [reduction for reduction in found if reduction.method in TOLD]
     if not found:
         return "No mitigation method was evaluated."
+    found = [reduction for reduction in found if reduction.method in TOLD]
+    if not found:
+        return "What the evaluated methods do to held-out items stands in the table of mitigation."
     text = "; ".join(describe_reduction(reduction) for reduction in found)
     return f"Mitigation, on items that no method was fitted to: {text}."
 

@@ -115,6 +115,11 @@ def test_nothing_evaluated_is_said() -> None:
     assert mitigation_sentence([]) == "No mitigation method was evaluated."
 
 
+def test_methods_that_the_answer_does_not_compare_are_in_the_table() -> None:
+    found = Reduction("a method of one's own", "ss", 57, 52, 62, 52, 47, 57, 50, 0.7, 0.1, 1.0, headroom="yes")
+    assert "stands in the table" in mitigation_sentence([found])
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
