@@ -7,6 +7,8 @@ VENV := .venv
 PIP := pip==23.2.1
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# DVC's stages call snakemake and python by name.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 # More options for pip, e.g. PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu" for the small torch.
 PIP_OPTIONS ?=
 # Some categories of BBQ, one of them intersectional: all would take half an hour.
