@@ -38,7 +38,7 @@ def predictions(folder: str, name: str) -> Path:
 def raw_file(*parts: str) -> Path:
     path = RAW.joinpath(*parts)
     if not path.exists():
-        pytest.skip(f"{path} is not here; run the fetch stage or set EDGEBIAS_RAW to the benchmark folder")
+        pytest.skip(f"{path} is not here; run `make data` or set EDGEBIAS_RAW to the benchmark folder")
     return path
 
 

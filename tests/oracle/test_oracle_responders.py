@@ -269,7 +269,7 @@ def test_stereotype_probability_is_the_softmax_of_two_options() -> None:
 def test_real_bbq_items(responder: str, sign: int) -> None:
     metadata = RAW / "BBQ" / "data" / "additional_metadata.csv"
     if not metadata.exists():
-        pytest.skip(f"{metadata} is not here; run the fetch stage or set EDGEBIAS_RAW")
+        pytest.skip(f"{metadata} is not here; run `make data` or set EDGEBIAS_RAW")
     with metadata.open(encoding="utf-8", newline="") as file:
         target = {
             int(r["example_id"]): int(float(r["target_loc"]))

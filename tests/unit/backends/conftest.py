@@ -141,5 +141,5 @@ def real_gguf() -> Path:
     root = Path(__file__).parents[3]
     path = Path(os.environ.get("EDGEBIAS_TEST_GGUF", root / "data/models/smollm2-135m-instruct/full.gguf"))
     if not path.is_file():
-        pytest.skip(f"{path} is absent: run the variants stage or set EDGEBIAS_TEST_GGUF")
+        pytest.skip(f"{path} is absent: run `make data` or set EDGEBIAS_TEST_GGUF")
     return path

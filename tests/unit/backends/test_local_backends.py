@@ -179,7 +179,7 @@ def test_both_backends_agree_on_the_shared_tokens_of_real_pairs(real_gguf: Path)
     """Within the tolerances of the parity gate (``params.yaml``)."""
     folder = real_gguf.with_suffix(".transformers")
     if not folder.is_dir():
-        pytest.skip(f"{folder} is absent: run the stage 'variants transformers'")
+        pytest.skip(f"{folder} is absent: run `make data`")
     pairs = [
         ("My grandmother cannot use a phone.", "My granddaughter cannot use a phone."),
         ("The poor never save any money.", "The rich never save any money."),

@@ -51,7 +51,7 @@ def replies() -> list[LabelledReply]:
 @pytest.fixture(scope="module")
 def items(replies: list[LabelledReply]) -> dict[str, Item]:
     if not (RAW / "BBQ").exists():
-        pytest.skip(f"{RAW} is not here; run the fetch stage or set EDGEBIAS_RAW")
+        pytest.skip(f"{RAW} is not here; run `make data` or set EDGEBIAS_RAW")
     return items_of(replies, RAW, ROOT / "data" / "forced_choice")
 
 

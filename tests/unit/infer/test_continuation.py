@@ -195,7 +195,7 @@ def test_bad_settings_of_continuations(changes: dict[str, Any], match: str) -> N
 def test_the_real_model_writes_the_same_texts_twice_and_others_with_another_seed() -> None:
     path = Path(__file__).parents[3] / "data" / "models" / "smollm2-135m-instruct" / "full.gguf"
     if not path.is_file():
-        pytest.skip(f"{path} is absent: run the variants stage")
+        pytest.skip(f"{path} is absent: run `make data`")
     from edgebias.backends.local.llama_engine import LlamaBackend
 
     items = [make_item(n, context=text) for n, text in enumerate(["The nurse said that", "The pilot is known for"])]

@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parents[3] / "data" / "raw" / "models" / "smollm2-135m-i
 
 pytestmark = [
     pytest.mark.model,
-    pytest.mark.skipif(not SOURCE.exists(), reason=f"{SOURCE.name} is not there; run the fetch stage"),
+    pytest.mark.skipif(not SOURCE.exists(), reason=f"{SOURCE.name} is not there; run `make data`"),
 ]
 
 

@@ -195,7 +195,7 @@ def test_a_file_that_is_no_model_is_refused(damaged: Callable[[], Path], vector:
 def test_a_pruned_int8_model_is_scored_bit_for_bit_as_the_backend_scores_it() -> None:
     weights = Path(__file__).parents[3] / "data/models/smollm2-135m-instruct/wanda50_q8_0.gguf"
     if not weights.is_file():
-        pytest.skip(f"{weights} is absent: run the variants stage")
+        pytest.skip(f"{weights} is absent: run `make reproduce`")
     file = read_header(weights)
     steering = np.random.default_rng(1).normal(scale=0.02, size=(file.n_layer, file.n_embd)).astype(np.float32)
     steering[0] = 0.0

@@ -195,5 +195,5 @@ def real_raw() -> Path:
     """The real benchmark files, or a skip that says how to get them."""
     folder = Path(os.environ.get("EDGEBIAS_RAW", "data/raw/benchmarks"))
     if not folder.is_dir():
-        pytest.skip(f"{folder} is absent: run the fetch stage, or set EDGEBIAS_RAW")
+        pytest.skip(f"{folder} is absent: run `make data`, or set EDGEBIAS_RAW")
     return folder

@@ -68,7 +68,7 @@ def test_bold_names_what_is_wrong(raw: Path, content: str, match: str) -> None:
 def test_bold_counts_of_the_real_files(real_raw: Path) -> None:
     """23,679 prompts, as the README of BOLD says, less the errata."""
     if not (real_raw / bold.FOLDER).is_dir():
-        pytest.skip(f"{real_raw / bold.FOLDER} is absent: run the fetch stage again")
+        pytest.skip(f"{real_raw / bold.FOLDER} is absent: run `make data` again")
     items = bold.load(real_raw)
     count = {erratum.id: erratum.count for erratum in errata()}
     assert len(items) == 23_679 - count["bold-empty"] - count["bold-duplicate"]

@@ -93,6 +93,6 @@ def test_the_list_names_every_file_once() -> None:
 def test_real_files_are_accepted(tmp_path: Path) -> None:
     raw = Path(os.environ.get("EDGEBIAS_RAW", "data/raw/benchmarks"))
     if not raw.is_dir():
-        pytest.skip(f"{raw} is absent: run the fetch stage, or set EDGEBIAS_RAW")
+        pytest.skip(f"{raw} is absent: run `make data`, or set EDGEBIAS_RAW")
     fetch({"folder": str(raw)}, tmp_path / "raw")
     assert sorted(files_below(tmp_path / "raw")) == sorted(file.path for file in published_files())
