@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from edgebias.backends.base import ContextError, Prompt
 from edgebias.backends.chat_template import render_chat
@@ -28,12 +28,30 @@ class PromptForm:
         template: Jinja2 source of the chat template; None where the model has none.
         bos_token: text of the model's begin token, empty where it has none.
         eos_token: text of the model's end token, empty where it has none.
+        variables: more names that the template may read.
     """
 
     start: tuple[int, ...]
     template: str | None
     bos_token: str
     eos_token: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    def text(self, prompt: Prompt) -> str:
+        """Return ``prompt`` as one text: its own, or its messages in the chat template.
+
+        Raises:
+            InputError: messages are asked of a model that has no chat template, or the template refuses them.
+        """
+        if prompt.text is not None:
+            return prompt.text
+        return render_chat(
+            self.template,
+            prompt.messages,
+            bos_token=self.bos_token,
+            eos_token=self.eos_token,
+            variables=self.variables,
+        )
 
     def tokens(self, index: int, prompt: Prompt, tokenise: Tokenise) -> list[int]:
         """Return the tokens of the prompt of request ``index``.
@@ -41,11 +59,9 @@ class PromptForm:
         Raises:
             InputError: it has none, or messages are asked of a model that has no chat template.
         """
-        if prompt.text is not None:
-            tokens = [*self.start, *tokenise(prompt.text, special=False)]
-        else:
-            text = render_chat(self.template, prompt.messages, bos_token=self.bos_token, eos_token=self.eos_token)
-            tokens = tokenise(text, special=True)
+        written = prompt.text is not None
+        tokens = tokenise(self.text(prompt), special=not written)
+        tokens = [*self.start, *tokens] if written else tokens
         check_prompt(index, tokens)
         return tokens
 
