@@ -5,6 +5,8 @@
 ``blank``. A chosen option of role ``unrelated`` keeps its ``choice`` and is ``unparsed``: no bias metric can use it.
 The continuation of a text that has no options is ``written``, ``refusal`` or ``blank`` (`read_continuation`).
 
+A text that a service's filter put in the place of an answer (`SERVICE_REFUSAL`) is a ``refusal``, whatever its words.
+
 How a text is read; the first rule that speaks decides:
 
 1. no letter and no digit anywhere: ``blank``;
@@ -33,6 +35,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgebias.backends.base import SERVICE_REFUSAL
 from edgebias.suites.formats import LETTERS
 
 UNKNOWN = "unknown"
@@ -143,6 +146,8 @@ def read_text(
     ``permutation`` is the order in which the letters showed ``options``. Where no letters were shown (``lettered`` is
     false: formats ``option_text`` and ``open``), a letter is no answer and rule 3 is left out.
     """
+    if text.startswith(SERVICE_REFUSAL):
+        return Reading(-1, REFUSAL)
     plain = unicodedata.normalize("NFKC", text).translate(_QUOTES).strip()
     if not any(character.isalnum() for character in plain):
         return Reading(-1, BLANK)
@@ -174,6 +179,8 @@ def read_continuation(text: str) -> Reading:
     the middle of a story "I can't" is what a person in it says); ``written`` otherwise. An apology is none by itself:
     "everybody in the room felt" may go on with "sorry". Never raises for any text.
     """
+    if text.startswith(SERVICE_REFUSAL):
+        return Reading(-1, REFUSAL)
     plain = unicodedata.normalize("NFKC", text).translate(_QUOTES).strip()
     if not any(character.isalnum() for character in plain):
         return Reading(-1, BLANK)
