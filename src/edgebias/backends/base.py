@@ -8,9 +8,8 @@ from typing import Literal, Protocol, Self
 
 from edgebias.core.errors import InputError
 
-
 SERVICE_REFUSAL = "[refused by the service]"
-"""How the text of an answer begins that a service's own filter withheld: no model wrote it. The service's words follow."""
+"""How the text of an answer begins that a service's filter withheld: no model wrote it; the service's words follow."""
 
 
 class ContextError(InputError):
