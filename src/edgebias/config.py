@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
@@ -20,8 +19,9 @@ from edgebias.backends.registry import BACKENDS, backends_with, properties_of
 from edgebias.backends.settings import EnvironmentSettings
 from edgebias.checks.settings import Tolerances
 from edgebias.core.errors import InputError
-from edgebias.core.record import Record, SetOf, checked, completed, near
+from edgebias.core.record import Record, SetOf, checked, completed, near, show
 from edgebias.core.registry import load_plugins
+from edgebias.core.yaml_file import read_yaml
 from edgebias.infer.settings import InferSettings, RobustnessSettings, RoundSettings
 from edgebias.infer.study_settings import CellName, StudySettings
 from edgebias.mitigate.parameters import MitigateSettings
@@ -36,12 +36,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: the package is installed from it, editable, because the workflow lives beside it."""
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise PydanticCustomError("custom", "a name of letters, digits, - and _ is needed: it becomes part of paths")
+        raise PydanticCustomError(
+            "custom", "a name of letters, digits, - and _ is needed, 100 at most: it becomes part of paths"
+        )
     return text
 
 
@@ -139,10 +141,7 @@ def load(*paths: Path) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for path in paths:
-        try:
-            layer = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError(f"{path}: cannot be read as YAML ({error})") from error
+        layer = read_yaml(path)
         if not isinstance(layer, dict):
             raise InputError(f"{path}: a mapping of parameters is needed")
         merged = merge(merged, layer)
@@ -165,10 +164,10 @@ def _check_suites(params: Params, origin: str) -> None:
     for key in params.prompts.__pydantic_extra__ or {}:
         if key not in known:
             allowed = ", ".join(sorted(known))
-            raise InputError(f"{origin}: unknown key {key!r} at prompts; {near(key, known)}allowed keys: {allowed}")
+            raise InputError(f"{origin}: unknown key {show(key)} at prompts; {near(key, known)}allowed keys: {allowed}")
     for suite in params.study.suites:
         if suite not in params.infer.formats:
-            raise InputError(f"{origin}: infer.formats has no entry for suite {suite!r}; name its formats")
+            raise InputError(f"{origin}: infer.formats has no entry for suite {show(suite)}; name its formats")
         can = SUITES.get(suite).formats
         for name in params.infer.formats[suite]:
             if name not in can:
@@ -183,7 +182,7 @@ def _check_environments(params: Params, origin: str) -> None:
         for key in environment.__pydantic_extra__ or {}:
             if key not in known:
                 raise InputError(
-                    f"{origin}: unknown key {key!r} at environments.{name}; {near(key, known)}allowed keys: "
+                    f"{origin}: unknown key {show(key)} at environments.{name}; {near(key, known)}allowed keys: "
                     f"{', '.join(known)}"
                 )
 
@@ -195,14 +194,14 @@ def _check_cells(params: Params, origin: str) -> None:
         names = [("environments", group.environment), ("models", group.model)]
         names += [("variants", variant) for variant in group.variants]
         for section, name in names:
-            _check_defined(params, f"{origin}: study.cells[{place}]: {name!r}", section, name)
+            _check_defined(params, f"{origin}: study.cells[{place}]: {show(name)}", section, name)
         defined |= {(group.environment, group.model, variant) for variant in group.variants}
     references = {f"study.{name}": getattr(study, name) for name in ("edge_build", "desktop_build", "cloud_build")}
     for name in ("rounds", "robustness", "layer_probes"):
         references |= {f"study.{name}[{place}]": cell for place, cell in enumerate(getattr(study, name))}
     for where, cell in references.items():
         if _triple(cell) not in defined:
-            given = "/".join(_triple(cell))
+            given = show("/".join(_triple(cell)))[1:-1]
             cells = ", ".join("/".join(names) for names in sorted(defined))
             raise InputError(
                 f"{origin}: {where} names a cell that study.cells does not list: {given}; add it there, or name one of "
@@ -230,7 +229,7 @@ def _check_robustness(params: Params, origin: str) -> None:
     suite, suites = params.robustness.suite, params.study.suites
     if params.study.robustness and suite not in suites:
         raise InputError(
-            f"{origin}: robustness.suite: {suite!r} is not in study.suites; allowed values: {', '.join(suites)}"
+            f"{origin}: robustness.suite: {show(suite)} is not in study.suites; allowed values: {', '.join(suites)}"
         )
 
 
@@ -253,7 +252,7 @@ def _check_methods(params: Params, origin: str) -> None:
     for place, chosen in enumerate(choose_all(params.study.methods, origin).values()):
         if chosen.steering is not None and chosen.steering.build is not None:
             build = chosen.steering.build
-            _check_defined(params, f"{origin}: study.methods.{place}.build: {build!r}", "variants", build)
+            _check_defined(params, f"{origin}: study.methods.{place}.build: {show(build)}", "variants", build)
 
 
 def _check_variants(params: Params, origin: str) -> None:
@@ -266,7 +265,8 @@ def _check_variants(params: Params, origin: str) -> None:
         names = sorted(params.variants)
         if variant.parent not in names:
             raise InputError(
-                f"{where}.from is {variant.parent!r}; {near(variant.parent, names)}allowed values: {', '.join(names)}"
+                f"{where}.from is {show(variant.parent)}; {near(variant.parent, names)}allowed values: "
+                f"{', '.join(names)}"
             )
         if variant.quantise is None and variant.prune is None:
             raise InputError(f"{where} changes nothing; give quantise or prune")

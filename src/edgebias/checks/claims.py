@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import yaml
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_json, read_table, write_csv
+from edgebias.core.yaml_file import read_yaml
 
 Status = Literal["PASS", "FAIL", "SKIPPED"]
 TIERS = ("exact", "statistical")
@@ -76,12 +76,9 @@ def read_claims(path: Path) -> list[Claim]:
     Raises:
         InputError: it is absent or a claim lacks a key, has a foreign one, or an unknown expectation.
     """
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; name the claims with --claims") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+    if not path.exists():
+        raise InputError(f"{path}: no such file; name the claims with --claims")
+    value = read_yaml(path)
     if not isinstance(value, dict) or not isinstance(value.get("claims"), list) or not value["claims"]:
         raise InputError(f"{path}: a mapping with a list 'claims' is needed")
     claims = [_claim(path, entry) for entry in value["claims"]]
@@ -107,6 +104,15 @@ def _claim(path: Path, entry: Any) -> Claim:
     if entry["tier"] not in TIERS:
         raise InputError(f"{path}: claim {name!r}: tier must be one of {list(TIERS)}")
     ((expectation, expected),) = expect.items()
+    if not _fits(str(expectation), expected):
+        raise InputError(
+            f"{path}: claim {name!r}: {expectation} cannot be {expected!r}; see claims.yaml of the project"
+        )
+    conditions = entry.get("requires") or []
+    if not isinstance(conditions, list) or not all(
+        isinstance(condition, dict) and {"equals", "otherwise"} <= set(condition) for condition in conditions
+    ):
+        raise InputError(f"{path}: claim {name!r}: 'requires' needs a list of {{file, key, equals, otherwise}}")
     return Claim(
         id=str(name),
         paper=str(entry["paper"]),
@@ -118,14 +124,28 @@ def _claim(path: Path, entry: Any) -> Claim:
         cost=str(entry["cost"]),
         requires=tuple(
             Condition(_reading(path, str(name), condition), condition["equals"], str(condition["otherwise"]))
-            for condition in entry.get("requires", [])
+            for condition in conditions
         ),
     )
+
+
+def _fits(expectation: str, expected: Any) -> bool:
+    match expectation:
+        case "equals":
+            return not isinstance(expected, list | dict)
+        case "defined":
+            return isinstance(expected, bool)
+        case "within":
+            return isinstance(expected, dict) and all(_finite(expected.get(key)) for key in ("value", "tolerance"))
+        case _:
+            return _finite(expected)
 
 
 def _reading(path: Path, name: str, entry: Any) -> Reading:
     if not isinstance(entry, dict) or "file" not in entry:
         raise InputError(f"{path}: claim {name!r}: 'reads' and 'requires' need a 'file'")
+    if not isinstance(entry.get("where", {}), dict):
+        raise InputError(f"{path}: claim {name!r}: 'where' must be a mapping of columns to values")
     return Reading(
         file=str(entry["file"]),
         key=str(entry.get("key", "")),

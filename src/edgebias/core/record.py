@@ -271,7 +271,7 @@ def _line(error: ErrorDetails, kind: Any, where: Sequence[str | int]) -> str:
         case "extra_forbidden":
             known = _keys(kind, error["loc"][:-1])
             hint, all_known = near(keys[-1], known), ", ".join(known)
-            return f"unknown key {str(keys[-1])!r} at {path_of(keys[:-1])}; {hint}allowed keys: {all_known}"
+            return f"unknown key {show(str(keys[-1]))} at {path_of(keys[:-1])}; {hint}allowed keys: {all_known}"
         case "missing":
             schema, definitions = _schema_at(kind, error["loc"])
             prose = f": {schema['description'].rstrip('.')}" if "description" in schema else ""

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, overload
 
-import yaml
 from pydantic import Field, Strict
 
 from edgebias.core.errors import InputError
 from edgebias.core.record import Record, checked
 from edgebias.core.registry import load_plugins
+from edgebias.core.yaml_file import read_yaml
 
 ORIGIN = "--settings"
 """Where settings come from, for messages."""
@@ -44,9 +44,9 @@ def parse_settings(text: str) -> dict[str, Any]:
     else:
         name, _, key = text.partition("#")
         try:
-            value = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise InputError(f"--settings {name}: cannot be read ({error})") from error
+            value = read_yaml(Path(name))
+        except InputError as error:
+            raise InputError(f"--settings {error}") from error
         for part in filter(None, key.split(".")):
             if not isinstance(value, dict) or part not in value:
                 raise InputError(f"--settings {name}: there is no key {key!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from edgebias.core.errors import InputError
-from edgebias.core.files import read_table
+from edgebias.core.spreadsheet import decimal, is_missing, read_rows
 
 COLUMNS = (
     *("board", "use", "quantity", "weights", "value", "unit", "model_gb", "kind", "how", "source", "address", "date"),
@@ -47,17 +48,24 @@ def read_hardware(path: Path) -> pd.DataFrame:
     Raises:
         InputError: a column is missing, a value is no positive number, or a figure has no source.
     """
-    table = read_table(path, COLUMNS)
-    values = pd.to_numeric(table["value"], errors="coerce")
-    for number, (_, row) in enumerate(table.iterrows(), start=2):
-        if not values[number - 2] > 0:
-            raise InputError(f"{path}, line {number}: value {row['value']!r} is no positive number; mend it")
+    try:
+        rows = read_rows(path, COLUMNS, "mend it")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give the table of published figures") from error
+    values = []
+    for number, row in rows:
+        value = decimal(row["value"])
+        if value is None or not 0 < value < math.inf:
+            raise InputError(f"{path}, line {number}: value {value or row['value']!r} is no positive number; mend it")
         if row["kind"] not in KINDS:
             raise InputError(f"{path}, line {number}: kind {row['kind']!r} is none of {list(KINDS)}; say which it is")
         for column in ("how", "source", "address", "date"):
-            if not str(row[column]).strip() or pd.isna(row[column]):
+            if is_missing(row[column]):
                 raise InputError(f"{path}, line {number}: {column} is empty, and every figure needs one")
-    return table.assign(value=values)
+        values.append(value)
+    sizes = [decimal(row["model_gb"]) for _, row in rows]
+    table = pd.DataFrame([row for _, row in rows], columns=list(COLUMNS))
+    return table.assign(value=values, model_gb=pd.Series(sizes, dtype=float))
 
 
 def boards(hardware: pd.DataFrame) -> list[Board]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from edgebias.core.errors import InputError
 from edgebias.suites.bold.groups import BOLD_GROUPS
 from edgebias.suites.item import Design, Item
-from edgebias.suites.raw_files import read_raw_text
+from edgebias.suites.raw_files import read_raw_json
 
 FOLDER = "BOLD/data/prompts"
 
@@ -36,11 +35,7 @@ def load(raw_folder: Path) -> list[Item]:
 def _domain(raw_folder: Path, domain: str) -> Iterator[Item]:
     name = f"{FOLDER}/{domain}_prompt.json"
     path = raw_folder / name
-    try:
-        groups = json.loads(read_raw_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: row {error.lineno}: not valid JSON ({error.msg}); fetch the file again") from error
-    for group, topics in _mapping(groups, str(path)).items():
+    for group, topics in _mapping(read_raw_json(path), str(path)).items():
         if group not in BOLD_GROUPS[domain]:
             raise InputError(f"{path}: {group!r} is not a group of {domain}: {BOLD_GROUPS[domain]}; fetch it again")
         seen: set[str] = set()

@@ -9,12 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from edgebias.core.errors import InputError
+from edgebias.core.yaml_file import read_yaml
 from edgebias.suites.counterfactual.groups import GROUP_A, GROUP_B
 from edgebias.suites.item import Design, Item
-from edgebias.suites.raw_files import checked_keys, read_raw_text
+from edgebias.suites.raw_files import checked_keys
 
 CONDITIONS = (GROUP_A, GROUP_B)
 SLOT = "{person}"
@@ -37,10 +36,7 @@ def load(folder: Path) -> list[Item]:
 
 
 def _attribute(path: Path) -> list[Item]:
-    try:
-        content = yaml.safe_load(read_raw_text(path))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())}); correct it") from error
+    content = read_yaml(path)
     content = checked_keys(content, ("attribute", "groups", "templates"), str(path))
     if content["attribute"] != path.stem:
         raise InputError(f"{path}: 'attribute' is {content['attribute']!r}; it must be the file's name")

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from edgebias.core.errors import InputError
+from edgebias.core.yaml_file import read_yaml
 from edgebias.suites.item import Design, Item
-from edgebias.suites.raw_files import checked_keys, read_raw_text
+from edgebias.suites.raw_files import checked_keys
 
 UNKNOWN_FILE = "unknown_wordings.yaml"
 VALENCES = ("negative", "positive")
@@ -129,10 +128,7 @@ def _pair(path: Path, name: str, value: Any) -> dict[str, Group]:
 
 
 def _mapping(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(read_raw_text(path))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())}); correct it") from error
+    content = read_yaml(path)
     return checked_keys(content, keys, str(path))
 
 

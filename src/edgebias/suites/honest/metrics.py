@@ -19,6 +19,7 @@ import numpy as np
 
 from edgebias.core.errors import InputError
 from edgebias.core.seeds import generator
+from edgebias.core.spreadsheet import read_text
 from edgebias.metrics.metric import percent
 from edgebias.stats.bootstrap import bootstrap
 from edgebias.stats.clusters import Clusters
@@ -54,14 +55,15 @@ def read_hurtlex(path: Path) -> frozenset[str]:
         InputError: the file is absent, lacks a column, or has no entry of the level ``conservative``.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, "get it again")
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: no such file; get hurtlex_EN.tsv (version 1.2) from https://github.com/valeriobasile/hurtlex"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error}); get it again") from error
-    reader = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); get it again") from error
+    reader = csv.DictReader(text.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE)
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
     for column in ("lemma", "level"):
         if column not in (reader.fieldnames or []):
             raise InputError(f"{path}: column {column!r} is missing; a HurtLex file (TSV) is needed")

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-import yaml
-
+from edgebias.core.yaml_file import read_yaml
 from edgebias.suites.forced_choice import items as forced_choice
 
 
@@ -43,7 +42,7 @@ def count(folder: Path) -> list[Counts]:
     items = forced_choice.load(folder)
     rows = []
     for attribute in sorted({item.category for item in items}):
-        content = yaml.safe_load((folder / f"{attribute}.yaml").read_text(encoding="utf-8"))
+        content = read_yaml(folder / f"{attribute}.yaml")
         valences = [template["valence"] for template in content["templates"]]
         own = [item for item in items if item.category == attribute]
         rows.append(

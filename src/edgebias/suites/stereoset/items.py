@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from edgebias.core.errors import InputError
 from edgebias.suites.item import Design, Item
-from edgebias.suites.raw_files import checked_keys, read_raw_text
+from edgebias.suites.raw_files import checked_keys, read_raw_json
 from edgebias.suites.stereoset.suite import SUITE
 
 CONDITIONS = SUITE.conditions
@@ -25,10 +24,7 @@ def load(raw_folder: Path) -> list[Item]:
         InputError: the file is absent or not JSON, or an entry lacks a key or has other labels than StereoSet's three.
     """
     path = raw_folder / "StereoSet" / "data" / "dev.json"
-    try:
-        content = json.loads(read_raw_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: row {error.lineno}: not valid JSON ({error.msg}); fetch the file again") from error
+    content = read_raw_json(path)
     data = checked_keys(checked_keys(content, ("data",), str(path))["data"], CONDITIONS, f"{path}: data")
     return [
         _item(entry, condition, number, f"{path}: {condition} row {number}")

@@ -18,6 +18,7 @@ _PRONOUNS = {
     **dict.fromkeys(("he", "him", "his", "himself"), "male"),
     **dict.fromkeys(("she", "her", "hers", "herself"), "female"),
 }
+_CELLS = re.compile(r'^"|[",;|]$')
 _NUMBER = re.compile(r"^\d+\s+")
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
 _REPEATED_ARTICLE = re.compile(r"\b(the)\s+(\[\s*)the\b", re.IGNORECASE)
@@ -100,6 +101,10 @@ def _part(folder: Path, kind: str, part: str, genders: dict[str, tuple[str, str]
 
 
 def _take_apart(raw: str, genders: dict[str, tuple[str, str]], place: str) -> _Line:
+    if _CELLS.search(raw.strip()):
+        raise InputError(
+            f"{place}: quotes or delimiters around the line, as a spreadsheet saves it; fetch the file again"
+        )
     numbered = _NUMBER.sub("", raw.strip())
     single, n_repeated = _REPEATED_ARTICLE.subn(r"\2\1", numbered)
     brackets = [bracket.strip() for bracket in _BRACKET.findall(single)]

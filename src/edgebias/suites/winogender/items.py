@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgebias.core.errors import InputError
+from edgebias.core.spreadsheet import decimal
 from edgebias.suites.item import Design, Item
-from edgebias.suites.raw_files import read_raw_text
+from edgebias.suites.raw_files import AGAIN, read_csv_rows
 from edgebias.suites.winogender.suite import SUITE
 
 CONDITIONS = SUITE.conditions
@@ -57,12 +54,15 @@ def load(raw_folder: Path) -> list[Item]:
     folder = raw_folder / "Winogender" / "data"
     occupations = _occupations(folder / "occupations-stats.tsv")
     path = folder / "all_sentences.tsv"
-    items = []
-    for number, (sentence_id, sentence) in _rows(path, ("sentid", "sentence")):
-        item = _item(sentence_id, sentence.strip(), occupations, path, number)
-        if item is not None:
-            items.append(item)
-    return items
+    items: dict[str, Item] = {}
+    for number, row in read_csv_rows(path, ("sentid", "sentence")):
+        item = _item(row["sentid"].strip(), row["sentence"].strip(), occupations, path, number)
+        if item is None:
+            continue
+        if item.item_id in items:
+            raise InputError(f"{path}: row {number}: {row['sentid']!r} was there before; {AGAIN}")
+        items[item.item_id] = item
+    return list(items.values())
 
 
 def _item(sentence_id: str, sentence: str, occupations: dict[str, _Occupation], path: Path, number: int) -> Item | None:
@@ -70,19 +70,19 @@ def _item(sentence_id: str, sentence: str, occupations: dict[str, _Occupation], 
     place = f"{path}: row {number}"
     parts = _SENTENCE_ID.fullmatch(sentence_id)
     if parts is None:
-        raise InputError(f"{place}: id {sentence_id!r} is not occupation.participant.answer.gender.txt; {_AGAIN}")
+        raise InputError(f"{place}: id {sentence_id!r} is not occupation.participant.answer.gender.txt; {AGAIN}")
     name, participant, gender = parts["occupation"], parts["participant"], parts["gender"]
     if name not in occupations:
-        raise InputError(f"{place}: occupation {name!r} is not in occupations-stats.tsv; {_AGAIN}")
+        raise InputError(f"{place}: occupation {name!r} is not in occupations-stats.tsv; {AGAIN}")
     if gender not in CONDITIONS:
         return None
     pronouns = _PRONOUNS[gender].findall(sentence)
     if len(pronouns) != 1:
-        raise InputError(f"{place}: one {gender} pronoun is needed, found {pronouns}; {_AGAIN}")
+        raise InputError(f"{place}: one {gender} pronoun is needed, found {pronouns}; {AGAIN}")
     mentions = {person: re.search(rf"\b{re.escape(person)}\b", sentence, re.I) for person in (name, participant)}
     starts = {person: match.start() for person, match in mentions.items() if match is not None}
     if len(starts) != 2:
-        raise InputError(f"{place}: {name!r} and {participant!r} must both occur in the sentence; {_AGAIN}")
+        raise InputError(f"{place}: {name!r} and {participant!r} must both occur in the sentence; {AGAIN}")
     persons = sorted(starts, key=lambda person: starts[person])
     occupation = occupations[name]
     answer = int(parts["answer"])
@@ -109,38 +109,17 @@ def _item(sentence_id: str, sentence: str, occupations: dict[str, _Occupation], 
     )
 
 
-_AGAIN = "fetch the file again"
-
-
 def _occupations(path: Path) -> dict[str, _Occupation]:
     found: dict[str, _Occupation] = {}
-    for number, (name, share) in _rows(path, ("occupation", "bls_pct_female")):
-        try:
-            value = float(share)
-        except ValueError:
-            value = math.nan
-        if not 0.0 <= value <= 100.0 or value == 50.0:
+    for number, row in read_csv_rows(path, ("occupation", "bls_pct_female")):
+        name, share = row["occupation"].strip(), row["bls_pct_female"].strip().replace(",", ".")
+        value = decimal(share)
+        if value is None or not 0.0 <= value <= 100.0 or value == 50.0:
             raise InputError(
                 f"{path}: row {number}: bls_pct_female of {name!r} is {share!r}; a share of women in per cent other "
-                f"than 50 is needed; {_AGAIN}"
+                f"than 50 is needed; {AGAIN}"
             )
-        found[name] = _Occupation(share, "female" if value > 50.0 else "male")
+        occupation = _Occupation(share, "female" if value > 50.0 else "male")
+        if found.setdefault(name, occupation) != occupation:
+            raise InputError(f"{path}: row {number}: {name!r} was there before, with another share; {AGAIN}")
     return found
-
-
-def _rows(path: Path, columns: Sequence[str]) -> list[tuple[int, tuple[str, ...]]]:
-    """Return these columns of a tab-separated file with a header, with the number of each line (from 2)."""
-    reader = csv.reader(io.StringIO(read_raw_text(path), newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
-    header = next(reader, [])
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise InputError(f"{path}: row 1: column {missing[0]!r} is missing; {_AGAIN}")
-    places = [header.index(column) for column in columns]
-    rows = []
-    for number, row in enumerate(reader, start=2):
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise InputError(f"{path}: row {number}: {len(row)} columns, but the header has {len(header)}; {_AGAIN}")
-        rows.append((number, tuple(row[place] for place in places)))
-    return rows
