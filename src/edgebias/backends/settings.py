@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from edgebias.backends.endpoint.address import LOOPBACK, read_base_url, read_variable
 from edgebias.backends.registry import BACKENDS
-from edgebias.core.record import OneOf, Record, SetOf, text_like
+from edgebias.core.errors import InputError
+from edgebias.core.record import OneOf, Record, SetOf
 
 BackendName = Annotated[str, OneOf(BACKENDS.names, "backend")]
 """The name of a backend."""
+
+
+def _unshown(key: str, read: Callable[[str], str]) -> AfterValidator:
+    """Check a text by ``read``, and show nothing of it where it is refused."""
+
+    def check(value: str) -> str:
+        try:
+            return read(value)
+        except InputError as error:
+            raise PydanticCustomError("unshown", "{fault}", {"fault": str(error).removeprefix(f"{key}: ")}) from None
+
+    return AfterValidator(check)
+
+
+def _endpoint(value: str) -> str:
+    return value if value == LOOPBACK else read_base_url(value)
 
 
 class Budget(Record):
@@ -48,11 +68,15 @@ class EnvironmentSettings(Record):
     """Memory in MiB: Snakemake counts it, and the operating system enforces it for llama.cpp in process."""
     context: int = Field(default=2560, ge=256)
     """Most tokens that the engine holds."""
-    endpoint: Annotated[str, text_like(r"^(loopback|https?://.+)$", "loopback or an http(s) base URL")] = "loopback"
+    endpoint: Annotated[
+        str,
+        Field(json_schema_extra={"pattern": "^(loopback|https?://.+)$", "words": "loopback or an http(s) base URL"}),
+        _unshown("endpoint", _endpoint),
+    ] = LOOPBACK
     """Base URL of an endpoint; loopback starts llama-cpp-python's own server."""
     port: int = Field(default=0, ge=0, le=65535)
     """Port of the loopback server; 0 takes a free one."""
-    api_key_env: str | None = None
+    api_key_env: Annotated[str, _unshown("api_key_env", read_variable)] | None = None
     """The environment variable that holds the endpoint's key."""
     timeout_s: float = Field(default=120, gt=0)
     """Most seconds of one try of a request."""

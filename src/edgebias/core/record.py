@@ -282,6 +282,8 @@ def _line(error: ErrorDetails, kind: Any, where: Sequence[str | int]) -> str:
             return f"{place} is {given}; give the keys of one kind: {' or '.join(kinds)}"
         case "key":
             return f"{place}.{error['msg']}"
+        case "unshown":  # it may hold a key
+            return f"{place}: {error['msg']}"
         case "one_of" | "twice" | "custom":
             return f"{place} is {given}; {error['msg']}"
         case "invalid_key" | "string_type" if keys[-1] == "[key]" or error["type"] == "invalid_key":

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edgebias.backends.endpoint.key import fault_of_key
 from edgebias.backends.registry import properties_of
 from edgebias.core.record import checked
 from edgebias.models.settings import FilePart, HubPart, JoinedParts, WheelPart
@@ -125,7 +126,9 @@ def _environments(study: Study) -> Iterator[Need]:
         yield Need(f"environment {name}: endpoint {entry['endpoint']}", _endpoint_fault(entry["endpoint"]))
         key = entry.get("api_key_env")
         if key:
-            yield Need(f"environment {name}: a key in ${key}", "" if os.environ.get(key) else f"export {key}=...")
+            value = os.environ.get(key)
+            fault = f"it {words}" if value and (words := fault_of_key(value)) else ""
+            yield Need(f"environment {name}: a key in ${key}", fault if value else f"export {key}=...")
 
 
 def _endpoint_fault(url: str) -> str:

@@ -6,13 +6,12 @@ Field names as in the OpenAI API reference (https://platform.openai.com/docs/api
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from edgebias.backends.base import GenerationRequest, GenerationSettings, OptionScores
+from edgebias.backends.base import SERVICE_REFUSAL, GenerationRequest, GenerationSettings, OptionScores
 
 TOP_LOGPROBS = 20
 """Most tokens of a position whose log-probability the API gives."""
@@ -20,9 +19,26 @@ TOP_LOGPROBS = 20
 UNLIKELY = -9999.0
 """What the API writes for a token whose log-probability it does not tell."""
 
+ROUNDING = 1e-5
+"""A certain token's log-probability may be above 0 by the last digits of a float; this much is taken for 0."""
+
+MOST_TOKENS = 2**53
+"""No endpoint counts more."""
+
+THOUGHT = "<think>\n"
+"""Begins a reply of which there is nothing but the model's thoughts, which the endpoint tells apart."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """JSON can escape half a character, which no file can hold."""
+
+_WITHHELD = re.compile(
+    r"content[ _-]?(?:filter|policy|moderation)\w*|(?:image_)?safety|prohibited_content|blocklist|spii|recitation"
+    r"|sensitive|refusal|guardrail\w*|moderation\w*|blocked",
+    re.IGNORECASE,
+)
+"""Reasons to finish that a service's filter gives: of OpenAI, Azure, Google, Anthropic, Amazon, Zhipu."""
+
+_CUT = re.compile(r"length|max_?(?:output_)?tokens", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,7 +46,8 @@ class Completion:
     """A response that is a chat completion.
 
     Token counts are None where the endpoint does not give them; ``first_token`` maps the most likely first tokens to
-    their log-probabilities and is empty where it does not give those.
+    their log-probabilities and is empty where it does not give those. ``refused`` says that the service's filter
+    withheld the answer; ``text`` is then `SERVICE_REFUSAL` and its words.
     """
 
     text: str
@@ -39,6 +56,7 @@ class Completion:
     prompt_tokens: int | None
     generated_tokens: int | None
     first_token: dict[str, float]
+    refused: bool = False
 
 
 def request_body(
@@ -69,28 +87,43 @@ def request_body(
 def read_completion(text: str) -> Completion:
     """Take a response apart; nothing in it is trusted to be there or to be of its kind.
 
+    An answer that the service's filter withheld is a completion, too: a refusal in the place of the content, a reason
+    to finish that a filter gives, a choice without a message, or no choice at all.
+
     Raises:
-        ValueError: it is no JSON, or no chat completion with a choice that has a message.
+        ValueError: it is no JSON, or no chat completion.
     """
     # RecursionError: a few kilobytes of nested brackets are enough for one.
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_unknown)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"something else than JSON ({error})") from error
-    choices = value.get("choices") if isinstance(value, dict) else None
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    content = message.get("content") if isinstance(message, dict) else 0
-    if not isinstance(choice, dict) or not (content is None or isinstance(content, str)):
+    if not isinstance(value, dict):
         raise ValueError("something else than a chat completion")
+    choice = _first_choice(value)
     usage = value["usage"] if isinstance(value.get("usage"), dict) else {}
+    withheld = _withheld(value, choice)
     return Completion(
-        text=_LONE_SURROGATE.sub("\ufffd", content or ""),
+        text=_reply(choice) if withheld is None else f"{SERVICE_REFUSAL} {_whole(withheld)}".strip(),
         model=_text(value.get("model")),
         fingerprint=_text(value.get("system_fingerprint")),
         prompt_tokens=_count(usage.get("prompt_tokens")),
         generated_tokens=_count(usage.get("completion_tokens")),
-        first_token=_first_token(choice.get("logprobs")),
+        first_token={} if withheld is not None else _first_token(choice.get("logprobs")),
+        refused=withheld is not None,
+    )
+
+
+def refused_prompt(words: str) -> str:
+    """Return the body of a completion that says what a service said to a prompt that its filter refused, for free."""
+    choice = {"index": 0, "finish_reason": "content_filter", "message": {"role": "assistant", "refusal": words}}
+    return json.dumps(
+        {
+            "object": "chat.completion",
+            "choices": [choice],
+            "usage": {"prompt_tokens": 0, "completion_tokens": 0},
+        },
+        ensure_ascii=False,
     )
 
 
@@ -108,30 +141,113 @@ def option_scores(completion: Completion, options: Sequence[str]) -> OptionScore
     return OptionScores(tuple(completion.first_token[option] for option in options), (1,) * len(options))
 
 
+def _first_choice(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the first choice; an empty one where the service made none."""
+    choices = value.get("choices")
+    if choices is None or choices == []:
+        if "choices" not in value and value.get("object") != "chat.completion" and _block_reason(value) is None:
+            raise ValueError("something else than a chat completion")
+        return {}
+    choice = choices[0] if isinstance(choices, list) else None
+    if not isinstance(choice, dict) or isinstance(choice.get("text"), str) or "delta" in choice:
+        raise ValueError("something else than a chat completion")
+    message = choice.get("message")
+    if not (message is None or isinstance(message, dict)):
+        raise ValueError("something else than a chat completion")
+    if message is not None and not isinstance(message.get("content"), str | list | None):
+        raise ValueError("something else than a chat completion")
+    return choice
+
+
+def _withheld(value: Mapping[str, Any], choice: Mapping[str, Any]) -> str | None:
+    """Return the words with which the service withheld an answer; None where it did not."""
+    message = choice.get("message") or {}
+    refusals = [message.get("refusal"), *(part.get("refusal") for part in _parts(message) if isinstance(part, dict))]
+    said = " ".join(words.strip() for words in refusals if isinstance(words, str) and words.strip())
+    if said:
+        return said
+    names = ("finish_reason", "native_finish_reason", "finishReason", "stop_reason")
+    reasons = [reason for reason in map(choice.get, names) if isinstance(reason, str)]
+    filtered = next((reason for reason in reasons if _WITHHELD.match(reason)), None) or _block_reason(value)
+    if filtered is not None:
+        content = _reply(choice)
+        return f"{filtered}: {content}" if content else filtered
+    if choice.get("message") is None and not any(map(_CUT.fullmatch, reasons)):
+        return "a choice without a message" if choice else "no choice"
+    return None
+
+
+def _block_reason(value: Mapping[str, Any]) -> str | None:
+    """Return why Google's filter blocked the prompt."""
+    feedback = value.get("promptFeedback") or value.get("prompt_feedback")
+    reason = (feedback.get("blockReason") or feedback.get("block_reason")) if isinstance(feedback, dict) else None
+    return reason if isinstance(reason, str) and reason else None
+
+
+def _reply(choice: Mapping[str, Any]) -> str:
+    """Return what the model wrote: its content, or its thoughts where the endpoint tells them apart and there is none.
+
+    A content of several parts is that of its parts of text.
+    """
+    message = choice.get("message") or {}
+    content = message.get("content")
+    text = content if isinstance(content, str) else "".join(map(_text_of, _parts(message)))
+    if not text.strip():
+        thoughts = next((message[name] for name in ("reasoning_content", "reasoning") if message.get(name)), None)
+        if isinstance(thoughts, str):
+            text = THOUGHT + thoughts
+    return _whole(text)
+
+
+def _parts(message: Mapping[str, Any]) -> Sequence[Any]:
+    content = message.get("content")
+    return content if isinstance(content, list) else ()
+
+
+def _text_of(part: Any) -> str:
+    """Return the text of a part of a content; a thought has none."""
+    if isinstance(part, dict):
+        part = part.get("text") if part.get("type", "text") in {"text", "output_text"} else None
+        part = part.get("value") if isinstance(part, dict) else part
+    return part if isinstance(part, str) else ""
+
+
 def _first_token(logprobs: Any) -> dict[str, float]:
-    """Return ``logprobs.content[0].top_logprobs`` by token; empty where any part of it is not what it must be."""
+    """Return ``logprobs.content[0].top_logprobs`` by token, without the entries that cannot be what they must be.
+
+    Of a token that is told twice with different numbers neither is kept.
+    """
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     first = content[0] if isinstance(content, list) and content else None
     top = first.get("top_logprobs") if isinstance(first, dict) else None
-    found: dict[str, float] = {}
-    for entry in top if isinstance(top, list) else ():
+    told: dict[str, set[float]] = {}
+    for token, logprob in _told(top if isinstance(top, list) else ()):
+        told.setdefault(token, set()).add(logprob)
+    return {token: logprobs.pop() for token, logprobs in told.items() if len(logprobs) == 1}
+
+
+def _told(entries: Sequence[Any]) -> Iterator[tuple[str, float]]:
+    for entry in entries:
         token = entry.get("token") if isinstance(entry, dict) else None
         logprob = entry.get("logprob") if isinstance(entry, dict) else None
         if not isinstance(token, str) or not isinstance(logprob, int | float) or isinstance(logprob, bool):
-            return {}
-        if not -math.inf < logprob <= 0 or token in found:
-            return {}
-        found[token] = float(logprob)
-    return {token: logprob for token, logprob in found.items() if logprob > UNLIKELY}
+            continue
+        if UNLIKELY < logprob <= ROUNDING:
+            yield token, min(float(logprob), 0.0)
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+def _unknown(constant: str) -> None:
+    """Stand in for NaN and infinities, which JSON does not have and Python writes into it."""
+
+
+def _whole(text: str) -> str:
+    return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _text(value: Any) -> str:
-    return _LONE_SURROGATE.sub("\ufffd", value) if isinstance(value, str) else ""
+    return _whole(value) if isinstance(value, str) else ""
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    counted = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS
+    return value if counted else None

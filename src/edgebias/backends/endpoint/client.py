@@ -1,6 +1,4 @@
-"""Any OpenAI-compatible endpoint over HTTP, through the official client: several requests at once, each until it is
-answered, none paid twice.
-"""
+"""Any OpenAI-compatible endpoint over HTTP: several requests at once, each until it is answered, none paid twice."""
 
 from __future__ import annotations
 
@@ -14,13 +12,12 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx2
-import openai
 from tenacity import RetryCallState, Retrying, retry_if_exception, sleep_using_event, stop_after_attempt
 
 from edgebias.backends.base import (
+    ContextError,
     Generation,
     GenerationRequest,
     GenerationSettings,
@@ -28,23 +25,27 @@ from edgebias.backends.base import (
     OptionScores,
     Usage,
 )
+from edgebias.backends.endpoint.address import LOOPBACK
 from edgebias.backends.endpoint.budget import Spending, highest_cost
-from edgebias.backends.endpoint.chat_completion import Completion, option_scores, read_completion, request_body
+from edgebias.backends.endpoint.chat_completion import (
+    Completion,
+    option_scores,
+    read_completion,
+    refused_prompt,
+    request_body,
+)
 from edgebias.backends.endpoint.loopback_server import loopback_server
-from edgebias.backends.endpoint.retry import is_transient, wait_as_asked
-from edgebias.backends.endpoint.settings import LOOPBACK, NO_KEY, read_endpoint_settings
+from edgebias.backends.endpoint.refusal import error_status, plain_line, read_refusal, words_of
+from edgebias.backends.endpoint.retry import asked_seconds, wait_as_asked
+from edgebias.backends.endpoint.secret import Secret
+from edgebias.backends.endpoint.settings import read_endpoint_settings
+from edgebias.backends.endpoint.wire import Reply, Wire, WireError
 from edgebias.backends.local.sampling import cut_at_stop
 from edgebias.backends.store.paid_answers import PaidAnswers, content_key
 from edgebias.core.errors import InputError
 
 PURE_SAMPLING: Mapping[str, Any] = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
 """What turns llama-cpp-python's default filters off; hosted endpoints know none of these keys."""
-
-MOST_BYTES = 16 * 2**20
-"""Longest response that is read: a chat completion of a study has some kilobytes."""
-
-MAYBE_CHARGED = frozenset({408, 502, 504})
-"""Statuses that a gateway gives when it has lost sight of the model, which may have answered and be charged."""
 
 
 @dataclass(eq=False)
@@ -53,17 +54,21 @@ class _TryError(Exception):
 
     Attributes:
         reason: what happened.
-        way_out: what to do about it, or None.
+        way_out: what to do about it.
         transient: whether another try makes sense.
         maybe_charged: whether the endpoint may have charged for it.
+        too_long: whether the prompt is longer than the model's context.
         headers: of the response, where there was one.
+        text: its body.
     """
 
     reason: str
-    way_out: str | None = None
+    way_out: str
     transient: bool = True
     maybe_charged: bool = True
+    too_long: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = field(default="", repr=False)
 
 
 class _StoppedError(Exception):
@@ -129,28 +134,23 @@ class OpenAIBackend:
                     port=environment.get("port"),
                 )
             )
-            self._settings = replace(self._settings, endpoint=server.base_url, key=server.api_key, model=weights.name)
+            self._settings = replace(
+                self._settings, endpoint=server.base_url, key=Secret(server.api_key), model=weights.name
+            )
             self._extra = PURE_SAMPLING
         self._store: PaidAnswers | None = None
         if self._settings.store is not None:
             prices = {} if self._settings.price is None else {self._settings.model: self._settings.price}
             self._store = PaidAnswers(self._settings.store, self._settings.budget, prices)
             self._stack.callback(self._store.close)
-        # A proxy of the machine cannot reach the machine's own loopback address.
-        local = urlsplit(self._settings.endpoint).hostname in {"127.0.0.1", "localhost", "::1"}
-        self._client = self._stack.enter_context(
-            openai.OpenAI(
-                base_url=self._settings.endpoint,
-                api_key=self._settings.key,
-                timeout=self._settings.timeout_s,
-                max_retries=0,  # the client retries no broken body, and would spend what no budget knows of
-                http_client=openai.DefaultHttpxClient(trust_env=not local),
-            )
+        settings = self._settings
+        self._wire = self._stack.enter_context(
+            Wire(settings.endpoint, settings.key, timeout_s=settings.timeout_s, connections=settings.concurrency)
         )
         self._lock = threading.Lock()
         """Held while the counts below change."""
         self._prompt_tokens = self._generated_tokens = 0
-        self._sent = self._retried = self._replayed = self._maybe_charged = 0
+        self._sent = self._retried = self._replayed = self._maybe_charged = self._refused = 0
         self._usd = 0.0
         self._seconds = 0.0
         self._answered_by: set[str] = set()
@@ -203,11 +203,11 @@ class OpenAIBackend:
         """Return tokens as the endpoint counts them and seconds, both without what came from the store.
 
         ``notes`` say who answered (``model``, ``system_fingerprint``, those of replayed answers included), how many
-        requests were sent, retried, replayed from the store and lost so that they may have been charged, and what was
-        spent where there is a price.
+        requests were sent, retried, replayed from the store and lost so that they may have been charged, how many
+        answers the service's filter withheld, and what was spent where there is a price.
         """
         notes = {
-            "library": f"openai {openai.__version__}",
+            "library": f"httpx2 {httpx2.__version__}",
             "endpoint": self._settings.endpoint,
             "requests_sent": str(self._sent),
             "requests_retried": str(self._retried),
@@ -216,6 +216,8 @@ class OpenAIBackend:
             notes["model"] = ", ".join(sorted(self._answered_by))
         if self._fingerprints:
             notes["system_fingerprint"] = ", ".join(sorted(self._fingerprints))
+        if self._refused:
+            notes["answers_refused_by_the_service"] = str(self._refused)
         if self._store is not None:
             notes["answers_replayed"] = str(self._replayed)
             notes["requests_lost_maybe_charged"] = str(self._maybe_charged)
@@ -281,7 +283,8 @@ class OpenAIBackend:
         with self._lock:
             self._answered_by |= {completion.model} - {""}
             self._fingerprints |= {completion.fingerprint} - {""}
-        cut = cut_at_stop(completion.text, settings.stop)
+            self._refused += completion.refused
+        cut = None if completion.refused else cut_at_stop(completion.text, settings.stop)
         return Generation(
             completion.text if cut is None else cut,
             completion.generated_tokens or 0,
@@ -324,8 +327,9 @@ class OpenAIBackend:
         ticket = self._reserve(body, key)
         try:
             batch.check()  # reserving may have waited
-            text = self._send(index, body)
-            completion = _read(index, text)
+            reply = self._send(body)
+            text = self._answer_of(index, reply, body)
+            completion = _read(index, reply, text)
         except _StoppedError:
             self._give_back(ticket, maybe_charged=False)
             raise
@@ -370,67 +374,52 @@ class OpenAIBackend:
         kept = self._store.keep(ticket, key, json.dumps(body, ensure_ascii=False, sort_keys=True), text, paid)
         return completion if kept == text else read_completion(kept)
 
-    def _send(self, index: int, body: dict[str, Any]) -> str:
-        """Make one try, and return the whole body of a response that says that it succeeded.
-
-        The client's timeout is one of silence; the deadline ends responses that trickle.
-        """
+    def _send(self, body: Mapping[str, Any]) -> Reply:
         with self._lock:
             self._sent += 1
-        deadline = time.monotonic() + self._settings.timeout_s
-        whole = bytearray()
-        standard = {name: value for name, value in body.items() if name not in self._extra}
-        asking = self._client.chat.completions.with_streaming_response
         try:
-            with asking.create(**standard, extra_body=dict(self._extra)) as response:
-                for part in response.iter_bytes():
-                    whole += part
-                    if time.monotonic() > deadline:
-                        raise _TryError("no whole answer in time", "raise timeout_s")
-                    if len(whole) > MOST_BYTES:
-                        raise _TryError(f"answered request {index} with more than {MOST_BYTES} bytes", transient=False)
-        except openai.APIStatusError as error:
-            status = error.status_code
-            raise _TryError(
-                f"HTTP {status}: {error.message}",
-                _WAY_OUT.get(status),
-                transient=is_transient(status),
-                maybe_charged=status in MAYBE_CHARGED,
-                headers=error.response.headers,
-            ) from error
-        except (openai.APITimeoutError, httpx2.TimeoutException) as error:
-            connected = not isinstance(error.__cause__, httpx2.ConnectTimeout | httpx2.PoolTimeout)
-            raise _TryError("no answer in time", "raise timeout_s", maybe_charged=connected) from error
-        except (openai.APIConnectionError, httpx2.HTTPError) as error:
-            connected = not isinstance(error.__cause__, httpx2.ConnectError)
-            reason = f"cannot be reached ({error.__cause__ or error})"
-            raise _TryError(reason, "start it or mend endpoint", maybe_charged=connected) from error
-        try:
-            text = whole.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise _TryError(f"answered request {index} with something else than UTF-8") from error
-        # An endpoint that repeats the secret must not bring it into a file.
-        return text if self._settings.key == NO_KEY else text.replace(self._settings.key, "***")
+            return self._wire.post(body)
+        except WireError as error:
+            raise _TryError(error.reason, error.way_out, error.transient, maybe_charged=error.sent) from error
+
+    def _answer_of(self, index: int, reply: Reply, body: Mapping[str, Any]) -> str:
+        """Return the body of an answer; that of `refused_prompt` where the service's filter refuses the prompt.
+
+        Raises:
+            _TryError: the endpoint does not answer.
+        """
+        status: int | None = reply.status
+        named = f"HTTP {status}"
+        if 200 <= reply.status < 300:
+            status, named = error_status(reply.text), f"answered request {index} with an error"
+            if status is None:
+                return reply.text
+        assert status is not None
+        waits = asked_seconds(reply.headers, text=reply.text) is not None
+        refusal = read_refusal(status, reply.headers, reply.text, body.keys(), waits=waits)
+        if refusal.filtered:
+            return refused_prompt(refusal.words)
+        raise _TryError(
+            f"{named}: {refusal.words}",
+            refusal.way_out,
+            transient=refusal.transient,
+            maybe_charged=refusal.maybe_charged,
+            too_long=refusal.too_long,
+            headers=reply.headers,
+            text=reply.text,
+        )
 
     def _fault(self, failure: _TryError, tries: int) -> InputError:
-        reason = failure.reason.replace(self._settings.key, "***")
-        plain = " ".join("".join(c if c.isprintable() else " " for c in reason).split())[:300]
         asked = f" (asked {tries} times)" if tries > 1 else ""
-        way_out = failure.way_out or "check that endpoint is an OpenAI-compatible base URL"
-        return InputError(f"{self._settings.endpoint}: {plain}{asked}; {way_out}")
+        kind = ContextError if failure.too_long else InputError
+        return kind(f"{self._settings.endpoint}: {plain_line(failure.reason)}{asked}; {failure.way_out}")
 
 
-def _read(index: int, text: str) -> Completion:
+def _read(index: int, reply: Reply, text: str) -> Completion:
     try:
         return read_completion(text)
     except ValueError as error:
-        raise _TryError(f"answered request {index} with {error}") from error
-
-
-_WAY_OUT = {
-    400: "name a parameter that it refuses under omit",
-    401: "check the key in the variable that api_key_env names",
-    403: "check what the key in the variable that api_key_env names may use",
-    404: "check endpoint (it mostly ends in /v1) and model",
-    429: "wait, or raise max_retries",
-}
+        said = words_of(text)
+        reason = f"answered request {index} with " + (f"{error}: {said}" if said else "an empty body")
+        way_out = "check that endpoint is an OpenAI-compatible base URL (it mostly ends in /v1)"
+        raise _TryError(reason, way_out, headers=reply.headers) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebias.backends.base import Backend
-from edgebias.backends.endpoint.settings import LOOPBACK
+from edgebias.backends.endpoint.address import LOOPBACK
 from edgebias.backends.kind import BackendKind, BackendProperties, Environment
 
 _ENDPOINT = BackendProperties(
@@ -58,5 +58,5 @@ BACKEND = BackendKind(
     name="openai",
     open=open_endpoint,
     properties=endpoint_properties,
-    libraries=("jinja2", "llama-cpp-python", "numpy", "openai"),
+    libraries=("httpx2", "jinja2", "llama-cpp-python", "numpy"),
 )

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from edgebias.backends.endpoint.address import LOOPBACK, read_base_url
 from edgebias.backends.endpoint.budget import Budget, Price, read_budget, read_price
+from edgebias.backends.endpoint.key import read_key
+from edgebias.backends.endpoint.secret import Secret
 from edgebias.core.errors import InputError
-
-LOOPBACK = "loopback"
 
 STORES = Path("data/paid_answers")
 """Where stores are kept by default. Git and DVC ignore it, and ``make clean`` leaves it: what is in it was paid for."""
-
-NO_KEY = "no-key-needed"
 
 MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
 """Names of the limit on an answer's length; OpenAI's reasoning models refuse the first, most other servers know it."""
@@ -39,7 +38,7 @@ class EndpointSettings:
     Attributes:
         endpoint: ``loopback`` or a base URL.
         model: the endpoint's own name of the model; empty for ``loopback``.
-        key: the secret, or `NO_KEY`.
+        key: the secret, or `edgebias.backends.endpoint.key.NO_KEY`.
         concurrency: most requests under way at once.
         timeout_s: most seconds for one try of a request.
         max_retries: how often a request is tried again.
@@ -54,7 +53,7 @@ class EndpointSettings:
 
     endpoint: str
     model: str
-    key: str = field(repr=False)
+    key: Secret
     concurrency: int
     timeout_s: float
     max_retries: int
@@ -76,17 +75,17 @@ def read_endpoint_settings(environment: Mapping[str, Any]) -> EndpointSettings:
     Raises:
         InputError: a key is missing or has a bad value, or the variable that should hold the secret is not set.
     """
+    key = read_key(environment)
     endpoint, model = str(environment.get("endpoint", "")), str(environment.get("model", ""))
     loopback = endpoint == LOOPBACK
-    key = _key(environment)
     if loopback:
         for name in (*_PAID, "logprobs", "extra"):
             if environment.get(name):
                 raise InputError(f"{name}: endpoint loopback costs nothing and has none; leave {name} out")
-    elif not endpoint.startswith(("http://", "https://")):
-        raise InputError(f"endpoint: {endpoint!r} is neither 'loopback' nor an http(s) base URL; set one")
-    elif not model:
-        raise InputError(f"model: the name of the model at {endpoint} is missing; set endpoint_model of the model")
+    else:
+        endpoint = read_base_url(endpoint)
+        if not model:
+            raise InputError(f"model: the name of the model at {endpoint} is missing; set endpoint_model of the model")
     logprobs = environment.get("logprobs", False)
     if not isinstance(logprobs, bool):
         raise InputError(f"logprobs: true or false is needed, not {logprobs!r}")
@@ -130,6 +129,10 @@ def _extra(environment: Mapping[str, Any]) -> dict[str, Any]:
     taken = sorted(_OWN_FIELDS & set(extra))
     if taken:
         raise InputError(f"extra: {taken[0]} is set by the study itself; leave it out")
+    try:
+        json.dumps(extra, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"extra: holds what JSON cannot ({error}); write it as a number or in quotes") from error
     return dict(extra)
 
 
@@ -160,15 +163,3 @@ def _seconds(environment: Mapping[str, Any], name: str, default: float) -> float
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
         raise InputError(f"{name}: a number of seconds above 0 is needed, not {value!r}")
     return float(value)
-
-
-def _key(environment: Mapping[str, Any]) -> str:
-    variable = environment.get("api_key_env")
-    if not variable:
-        return NO_KEY
-    key = os.environ.get(str(variable), "")
-    if not key:
-        raise InputError(
-            f"api_key_env: the environment variable {variable} is not set; export the endpoint's key in it"
-        )
-    return key
