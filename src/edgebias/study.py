@@ -48,6 +48,7 @@ ASKING = (
     "infer.continuations",
     "models.{model}.start_token",
     "models.{model}.endpoint_model",
+    "models.{model}.chat_template_kwargs",
     "environments.{environment}",
 )
 """What every job that asks a model depends on; the formats of a suite come on top."""

@@ -26,11 +26,11 @@ class InferSettings(Record):
 
     formats: dict[SuiteName, SomeOf[FormatName]]
     """Formats of each suite."""
-    max_new_tokens: int = Field(default=8, ge=1, le=512)
+    max_new_tokens: int = Field(default=8, ge=1)
     """Most tokens of an answer in the format letter."""
-    max_new_tokens_text: int = Field(default=24, ge=1, le=512)
+    max_new_tokens_text: int = Field(default=24, ge=1)
     """Most tokens of an answer in the formats option_text and open."""
-    max_new_tokens_continuation: int = Field(default=24, ge=1, le=512)
+    max_new_tokens_continuation: int = Field(default=24, ge=1)
     """Most tokens of a continued text."""
     continuation_temperature: float = Field(default=1.0, ge=0)
     """Temperature at which texts are continued; 0 is greedy."""

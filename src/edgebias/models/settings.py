@@ -248,6 +248,9 @@ class ModelSettings(Record):
     """Licence of the weights."""
     start_token: str | None = Field(default=None, json_schema_extra={"default": None})
     """What a sentence without context follows; null takes the model's own BOS token."""
+    chat_template_kwargs: dict[str, Any] | None = None
+    """Variables of its chat template, such as `enable_thinking: false` for a model that thinks before it answers. An
+    endpoint is sent them under this name, as vLLM, SGLang and llama.cpp take them."""
     note: str = ""
     """A remark for the report."""
 

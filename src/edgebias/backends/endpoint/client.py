@@ -123,6 +123,7 @@ class OpenAIBackend:
         self._settings = read_endpoint_settings(environment)
         self._stack = ExitStack()
         self._extra = self._settings.extra
+        variables = dict(environment.get("chat_template_kwargs") or {})
         if self._settings.endpoint == LOOPBACK:
             if weights is None:
                 raise InputError("endpoint: loopback serves a GGUF file; give --weights")
@@ -132,12 +133,15 @@ class OpenAIBackend:
                     threads=int(environment.get("threads", 1)),
                     context=int(environment.get("context", 2048)),
                     port=environment.get("port"),
+                    template_variables=variables,
                 )
             )
             self._settings = replace(
                 self._settings, endpoint=server.base_url, key=Secret(server.api_key), model=weights.name
             )
             self._extra = PURE_SAMPLING
+        elif variables:
+            self._extra = {"chat_template_kwargs": variables, **self._extra}
         self._store: PaidAnswers | None = None
         if self._settings.store is not None:
             prices = {} if self._settings.price is None else {self._settings.model: self._settings.price}

@@ -20,11 +20,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edgebias.core.errors import InputError
 
@@ -49,7 +50,13 @@ class LoopbackServer:
 
 @contextmanager
 def loopback_server(
-    weights: Path, *, threads: int, context: int, port: int | None = None, ready_seconds: float = READY_SECONDS
+    weights: Path,
+    *,
+    threads: int,
+    context: int,
+    port: int | None = None,
+    template_variables: Mapping[str, Any] | None = None,
+    ready_seconds: float = READY_SECONDS,
 ) -> Iterator[LoopbackServer]:
     """Serve ``weights`` on a free port (or ``port``) of 127.0.0.1 with a random key, until the block ends.
 
@@ -66,7 +73,7 @@ def loopback_server(
     key = secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="edgebias-server-") as folder:
         configuration, log = Path(folder, "server.json"), Path(folder, "server.log")
-        _write_private(configuration, _settings(weights, threads, context, port, key))
+        _write_private(configuration, _settings(weights, threads, context, port, key, template_variables or {}))
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(os.getpid()), "--config_file", str(configuration)],
@@ -88,7 +95,9 @@ def loopback_server(
             atexit.unregister(stop)
 
 
-def _settings(weights: Path, threads: int, context: int, port: int, key: str) -> str:
+def _settings(
+    weights: Path, threads: int, context: int, port: int, key: str, template_variables: Mapping[str, Any]
+) -> str:
     return json.dumps(
         {
             "host": "127.0.0.1",
@@ -108,6 +117,7 @@ def _settings(weights: Path, threads: int, context: int, port: int, key: str) ->
                     "verbose": False,
                     # Left to itself the server may take a built-in format that it thinks is the same.
                     "chat_format": "chat_template.default",
+                    "chat_template_kwargs": dict(template_variables) or None,
                 }
             ],
         }

@@ -40,7 +40,8 @@ def open_endpoint(
     """Connect to the endpoint; ``weights`` are what ``loopback`` serves."""
     from edgebias.backends.endpoint.client import OpenAIBackend
 
-    return OpenAIBackend({**environment, "model": model.get("endpoint_model", "")}, weights)
+    own = {"model": model.get("endpoint_model", ""), "chat_template_kwargs": model.get("chat_template_kwargs")}
+    return OpenAIBackend({**environment, **own}, weights)
 
 
 def endpoint_properties(environment: Environment) -> BackendProperties:

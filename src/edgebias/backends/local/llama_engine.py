@@ -32,8 +32,8 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path
@@ -148,6 +148,7 @@ class LlamaBackend:
         start_token: what ``Prompt(text=...)`` follows; None for the model's own begin token.
         memory_mb: the limit under which the process runs, for messages (`memory_limit.apply_memory_limit` sets it).
         capture_hidden: also allow `hidden_states` and `mean_states`; slows evaluation a little.
+        template_variables: more names that the chat template may read, such as ``enable_thinking``.
 
     Raises:
         InputError: the file is absent, no GGUF, cut off, or too large for the memory.
@@ -165,12 +166,14 @@ class LlamaBackend:
         start_token: str | None,
         memory_mb: int | None = None,
         capture_hidden: bool = False,
+        template_variables: Mapping[str, Any] | None = None,
     ) -> None:
         _check_file(weights)
         self._weights = weights
         self._memory_mb = memory_mb
         self._context_size = context
         self._start_token = start_token
+        self._template_variables = template_variables or {}
         self._model: Any = None
         self._context: Any = None
         self._held: list[int] = []
@@ -222,7 +225,7 @@ class LlamaBackend:
         if not self._context:
             raise self._fault(f"no memory for a context of {self._context_size} tokens")
         self._memory = llama.llama_get_memory(self._context)
-        self._form = self._prompt_form()
+        self._form = replace(self._prompt_form(), variables=self._template_variables)
 
     def _fault(self, what: str) -> InputError:
         reason = _errors[0] if _errors else "no reason given"

@@ -21,6 +21,7 @@ def open_torch(
         threads=int(require_key(environment, "threads")),
         context=int(require_key(environment, "context")),
         start_token=model.get("start_token"),
+        template_variables=model.get("chat_template_kwargs"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import islice
@@ -94,6 +94,7 @@ class TorchBackend:
         threads: of PyTorch, for the whole process.
         context: most tokens of prompt and continuation together.
         start_token: what ``Prompt(text=...)`` follows; None for the model's own begin token.
+        template_variables: more names that the chat template may read, such as ``enable_thinking``.
 
     Raises:
         InputError: the folder or one of its files is absent or cannot be loaded.
@@ -102,7 +103,15 @@ class TorchBackend:
     name = "torch"
     scores_options = True
 
-    def __init__(self, folder: Path, *, threads: int, context: int, start_token: str | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int,
+        context: int,
+        start_token: str | None,
+        template_variables: Mapping[str, Any] | None = None,
+    ) -> None:
         if not (folder / "config.json").is_file():
             raise InputError(
                 f"{folder}: no folder of transformers weights (no config.json); run `edgebias transformers-weights`"
@@ -125,6 +134,7 @@ class TorchBackend:
         self._option = lru_cache(maxsize=4096)(partial(self.tokenise, special=False))
         self._folder = folder
         self._context_size = context
+        self._template_variables = template_variables or {}
         self._start = self._start_tokens(start_token)
         self._ends = self._end_tokens()
         self._held: list[int] = []
@@ -285,6 +295,7 @@ class TorchBackend:
             prompt.messages,
             bos_token=self._tokenizer.bos_token or "",
             eos_token=self._tokenizer.eos_token or "",
+            variables=self._template_variables,
         )
 
     def _parts(self, requests: Sequence[OptionRequest]) -> Iterator[Part]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ from edgebias.mitigate.steering.llama_build import open_build
 from edgebias.mitigate.steering.vector_file import model_hint, write_control_vector
 from edgebias.models.perplexity import neutral_sentences
 from edgebias.suites.item import Item, items_from_table
+
+if TYPE_CHECKING:
+    from edgebias.mitigate.steering.steered_model import SteeredModel
 
 TRAINING_COLUMNS = (
     *("step", "gap", "margin_lost", "cross_entropy", "divergence", "answers_divergence", "neutral_loss", "norm"),
@@ -99,11 +102,10 @@ def _learned(
     weights: Path,
 ) -> tuple[Directions, pd.DataFrame]:
     from edgebias.mitigate.steering.learning import examples, first_block, learn
-    from edgebias.mitigate.steering.steered_model import SteeredModel
 
     how = value_of(settings, "mitigate.learning", LearningSettings)
     tables = _fitted_tables(settings, how.suites, fitted_on, items_folder)
-    model = SteeredModel(weights, cell.model.get("start_token"), _WAY_OUT)
+    model = _steered_model(weights, cell)
     model.steer_from(first_block(len(model.vector)))
     fitted = [
         example
@@ -117,13 +119,22 @@ def _learned(
     return from_vector(result.vector, LEARNED), result.training
 
 
+def _steered_model(weights: Path, cell: Cell) -> SteeredModel:
+    from edgebias.mitigate.steering.steered_model import SteeredModel
+
+    return SteeredModel(
+        weights,
+        cell.model.get("start_token"),
+        _WAY_OUT,
+        template_variables=cell.model.get("chat_template_kwargs"),
+    )
+
+
 def _closed_form(cell: Cell, source: str, items: Sequence[Item], weights: Path) -> Directions:
     pairs = contrasts(items)
     if not pairs:
         raise InputError(f"mitigate.suites: {_NO_CONTRAST}")
     if source == GRADIENT:
-        from edgebias.mitigate.steering.steered_model import SteeredModel
-
-        return gradient(SteeredModel(weights, cell.model.get("start_token"), _WAY_OUT), pairs)
+        return gradient(_steered_model(weights, cell), pairs)
     with open_build(cell, weights, capture_hidden=True) as backend:
         return FROM_HIDDEN_STATES[source](backend, pairs)

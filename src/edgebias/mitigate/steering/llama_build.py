@@ -26,4 +26,5 @@ def open_build(cell: Cell, weights: Path, *, capture_hidden: bool = False) -> Ll
         context=int(cell.environment["context"]),
         start_token=cell.model.get("start_token"),
         capture_hidden=capture_hidden,
+        template_variables=cell.model.get("chat_template_kwargs"),
     )

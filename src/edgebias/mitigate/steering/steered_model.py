@@ -7,7 +7,7 @@ on the very build that is steered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,20 @@ class SteeredModel:
         weights: the GGUF file.
         start_token: what every prompt begins with; None for the file's own begin token.
         way_out: the end of the message where transformers cannot read the file.
+        template_variables: more names that the chat template may read, such as ``enable_thinking``.
 
     Raises:
         InputError: transformers cannot read the file.
     """
 
-    def __init__(self, weights: Path, start_token: str | None, way_out: str) -> None:
+    def __init__(
+        self,
+        weights: Path,
+        start_token: str | None,
+        way_out: str,
+        *,
+        template_variables: Mapping[str, Any] | None = None,
+    ) -> None:
         torch.set_num_threads(1)  # sums over threads would depend on how many there are
         self._tokenizer = load_tokenizer(weights, way_out)
         self._model = load_model(weights, way_out).eval().requires_grad_(False)
@@ -81,6 +89,7 @@ class SteeredModel:
             metadata(file, "tokenizer.chat_template"),
             bos_token=special.get("bos_token", ""),
             eos_token=special.get("eos_token", ""),
+            variables=template_variables or {},
         )
         self._steered = True
         self._first = 1
