@@ -400,7 +400,7 @@ class OpenAIBackend:
                 return reply.text
         assert status is not None
         waits = asked_seconds(reply.headers, text=reply.text) is not None
-        refusal = read_refusal(status, reply.headers, reply.text, body.keys(), waits=waits)
+        refusal = read_refusal(status, reply.headers, reply.text, body, self._extra, waits=waits)
         if refusal.filtered:
             return refused_prompt(refusal.words)
         raise _TryError(

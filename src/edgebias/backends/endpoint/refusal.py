@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -105,7 +105,13 @@ class Refusal:
 
 
 def read_refusal(
-    status: int, headers: Mapping[str, str], text: str, sent: Collection[str], *, waits: bool = False
+    status: int,
+    headers: Mapping[str, str],
+    text: str,
+    sent: Mapping[str, Any],
+    extra: Collection[str] = (),
+    *,
+    waits: bool = False,
 ) -> Refusal:
     """Read a response that is no answer.
 
@@ -113,7 +119,8 @@ def read_refusal(
         status: of HTTP, or the one that a body of status 200 names (`error_status`).
         headers: names in lower case.
         text: the body.
-        sent: names of the fields that the request had.
+        sent: the body of the request.
+        extra: names of its fields that the study does not set.
         waits: whether the endpoint names a wait after which it can be asked again.
     """
     value = _json(text)
@@ -131,7 +138,9 @@ def read_refusal(
         return Refusal(own, "its quota or credit is spent: top it up or wait until it is renewed, then run again")
     if status in {400, 413, 422} and _TOO_LONG.search(own):
         return Refusal(own, "ask shorter items, or serve the model with a longer context", too_long=True)
-    way_out = _way_out(status, own, _named_field(value, own, sent))
+    if status in {400, 404, 422} and (_NO_MODEL.search(own) or _is_quoted(str(sent.get("model", "")), own)):
+        return Refusal(own, "check endpoint_model of the model")
+    way_out = _way_out(status, own, _named_fields(value, own, sent), extra)
     transient = status in {408, 409, 425, 429} or status >= 500
     return Refusal(own, way_out, transient=transient, maybe_charged=status in MAYBE_CHARGED)
 
@@ -257,18 +266,18 @@ def _is_spent(status: int, words: str, codes: Collection[str], waits: bool) -> b
     return not waits and bool(_PERHAPS_SPENT.search(words))
 
 
-def _named_field(value: Any, words: str, sent: Collection[str]) -> str | None:
-    """Return the field of the request that a refusal names."""
-    for name in _field_names(value):
-        if name in sent:
-            return name
-    longest_first = sorted(sent, key=lambda name: (-len(name), name))
-    for pattern in (r"['\"`“‘]{}['\"`”’]", r"(?<![\w.]){}(?![\w.])"):
-        for name in longest_first:
-            bare = pattern.startswith("(?<!") and name in {"model", "messages", "stop"}  # words of everyday sentences
-            if not bare and re.search(pattern.format(re.escape(name)), words):
-                return name
-    return None
+def _named_fields(value: Any, words: str, sent: Collection[str]) -> list[str]:
+    """Return the fields of the request that a refusal names."""
+    found = [name for name in _field_names(value) if name in sent]
+    found = found or sorted(name for name in sent if _is_quoted(name, words))
+    if not found:
+        plain = (name for name in sent if name not in {"model", "messages", "stop"})  # those are everyday words
+        found = sorted(name for name in plain if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", words))
+    return list(dict.fromkeys(found))
+
+
+def _is_quoted(name: str, words: str) -> bool:
+    return bool(name) and any(f"{opened}{name}{closed}" in words for opened, closed in ("''", '""', "``", "“”", "‘’"))
 
 
 def _field_names(value: Any, depth: int = 0) -> Iterator[str]:
@@ -285,19 +294,18 @@ def _field_names(value: Any, depth: int = 0) -> Iterator[str]:
             yield from _field_names(entry, depth + 1)
 
 
-def _way_out(status: int, words: str, field: str | None) -> str:
+def _way_out(status: int, words: str, fields: Sequence[str], extra: Collection[str]) -> str:
     if _HTTPS.search(words):
         return "write https:// in endpoint"
-    if status in {400, 422} and field is not None:
-        return _way_out_of_field(field, words)
-    if status == 404 and _NO_MODEL.search(words):
-        return "check endpoint_model of the model"
+    if status in {400, 422} and fields:
+        return _way_out_of_fields(fields, words, extra)
     if status >= 500:
         return "ask again later, or raise max_retries"
     return _WAY_OUT.get(status, "check that endpoint is an OpenAI-compatible base URL")
 
 
-def _way_out_of_field(field: str, words: str) -> str:
+def _way_out_of_fields(fields: Sequence[str], words: str, extra: Collection[str]) -> str:
+    field = fields[0]
     if field == "model":
         return "check endpoint_model of the model"
     if field == "messages":
@@ -307,7 +315,9 @@ def _way_out_of_field(field: str, words: str) -> str:
         return f"set max_tokens_field: {other}" if other in words or "support" in words else f"check {field}"
     if field in {"logprobs", "top_logprobs"}:
         return "set logprobs: false"
-    return f"name {field} under omit, or leave it out of extra"
+    if field in extra:
+        return f"leave {' and '.join(name for name in fields if name in extra)} out of extra"
+    return f"name {' and '.join(name for name in fields if name not in extra)} under omit"
 
 
 _WAY_OUT = {
