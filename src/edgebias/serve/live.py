@@ -1,17 +1,19 @@
-"""The model that the server serves, seen from inside: its gain, and scores of our own texts in its live context.
+"""The model that the server serves: its gain, what it writes, and scores of our own texts in its live context.
 
-The server's model object belongs to llama-cpp-python and so do its answers. What is done here beside them (another
-gain, a scored text) leaves its key-value cache empty, so that an answer never goes on from tokens that were read under
-another gain. Whoever calls has to hold the server's lock. Behind a gate the vector is added to the answers to some
-requests only, which the gate tells by their words.
+Tokens are read and drawn by llama-cpp-python's model. Another gain or a scored text leaves its key-value cache empty,
+so that an answer never goes on from tokens that were read under another gain. Whoever calls has to hold the server's
+lock, but for `LiveModel.tokens_of`. Behind a gate the vector is added to the answers to some requests only, which the
+gate tells by their words.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from edgebias.backends.base import OptionRequest, OptionScores
+from edgebias.backends.base import OptionRequest, OptionScores, Prompt
 from edgebias.backends.local.control_vector import apply_control_vector
 from edgebias.backends.local.large_blocks import return_freed_blocks_to_system
 from edgebias.backends.local.llama_engine import BF16, UBATCH
@@ -28,6 +30,13 @@ from edgebias.backends.local.sampling import log_probability
 from edgebias.core.errors import InputError
 from edgebias.mitigate.steering.gate import TokenGate, words_of
 from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_header
+from edgebias.serve.live_grammar import LiveGrammar
+from edgebias.serve.request import Sampling
+
+FloatArray = npt.NDArray[np.float32]
+
+SEEDS = 2**32 - 1
+"""Seeds that llama.cpp takes; the next one means a draw of its own."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Counts:
     """Tokens of the answers so far."""
 
     read: int = 0
-    """Tokens of prompts so far; those that were in the cache are counted, too."""
+    """Of prompts; those that were in the cache are counted, too."""
     written: int = 0
     opened: int = 0
     """Requests for which the gate opened; without a gate none are counted."""
@@ -72,35 +81,53 @@ def read_header(weights: Path) -> ModelFile:
     return ModelFile(weights, n_layer, n_embd, n_ctx_train, None if start is None else str(start))
 
 
-def server_settings(weights: Path, *, alias: str, threads: int, context: int, logprobs: bool) -> dict[str, Any]:
-    """Return the model settings under which the server's numbers are those of `LlamaBackend`.
+@dataclass(frozen=True)
+class Written:
+    """A token of an answer or of an echoed prompt.
 
-    Keys in F16, values in BF16 and flash attention, for the reasons given there. ``logprobs`` keeps the logits of every
-    position (4 bytes x vocabulary x context), without which the library refuses requests for log-probabilities.
+    Attributes:
+        piece: its bytes, which may be no whole character.
+        logprob: natural logarithm of its probability before any sampling; None where nobody asked, or nothing precedes.
+        top: the likeliest tokens in its place, each with its bytes and its log-probability.
     """
-    return {
-        "model": str(weights.resolve()),
-        "model_alias": alias,
-        "n_ctx": context,
-        "n_batch": UBATCH,
-        "n_ubatch": UBATCH,
-        "n_threads": threads,
-        "n_threads_batch": threads,
-        "n_gpu_layers": 0,
-        "flash_attn": True,
-        "type_k": llama_cpp.GGML_TYPE_F16,
-        "type_v": BF16,
-        "logits_all": logprobs,
-        "cache": False,
-        "verbose": False,
-    }
+
+    piece: bytes
+    logprob: float | None = None
+    top: tuple[tuple[bytes, float], ...] = ()
+
+
+def load_model(weights: Path, *, threads: int, context: int) -> Any:
+    """Return llama-cpp-python's model, under settings with which its numbers are those of `LlamaBackend`.
+
+    Keys in F16, values in BF16 and flash attention, for the reasons given there.
+
+    Raises:
+        InputError: llama.cpp cannot load it.
+    """
+    try:
+        return llama_cpp.Llama(
+            str(weights.resolve()),
+            n_ctx=context,
+            n_batch=UBATCH,
+            n_ubatch=UBATCH,
+            n_threads=threads,
+            n_threads_batch=threads,
+            n_gpu_layers=0,
+            flash_attn=True,
+            type_k=llama_cpp.GGML_TYPE_F16,
+            type_v=BF16,
+            last_n_tokens_size=context,  # a penalty counts what was written from the first token on
+            verbose=False,
+        )
+    except (ValueError, RuntimeError, OSError) as error:
+        raise InputError(f"{weights}: llama.cpp cannot load it ({error}); make it again or lower --context") from error
 
 
 class LiveModel:
     """A model that is being served, and the control vector at a gain of 1.
 
     Args:
-        model: llama-cpp-python's object; its answers are counted from now on.
+        model: llama-cpp-python's, as `load_model` returns it.
         file: its header.
         vector: float32 of shape (n_layer, n_embd), row 0 zero; None for a model that cannot be steered.
         gate: opens for the requests that are steered; None to steer all.
@@ -114,9 +141,7 @@ class LiveModel:
             return_freed_blocks_to_system()
         self.gain = self._added = 0.0
         self.counts = Counts()
-        model.generate = _counted(model.generate, self.counts)
-        if gate is not None:
-            self._stand_before(model)
+        self._vocabulary = llama_cpp.llama_model_get_vocab(model.model)
         self._form = self._prompt_form()
 
     def apply(self, gain: float) -> None:
@@ -137,36 +162,131 @@ class LiveModel:
         self._added = gain
         self.forget()
 
-    def _stand_before(self, model: Any) -> None:
-        """Let the gate read what is asked on either route of the library, before it is answered."""
-        from llama_cpp.llama_chat_format import get_chat_completion_handler
+    def steer_for(self, prompt: Prompt | Sequence[int]) -> None:
+        """Add the vector, or take it away, as the gate says of a client's ``prompt``, which is counted."""
+        tokens = self._tokenise(words_of(prompt), special=False) if isinstance(prompt, Prompt) else prompt
+        opened = self._steer(tokens)
+        if self._gate is not None:
+            self.counts.opened, self.counts.shut = self.counts.opened + opened, self.counts.shut + (not opened)
 
-        complete = model.create_completion
-        # The route for streams calls the class's own method, so that only the handler sees every conversation.
-        answer = model.chat_handler or model._chat_handlers.get(model.chat_format)
-        answer = answer or get_chat_completion_handler(model.chat_format)
-
-        def create_completion(prompt: str | list[int], *arguments: Any, **options: Any) -> Any:
-            if isinstance(prompt, str):  # of a conversation the handler brings tokens, about which it was decided
-                self._count(self._steer_for(prompt))
-            return complete(prompt, *arguments, **options)
-
-        def chat_handler(*, messages: Sequence[Mapping[str, Any]], **options: Any) -> Any:
-            self._count(self._steer_for(words_of_messages(messages)))
-            return answer(messages=messages, **options)
-
-        model.create_completion, model.chat_handler = create_completion, chat_handler
-
-    def _steer_for(self, words: str) -> bool:
-        """Add the vector, or take it away, as the gate says of a request of these words; whether it opens."""
-        opens = self._gate is None or self._gate.opens(self._tokenise(words, special=False))
+    def _steer(self, words: Sequence[int]) -> bool:
+        opens = self._gate is None or self._gate.opens(words)
         gain = self.gain if opens else 0.0
         if gain != self._added:
             self._add(gain)
         return opens
 
-    def _count(self, opened: bool) -> None:
-        self.counts.opened, self.counts.shut = self.counts.opened + opened, self.counts.shut + (not opened)
+    def tokens_of(self, prompt: Prompt | Sequence[int]) -> list[int]:
+        """Return the tokens of a client's ``prompt``.
+
+        They are a conversation as the chat template has it, a text after the begin token if the model's texts have
+        one, or tokens as they are. Control tokens may be written out.
+
+        Raises:
+            InputError: a conversation that the chat template refuses, or a token that the model does not have.
+        """
+        if not isinstance(prompt, Prompt):
+            wrong = [token for token in prompt if not 0 <= token < self._model.n_vocab()]
+            if wrong:
+                raise InputError(f"prompt: {wrong[0]} is no token of this model")
+            tokens = list(prompt)
+        elif prompt.text is None:
+            tokens = self._form.tokens(0, prompt, self._tokenise)
+        else:
+            tokens = list(self._model.tokenize(prompt.text.encode("utf-8"), add_bos=True, special=True))
+        begin = int(self._model.token_bos())
+        tokens = tokens or [begin] * (begin >= 0)
+        if not tokens:
+            raise InputError("prompt: is empty and the model has no begin token; give a text")
+        return tokens
+
+    def check_biases(self, biases: Mapping[int, float]) -> None:
+        """Check that the model has every token of ``biases``.
+
+        Raises:
+            InputError: it has not.
+        """
+        highest = max(biases, default=0)
+        if highest >= self._model.n_vocab():
+            raise InputError(f"logit_bias: {highest} is no token of this model")
+
+    def check_grammar(self, grammar: str | None) -> None:
+        """Check that llama.cpp can read ``grammar``.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if grammar is not None:
+            LiveGrammar(self._model, grammar)
+
+    @property
+    def context(self) -> int:
+        """Tokens of a prompt and its answer together."""
+        return int(self._model.n_ctx())
+
+    def write(self, tokens: Sequence[int], sampling: Sampling, *, limit: int, top: int | None) -> Iterator[Written]:
+        """Yield the tokens of an answer, up to an end token or ``limit``.
+
+        Args:
+            tokens: of the prompt.
+            sampling: how each is chosen.
+            limit: tokens at most.
+            top: alternatives beside each token's log-probability; None for no log-probabilities.
+
+        Raises:
+            InputError: no token of the model goes on as the grammar says.
+        """
+        grammar = None if sampling.grammar is None else LiveGrammar(self._model, sampling.grammar)
+        processors = [partial(_biased, sampling.logit_bias)] if sampling.logit_bias else []
+        self._model.set_seed(secrets.randbits(31) if sampling.seed is None else sampling.seed % SEEDS)
+        steps = self._model.generate(
+            tokens,
+            temp=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            min_p=sampling.min_p,
+            repeat_penalty=sampling.repeat_penalty,
+            presence_penalty=sampling.presence_penalty,
+            frequency_penalty=sampling.frequency_penalty,
+            logits_processor=llama_cpp.LogitsProcessorList([*processors, *([grammar.mask] if grammar else [])]) or None,
+        )
+        for token in islice(steps, limit):
+            if grammar is not None:
+                grammar.accept(token)
+            if llama_cpp.llama_vocab_is_eog(self._vocabulary, token):
+                return
+            self.counts.written += 1
+            yield self._written(token, None if top is None else self._logits(-1), top or 0)
+
+    def read(self, tokens: Sequence[int], top: int | None) -> list[Written]:
+        """Return the tokens of a prompt as they would be written; the first has no log-probability."""
+        begin = int(tokens[0] == self._model.token_bos())
+        shown = tokens[begin:]
+        if top is None:
+            return [Written(self._piece(token, special=True)) for token in shown]
+        read = [] if begin else [Written(self._piece(tokens[0], special=True))]
+        rows = self._rows(list(tokens), 1)
+        return read + [
+            self._written(token, row, top, special=True) for token, row in zip(tokens[1:], rows, strict=True)
+        ]
+
+    def _written(self, token: int, logits: FloatArray | None, top: int, *, special: bool = False) -> Written:
+        piece = self._piece(token, special=special)
+        if logits is None:
+            return Written(piece)
+        likeliest = [int(index) for index in np.argsort(-logits, kind="stable")[:top]] if top else []
+        logprob, *others = log_probability(logits, [token, *likeliest])
+        named = [self._piece(index, special=special) for index in likeliest]
+        return Written(piece, logprob, tuple(zip(named, others, strict=True)))
+
+    def _piece(self, token: int, *, special: bool) -> bytes:
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = llama_cpp.llama_token_to_piece(self._vocabulary, token, buffer, size, 0, special)
+            if count >= 0:
+                return buffer.raw[:count]
+            size = -count
 
     def forget(self) -> None:
         """Empty the key-value cache, also in the eyes of llama-cpp-python, which else goes on from it."""
@@ -190,7 +310,7 @@ class LiveModel:
                 model that has no chat template.
         """
         for index, request in enumerate(requests):
-            self._steer_for(words_of(request.prompt, request.options))
+            self._steer(self._tokenise(words_of(request.prompt, request.options), special=False))
             before = self._form.tokens(index, request.prompt, self._tokenise)
             sums, counts = [], []
             for option in option_tokens(index, request.options, partial(self._tokenise, special=False)):
@@ -205,16 +325,24 @@ class LiveModel:
 
     def _log_probabilities(self, tokens: list[int], first: int) -> Iterator[float]:
         """Yield the log-probability of each token from place ``first`` on, given those before it."""
+        for token, row in zip(tokens[first:], self._rows(tokens, first), strict=True):
+            yield log_probability(row, [token])[0]
+
+    def _rows(self, tokens: list[int], first: int) -> Iterator[FloatArray]:
+        """Yield the logits for each token from place ``first`` on, given those before it; nothing is kept."""
         self.forget()
         read = np.array(tokens[:-1], np.int32)
         for start in range(0, len(read), UBATCH):
             part = read[start : start + UBATCH]
             self._decode(part, start, wanted=first - 1)
             for row in range(max(first - 1 - start, 0), len(part)):
-                pointer = llama_cpp.llama_get_logits_ith(self._model.ctx, row)
-                logits = np.ctypeslib.as_array(pointer, (self._model.n_vocab(),))
-                yield log_probability(logits, [tokens[start + row + 1]])[0]
+                yield self._logits(row)
         self.forget()
+
+    def _logits(self, row: int) -> FloatArray:
+        """Return a row of the last batch's logits; -1 is the last one that it has. It holds until the next batch."""
+        pointer = llama_cpp.llama_get_logits_ith(self._model.ctx, row)
+        return np.ctypeslib.as_array(pointer, (self._model.n_vocab(),))
 
     def _decode(self, tokens: npt.NDArray[np.int32], position: int, wanted: int) -> None:
         """Evaluate ``tokens``, the first of which stands at ``position``, with logits from place ``wanted`` on."""
@@ -253,23 +381,7 @@ class LiveModel:
         )
 
 
-def words_of_messages(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the text of OpenAI's ``messages``, whose content may be absent or a list of parts."""
-    contents = [message.get("content") or "" for message in messages]
-    texts = [
-        content if isinstance(content, str) else " ".join(str(part.get("text", "")) for part in content)
-        for content in contents
-    ]
-    return " ".join(texts)
-
-
-def _counted(generate: Callable[..., Iterator[int]], counts: Counts) -> Callable[..., Iterator[int]]:
-    """``generate`` that adds to ``counts``: the one place that streamed and whole answers of either route pass."""
-
-    def counted(tokens: Sequence[int], *arguments: Any, **options: Any) -> Iterator[int]:
-        counts.read += len(tokens)
-        for token in generate(tokens, *arguments, **options):
-            counts.written += 1
-            yield token
-
-    return counted
+def _biased(biases: Mapping[int, float], _: Any, logits: FloatArray) -> FloatArray:
+    changed = logits.copy()
+    changed[list(biases)] += np.fromiter(biases.values(), np.float32)
+    return changed

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edgebias.serve.refusal import Refused
 
 RETRY_SECONDS = 1
 """What `Retry-After` says: a short answer of a small model takes about that."""
 
 STALLED_SECONDS = 60.0
-"""A client that takes nothing of an answer for so long, or sends nothing more of its question, is dropped: it keeps the
-model from all others, or a place."""
+"""A client that takes nothing of an answer for so long, or has not sent its whole question by then, is dropped: it
+keeps the model from all others, or a place."""
 
 
 @dataclass
@@ -28,14 +30,14 @@ class Tally:
     answered: int = 0
     """Requests that ended well: completions and chats that came out whole."""
     stalled: int = 0
-    """Clients that took nothing."""
+    """Clients that took nothing, or did not end their question."""
     inside: int = 0
     seconds: float = 0.0
     """From admission to end, waiting included, summed over those ended."""
 
 
 class RequestQueue:
-    """Lets in one request and ``waiting`` more, which the library answers one after another; others get a 503.
+    """Lets in one request and ``waiting`` more, which are answered one after another; others get a 503.
 
     Args:
         waiting: requests that may wait.
@@ -61,23 +63,24 @@ class RequestQueue:
         await self._answer(self.app, scope, receive, send)
 
     async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        status, whole, heard = 0, False, False
+        status, whole, heard, late = 0, False, False, False
+        heard_by = anyio.current_time() + STALLED_SECONDS
 
         async def hearing() -> Message:
             nonlocal heard
             if heard:  # what is left to come is the client's going, which may take as long as the answer
                 return await receive()
-            with anyio.fail_after(STALLED_SECONDS):
+            with anyio.fail_after(max(0.0, heard_by - anyio.current_time())):
                 message = await receive()
             heard = not message.get("more_body", False)
             return message
 
         async def watched(message: Message) -> None:
             nonlocal status, whole
-            with anyio.fail_after(STALLED_SECONDS):
-                await send(message)
             if message["type"] == "http.response.start":
                 status = message["status"]
+            with anyio.fail_after(STALLED_SECONDS):
+                await send(message)
             whole = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         self.tally.admitted += 1
@@ -87,7 +90,7 @@ class RequestQueue:
             await app(scope, hearing, watched)
         except* TimeoutError:
             self.tally.stalled += 1
-            whole = False
+            whole, late = False, status == 0
         finally:
             self.tally.inside -= 1
             self.tally.ended += 1
@@ -95,9 +98,11 @@ class RequestQueue:
             answered = whole and status == 200 and scope["path"].endswith("/completions")
             self.tally.answered += answered
             self._done(answered)
+        if late:
+            refused = Refused(f"The body was not whole after {STALLED_SECONDS:g} s.", code="timeout", status=408)
+            await refused.response()(scope, receive, send)
 
 
-def refusal(code: str, message: str) -> JSONResponse:
+def refusal(code: str, message: str) -> Response:
     """Return a 503 in the shape of OpenAI's errors, after which clients ask again."""
-    error = {"message": message, "type": "server_error", "param": None, "code": code}
-    return JSONResponse({"error": error}, status_code=503, headers={"Retry-After": str(RETRY_SECONDS)})
+    return Refused(message, code=code, status=503).response({"Retry-After": str(RETRY_SECONDS)})

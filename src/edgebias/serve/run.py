@@ -1,9 +1,8 @@
-"""Load a model behind the library's routes, and serve it until a signal comes."""
+"""Load a model, and serve it until a signal comes."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -14,17 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import uvicorn
-from starlette.types import ASGIApp
 
 from edgebias.backends.base import OptionRequest
 from edgebias.core.errors import InputError
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.steering.gate import TokenGate, open_gate
-from edgebias.mitigate.steering.vector_file import check_hint, read_control_vector
+from edgebias.mitigate.steering.vector_file import model_hint, read_control_vector
+from edgebias.models.gguf import metadata, open_header
 from edgebias.models.perplexity import neutral_sentences
 from edgebias.serve.guard import affordable, guard_answers, measured_guard
-from edgebias.serve.live import LiveModel, ModelFile, read_header, server_settings
+from edgebias.serve.live import LiveModel, ModelFile, load_model, read_header
 from edgebias.serve.monitor import Monitor, monitor_items
 from edgebias.serve.online import begin
 from edgebias.serve.service import Service
@@ -61,8 +60,9 @@ def serve(settings: ServeSettings, loop: LoopFiles | None) -> None:
     service = Service(
         settings.name,
         queue=settings.queue,
-        load=partial(_load, settings),
-        prepare=partial(_prepare, settings, file, vector, gate, monitor),
+        load=partial(_load, settings, file, vector, gate, monitor),
+        logprobs=settings.logprobs,
+        key=settings.api_key,
         monitor_every=1 if loop is None else loop.monitor_every,
         stop=stop,
     )
@@ -78,39 +78,14 @@ def serve(settings: ServeSettings, loop: LoopFiles | None) -> None:
         raise service.failure
 
 
-def _load(settings: ServeSettings) -> ASGIApp:
-    from llama_cpp.server.app import create_app
-    from llama_cpp.server.settings import ModelSettings, ServerSettings
-
-    # Without this the library would take another model, key or port out of the environment; so would the settings'
-    # ordinary constructors, which also read variables such as MODEL and CACHE.
-    os.environ.pop("CONFIG_FILE", None)
-    server = ServerSettings.model_construct(api_key=settings.api_key, interrupt_requests=False)
-    values = server_settings(
-        settings.weights,
-        alias=settings.name,
-        threads=settings.threads,
-        context=settings.context,
-        logprobs=settings.logprobs,
-    )
-    try:
-        app: ASGIApp = create_app(server_settings=server, model_settings=[ModelSettings.model_construct(**values)])
-    except (ValueError, RuntimeError, OSError) as error:
-        raise InputError(
-            f"{settings.weights}: llama.cpp cannot load it ({error}); make it again or lower --context"
-        ) from error
-    return app
-
-
-def _prepare(
+def _load(
     settings: ServeSettings,
     file: ModelFile,
     vector: npt.NDArray[np.float32] | None,
     gate: TokenGate | None,
     monitor: Callable[[LiveModel], Monitor] | None,
-    model: Any,
 ) -> tuple[LiveModel, Monitor | None]:
-    model.model_path = settings.name  # what the library calls the model where a client names none
+    model = load_model(settings.weights, threads=settings.threads, context=settings.context)
     live = LiveModel(model, file, vector, gate)
     if monitor is not None:
         return live, monitor(live)
@@ -193,8 +168,16 @@ def _vector(path: Path | None, file: ModelFile) -> npt.NDArray[np.float32] | Non
     if path is None:
         return None
     vector = read_control_vector(path, file.n_layer, file.n_embd)
-    check_hint(path, file.path)
+    hint = _hint(path)
+    if hint is not None and hint != model_hint(file.path):
+        raise InputError(f"{path}: fitted for {hint!r}, and {file.path} is {model_hint(file.path)!r}; fit one for it")
     return vector
+
+
+def _hint(path: Path) -> str | None:
+    """Return the architecture that a control vector names."""
+    found = metadata(open_header(path), "controlvector.model_hint")
+    return None if found is None else str(found)
 
 
 def _listen(host: str, port: int) -> socket.socket:

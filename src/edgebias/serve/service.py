@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 from anyio.to_thread import run_sync
@@ -12,13 +11,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp
 
 from edgebias.serve.live import LiveModel
 from edgebias.serve.metrics import CONTENT_TYPE, Sample, exposition
 from edgebias.serve.monitor import Monitor
 from edgebias.serve.online import bias
 from edgebias.serve.request_queue import RequestQueue
+from edgebias.serve.routes import Door, Routes, application
 
 
 class Service:
@@ -27,9 +26,10 @@ class Service:
     Args:
         name: the model's name.
         queue: requests that may wait.
-        load: loads the model and makes the library's routes.
-        prepare: steers the library's model for the first time, and makes the monitor (None where the gain is fixed).
-            Both run in a thread, while `/health` says that the model is loading.
+        load: loads and steers the model, and makes the monitor (None where the gain is fixed). It runs in a thread,
+            while `/health` says that the model is loading.
+        logprobs: whether requests for log-probabilities are answered.
+        key: what clients must send; None for no key.
         monitor_every: answers for each monitor item.
         stop: ends the server; called when loading or the monitor failed.
     """
@@ -39,15 +39,17 @@ class Service:
         name: str,
         *,
         queue: int,
-        load: Callable[[], ASGIApp],
-        prepare: Callable[[Any], tuple[LiveModel, Monitor | None]],
+        load: Callable[[], tuple[LiveModel, Monitor | None]],
+        logprobs: bool,
+        key: str | None,
         monitor_every: int,
         stop: Callable[[], None],
     ) -> None:
         self.failure: Exception | None = None
         """Why the server had to stop."""
-        self._name, self._load, self._prepare = name, load, prepare
+        self._name, self._load, self._logprobs = name, load, logprobs
         self._every, self._stop = monitor_every, stop
+        self._lock = anyio.Lock()
         self._queue = RequestQueue(queue, self._ended)
         self._model: LiveModel | None = None
         self._monitor: Monitor | None = None
@@ -55,9 +57,13 @@ class Service:
         self._due = False
         self._dropped = 0
         self._woken = anyio.Event()
-        self.app = Starlette(
-            routes=[Route("/health", self._health), Route("/metrics", self._metrics), Mount("/", app=self._queue)],
-            lifespan=self._lifespan,
+        self.app = application(
+            [
+                Route("/health", self._health),
+                Route("/metrics", self._metrics),
+                Mount("/", app=Door(self._queue, key)),
+            ],
+            self._lifespan,
         )
 
     @asynccontextmanager
@@ -69,10 +75,9 @@ class Service:
 
     async def _run(self) -> None:
         try:
-            app = await run_sync(self._load)
-            async with _exclusive() as proxy:
-                self._model, self._monitor = await run_sync(self._prepare, proxy())
-            self._queue.app = app
+            model, self._monitor = await run_sync(self._load)
+            self._model = model
+            self._queue.app = Routes(self._name, model, self._lock, logprobs=self._logprobs).app
             if self._monitor is not None:
                 await self._watch(self._monitor)
         except Exception as error:  # told when the server has ended
@@ -87,7 +92,7 @@ class Service:
         while True:
             while self._queue.tally.inside == 0 and (self._due or monitor.checking):
                 turn = monitor.check if monitor.checking else self._item(monitor)
-                async with _exclusive():
+                async with self._lock:
                     await run_sync(turn)
             self._woken = anyio.Event()
             await self._woken.wait()
@@ -162,12 +167,3 @@ class Service:
 def waiting(inside: int) -> int:
     """Return the requests that wait, of those inside: all but the one that is being answered."""
     return max(inside - 1, 0)
-
-
-@asynccontextmanager
-async def _exclusive() -> AsyncIterator[Any]:
-    """Return the library's own lock, which its routes take one after another."""
-    from llama_cpp.server.app import get_llama_proxy
-
-    async with asynccontextmanager(get_llama_proxy)() as proxy:
-        yield proxy

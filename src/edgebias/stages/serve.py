@@ -34,8 +34,8 @@ def run(
     context: Annotated[int, typer.Option(help="tokens of prompt and answer together", min=8)] = 2048,
     logprobs: Annotated[
         bool,
-        typer.Option("--logprobs", help="allow requests for log-probabilities (vocabulary x context x 4 bytes)"),
-    ] = False,
+        typer.Option("--logprobs/--no-logprobs", help="answer requests for log-probabilities"),
+    ] = True,
     api_key_env: Annotated[
         str | None,
         typer.Option(help="variable that holds the key clients must send (default: no key)", metavar="NAME"),
@@ -161,6 +161,11 @@ def _api_key(variable: str | None) -> str | None:
     key = os.environ.get(variable, "")
     if not key:
         raise InputError(f"--api-key-env: the variable {variable} is not set; set it, or leave the flag out for no key")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise InputError(
+            f"--api-key-env: the key in {variable} has a blank, a line feed or a sign beyond ASCII, "
+            "which no client can send; set it again"
+        )
     return key
 
 

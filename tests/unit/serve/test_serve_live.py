@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import llama_cpp
 import numpy as np
 import pytest
 
-from edgebias.backends.base import ContextError, Message, OptionRequest, Prompt
+from edgebias.backends.base import ContextError, GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
 from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.errors import InputError
 from edgebias.mitigate.steering.gate import TokenGate
 from edgebias.mitigate.steering.vector_file import read_control_vector
-from edgebias.serve.live import LiveModel, read_header, server_settings
+from edgebias.serve.live import LiveModel, Written, load_model, read_header
+from edgebias.serve.request import Sampling
 
 PROMPT, OPTIONS = "The cook met the guard.\nAnswer:", (" the cook", " the guard who was late", " he")
 ASKED = OptionRequest(Prompt(text=PROMPT), OPTIONS)
@@ -24,9 +24,7 @@ ASKED = OptionRequest(Prompt(text=PROMPT), OPTIONS)
 
 @pytest.fixture
 def library(tiny: Path) -> Iterator[Any]:
-    values = server_settings(tiny, alias="tiny", threads=1, context=256, logprobs=True)
-    del values["model_alias"], values["cache"]
-    model = llama_cpp.Llama(model_path=values.pop("model"), **values)
+    model = load_model(tiny, threads=1, context=256)
     yield model
     model.close()
 
@@ -42,10 +40,14 @@ def backend(tiny: Path) -> Iterator[LlamaBackend]:
         yield engine
 
 
-def written(library: Any) -> list[float]:
-    """Log-probabilities of four tokens that the library writes."""
-    answer = library.create_completion(PROMPT, max_tokens=4, temperature=0.0, logprobs=1)
-    return list(answer["choices"][0]["logprobs"]["token_logprobs"])
+GREEDY = Sampling(0.0, 1.0, 0, 0.0, 1.0, 0.0, 0.0, {}, None, None)
+
+
+def answer(live: LiveModel, text: str = PROMPT, *, top: int = 1) -> list[Written]:
+    """Four tokens that the model writes."""
+    prompt = Prompt(text=text)
+    live.steer_for(prompt)
+    return list(live.write(live.tokens_of(prompt), GREEDY, limit=4, top=top))
 
 
 @pytest.mark.parametrize("gain", [0.0, 1.0, -2.5])
@@ -62,11 +64,10 @@ def test_scores_are_those_of_the_backend_under_the_same_vector(
 
 
 def test_a_completion_has_the_log_probabilities_of_the_backend_under_the_same_vector(
-    library: Any, live: LiveModel, backend: LlamaBackend, vector: Path
+    live: LiveModel, backend: LlamaBackend, vector: Path
 ) -> None:
     live.apply(1.0)
-    answer = library.create_completion(PROMPT, max_tokens=1, temperature=0.0, logprobs=200)
-    (top,) = answer["choices"][0]["logprobs"]["top_logprobs"]
+    top = {piece.decode("utf-8", "replace"): logprob for piece, logprob in answer(live, top=200)[0].top}
     backend.set_control_vector(read_control_vector(vector, 3, 32))
     tokens = [text for text in top if text.isascii() and text.isalnum()]
     assert len(tokens) >= 50
@@ -77,27 +78,63 @@ def test_a_completion_has_the_log_probabilities_of_the_backend_under_the_same_ve
     assert [top[token] for token in tokens] == pytest.approx(theirs.logprobs, abs=1e-4)
 
 
-def test_another_gain_gives_other_numbers_and_gain_0_those_of_the_model_as_it_is(library: Any, live: LiveModel) -> None:
-    plain = written(library)
+def test_an_answer_is_the_backend_s_under_the_same_vector(live: LiveModel, backend: LlamaBackend, vector: Path) -> None:
     live.apply(1.0)
-    steered = written(library)
+    backend.set_control_vector(read_control_vector(vector, 3, 32))
+    prompt = Prompt(messages=(Message("user", "Who is it?"),))
+    (theirs,) = backend.generate([GenerationRequest(prompt)], GenerationSettings(max_new_tokens=12))
+    ours = b"".join(token.piece for token in live.write(live.tokens_of(prompt), GREEDY, limit=12, top=None))
+    assert ours.decode("utf-8", "replace") == theirs.text
+
+
+def test_another_gain_gives_other_numbers_and_gain_0_those_of_the_model_as_it_is(live: LiveModel) -> None:
+    plain = answer(live)
+    live.apply(1.0)
+    steered = answer(live)
     live.apply(2.0)
-    assert plain != steered != written(library)
+    assert plain != steered != answer(live)
     live.apply(0.0)
-    assert written(library) == plain
+    assert answer(live) == plain
 
 
-def test_what_is_scored_between_two_answers_leaves_no_trace_in_the_second(library: Any, live: LiveModel) -> None:
+def test_what_is_scored_between_two_answers_leaves_no_trace_in_the_second(live: LiveModel) -> None:
     live.apply(1.0)
-    first = written(library)
+    first = answer(live)
     list(live.score([OptionRequest(Prompt(text="Something else."), (" yes", " no"))]))
-    assert written(library) == first
+    assert answer(live) == first
 
 
-def test_tokens_of_answers_are_counted_and_those_of_scores_are_not(library: Any, live: LiveModel) -> None:
-    usage = library.create_completion(PROMPT, max_tokens=4, temperature=0.0)["usage"]
+def test_an_answer_that_was_broken_off_leaves_no_trace_in_the_next(live: LiveModel) -> None:
+    tokens = live.tokens_of(Prompt(text="Something else that is longer than the other."))
+    first = answer(live)
+    next(live.write(tokens, GREEDY, limit=9, top=None))
+    assert [token.piece for token in answer(live)] == [token.piece for token in first]
+
+
+def test_an_echoed_prompt_has_the_log_probabilities_of_its_options(live: LiveModel) -> None:
+    head, rest = PROMPT[:10], PROMPT[10:]
+    start = [int(token) for token in live._form.start]
+    read = live.read([*start, *live.tokens_of(Prompt(text=PROMPT))], 2)
+    assert b"".join(token.piece for token in read).decode() == PROMPT
+    (scores,) = live.score([OptionRequest(Prompt(text=head), (rest,))])
+    n_head = len(live.tokens_of(Prompt(text=head)))
+    assert sum(token.logprob or 0.0 for token in read[n_head:]) == pytest.approx(scores.logprobs[0], abs=1e-3)
+    assert all(len(token.top) == 2 for token in read)
+    assert live.read(live.tokens_of(Prompt(text=PROMPT)), 2)[0].logprob is None
+
+
+def test_tokens_of_answers_are_counted_and_those_of_scores_are_not(live: LiveModel) -> None:
+    n_written = len(answer(live))
     list(live.score([ASKED]))
-    assert (live.counts.read, live.counts.written) == (usage["prompt_tokens"], usage["completion_tokens"])
+    assert live.counts.written == n_written
+
+
+def test_a_token_that_the_model_does_not_have_is_refused(live: LiveModel) -> None:
+    for token in (-1, 10**6):
+        with pytest.raises(InputError, match="no token of this model"):
+            live.tokens_of((5, token))
+    with pytest.raises(InputError, match="no token of this model"):
+        live.check_biases({10**6: 1.0})
 
 
 def test_a_text_longer_than_a_batch_is_read_in_parts(live: LiveModel, backend: LlamaBackend) -> None:
@@ -129,44 +166,32 @@ def gated(library: Any, tiny: Path, vector: Path) -> LiveModel:
     return live
 
 
-def test_behind_a_gate_an_answer_is_steered_or_as_it_is_on_every_route(
-    library: Any, gated: LiveModel, tiny: Path, vector: Path
-) -> None:
-    def complete(prompt: str) -> list[float]:
-        answer = library.create_completion(prompt, max_tokens=4, temperature=0.0, logprobs=1)
-        return list(answer["choices"][0]["logprobs"]["token_logprobs"])
+def test_behind_a_gate_an_answer_is_steered_or_as_it_is(gated: LiveModel) -> None:
+    def ask(prompt: Prompt | tuple[int, ...]) -> list[Written]:
+        gated.steer_for(prompt)
+        return list(gated.write(gated.tokens_of(prompt), GREEDY, limit=4, top=1))
 
-    def chat(content: Any) -> str:
-        messages = [{"role": "user", "content": content}]
-        whole = library.create_chat_completion(messages=messages, max_tokens=6, temperature=0.0)
-        parts = llama_cpp.Llama.create_chat_completion(
-            library, messages=messages, max_tokens=6, temperature=0.0, stream=True
-        )
-        streamed = "".join(part["choices"][0]["delta"].get("content", "") for part in parts)
-        assert streamed == whole["choices"][0]["message"]["content"]
-        return streamed
+    def said(text: str) -> Prompt:
+        return Prompt(messages=(Message("system", "Be brief."), Message("user", text)))
 
-    def ask() -> tuple[Any, ...]:
-        return complete("A Z fell."), complete("It fell."), chat("A Z fell."), chat([{"type": "text", "text": "Hi"}])
-
-    found = ask()
+    opening = [Prompt(text="A Z fell."), said("A Z fell."), tuple(gated.tokens_of(Prompt(text="A Z fell.")))]
+    shutting = [Prompt(text="It fell."), said("It fell."), tuple(gated.tokens_of(Prompt(text="It fell.")))]
+    steered, plain = [ask(prompt) for prompt in opening], [ask(prompt) for prompt in shutting]
     assert (gated.counts.opened, gated.counts.shut) == (3, 3)
-    library.create_completion = type(library).create_completion.__get__(library)
-    library.chat_handler = None
-    gated.apply(1.0)
-    steered = ask()
+    assert steered[0] == steered[2]
+    assert plain[0] == plain[2]
     gated.apply(0.0)
-    plain = ask()
-    assert found == (steered[0], plain[1], steered[2], plain[3])
-    assert all(one != other for one, other in zip(steered, plain, strict=True))
+    assert [ask(prompt) for prompt in shutting] == plain
+    unsteered = [ask(prompt) for prompt in opening]
+    assert all(one != other for one, other in zip(unsteered, steered, strict=True))
 
 
-def test_what_we_ask_ourselves_passes_the_gate_whatever_it_said_last(library: Any, gated: LiveModel) -> None:
+def test_what_we_ask_ourselves_passes_the_gate_whatever_it_said_last(gated: LiveModel) -> None:
     about = OptionRequest(Prompt(text="A Z fell."), (" It hurt.", " It rose."))
     steered, shut = list(gated.score([about])), list(gated.score([ASKED]))
-    library.create_completion("It fell.", max_tokens=2)
+    answer(gated, "It fell.")
     assert list(gated.score([about])) == steered
-    library.create_completion("A Z fell.", max_tokens=2)
+    answer(gated, "A Z fell.")
     assert list(gated.score([ASKED])) == shut
     assert (gated.counts.opened, gated.counts.shut) == (1, 1)  # of clients alone
     gated.apply(0.0)
@@ -199,9 +224,7 @@ def test_a_pruned_int8_model_is_scored_bit_for_bit_as_the_backend_scores_it() ->
     file = read_header(weights)
     steering = np.random.default_rng(1).normal(scale=0.02, size=(file.n_layer, file.n_embd)).astype(np.float32)
     steering[0] = 0.0
-    values = server_settings(weights, alias="", threads=1, context=512, logprobs=False)
-    del values["model_alias"], values["cache"]
-    library = llama_cpp.Llama(model_path=values.pop("model"), **values)
+    library = load_model(weights, threads=1, context=512)
     live = LiveModel(library, file, steering)
     live.apply(1.0)
     asked = Message("user", "Explain bread.")

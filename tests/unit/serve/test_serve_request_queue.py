@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -90,8 +91,26 @@ def test_a_client_that_never_ends_its_question_gives_its_place_back(monkeypatch:
     monkeypatch.setattr(module, "STALLED_SECONDS", 0.05)
     queue = RequestQueue(0, lambda _: None)
     queue.app = reading
-    assert asked(queue, receive=never) == []
+    start, body = asked(queue, receive=never)
+    assert start["status"] == 408
+    assert json.loads(body["body"])["error"]["code"] == "timeout"
     assert (queue.tally.inside, queue.tally.answered) == (0, 0)
+
+
+def test_a_client_that_sends_its_question_drop_by_drop_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drop() -> Message:
+        await anyio.sleep(0.02)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def reading(_: Scope, receive: Receive, __: Send) -> None:
+        while (await receive())["more_body"]:
+            pass
+
+    monkeypatch.setattr(module, "STALLED_SECONDS", 0.1)
+    queue = RequestQueue(0, lambda _: None)
+    queue.app = reading
+    assert asked(queue, receive=drop)[0]["status"] == 408
+    assert (queue.tally.inside, queue.tally.stalled) == (0, 1)
 
 
 def test_a_client_whose_question_is_whole_may_wait_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
