@@ -13,6 +13,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from edgebias import config as parameters
@@ -303,7 +304,7 @@ class Study:
         if not files:
             return ""
         folder = f"{self.models}/{cell.model}/{cell.variant}.transformers"
-        return f"--weights {folder if self.properties(cell.environment).weights == 'transformers' else files[0]}"
+        return f"--weights {quote(folder if self.properties(cell.environment).weights == 'transformers' else files[0])}"
 
     def parent(self, variant: str) -> str:
         """Return the variant that ``variant`` is made from."""

@@ -176,6 +176,43 @@ def test_the_plan_of_a_study_says_what_is_missing(
     assert "there is no config/unknown.yaml" in output(capsys, "plan", "--study", "unknown", status=2)
 
 
+def test_a_locale_without_the_characters_and_a_closed_pipe_are_no_bugs() -> None:
+    """What cannot be written is escaped, and nothing more is said where nobody reads."""
+    command = f"{shlex.quote(sys.executable)} -m edgebias --help"
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    asked = f"{shlex.quote(sys.executable)} -m edgebias verify --claims 'kein_\u00fcberblick.yaml'"
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, env=ascii_only)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: kein_\\xfcberblick.yaml: no such file")
+    closed = subprocess.run(["bash", "-c", f"{command} >&-; {command} | true"], capture_output=True, text=True)
+    assert "Traceback" not in closed.stderr
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), 2, "error: TMPDIR: No usable"),
+        (IsADirectoryError(21, "Is a directory", "out"), 2, "error: out: Is a directory; "),
+        (OSError(36, "File name too long", "aaa"), 2, "error: aaa: File name too long; "),
+    ],
+)
+def test_faults_of_the_machine_are_one_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    raised: BaseException,
+    status: int,
+    words: str,
+) -> None:
+    def broken(_path: Path) -> None:
+        raise raised
+
+    monkeypatch.setattr(import_module("edgebias.checks.claims"), "read_claims", broken)
+    text = output(capsys, "verify", "--claims", "claims.yaml", status=status)
+    assert text.startswith(words)
+    assert text.count("\n") == 1
+
+
 def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """``python -m edgebias`` in an environment, which ended."""
     return subprocess.run(

@@ -11,6 +11,7 @@ from edgebias.core.errors import InputError
 from edgebias.mitigate.base import OWN, SHIPPED
 from edgebias.mitigate.steering.folds import ALL, MEAN_OF_FOLDS, fitted_on_of
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
+from edgebias.workflow import lock, preflight
 from edgebias.workflow.needs import describe, is_dry_run, needs_of
 from edgebias.study import RAW, one_of, read_study
 
@@ -24,6 +25,9 @@ try:
             if key != "study"
         },
     )
+    if preflight.is_run(sys.argv):
+        lock.hold()
+        preflight.check(study, workflow.resource_settings.cores)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -40,7 +44,10 @@ pathvars:
 # Jobs run in the interpreter that runs Snakemake, whether or not its environment is activated. Waiting
 # threads sleep: threads that spin on busy cores slow llama.cpp down by a factor of thirty.
 shell.prefix(
-    f"export PATH='{Path(sys.executable).parent}':\"$PATH\" OMP_WAIT_POLICY=passive TOKENIZERS_PARALLELISM=false; "
+    f'export PATH={quote(str(Path(sys.executable).parent))}:"$PATH" '.replace(
+        "{", "{{"
+    ).replace("}", "}}")
+    + "OMP_WAIT_POLICY=passive TOKENIZERS_PARALLELISM=false; "
 )
 
 
@@ -156,7 +163,7 @@ def baseline_of(wildcards):
 
 def baseline_option_of(wildcards):
     path = baseline_of(wildcards)
-    return f"--baseline {path}" if path else ""
+    return f"--baseline {quote(path)}" if path else ""
 
 
 def directions_file(cell, source, fitted_on):
@@ -194,7 +201,7 @@ def control_vector_of(wildcards):
 
 def control_vector_option_of(wildcards):
     path = control_vector_of(wildcards)
-    return f"--control-vector {path}" if path else ""
+    return f"--control-vector {quote(path)}" if path else ""
 
 
 def gate_of(wildcards):
@@ -213,7 +220,7 @@ def gate_of(wildcards):
 
 def gate_option_of(wildcards):
     path = gate_of(wildcards)
-    return f"--gate {path}" if path else ""
+    return f"--gate {quote(path)}" if path else ""
 
 
 if is_dry_run(sys.argv[1:]):

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import errno
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
+
+MENDABLE = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+        *(errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
+    }
+)
+"""Faults of files and folders that the user can mend."""
 
 
 class InputError(Exception):
@@ -21,14 +31,27 @@ def fail(message: str) -> NoReturn:
 def run_stage(main: Callable[[Sequence[str] | None], None], argv: Sequence[str] | None = None) -> None:
     """Run a stage's ``main(argv)``; turn mendable faults into one line and exit status 2.
 
-    Full disks and read-only folders are mendable faults too. Anything else is a bug and keeps its
-    traceback.
+    Full disks and folders that cannot be written are mendable faults too. An interruption ends with status 130, a
+    reader that left the pipe with 1. Anything else is a bug and keeps its traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale that lacks a character is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
         main(argv)
+        if sys.stdout is not None:  # closed by the caller
+            sys.stdout.flush()
     except InputError as error:
         fail(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
+        raise SystemExit(1) from None
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT}:
+        if error.errno == errno.ENOENT and error.filename is None:  # what `tempfile` raises
+            fail(f"TMPDIR: {error.strerror}; set it to a folder that can be written, then run again")
+        if error.errno not in MENDABLE:
             raise
         fail(f"{error.filename or 'output'}: {error.strerror}; free space or choose a writable folder, then run again")

@@ -58,15 +58,15 @@ def _remembered() -> dict[str, Parsed]:
     try:
         stored = json.loads(_store().read_text(encoding="utf-8"))
         return {key: Parsed(digest, tuple(imports), tuple(strings)) for key, (digest, imports, strings) in stored}
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RuntimeError):
         return {}
 
 
 def _remember(known: dict[str, Parsed]) -> None:
     try:
         write_text(json.dumps(list(known.items())[-MOST_REMEMBERED:]), _store())
-    except OSError:
-        return  # a folder that cannot be written: each process parses for itself
+    except (OSError, RuntimeError):
+        return  # no home, or a folder that cannot be written: each process parses for itself
 
 
 def _store() -> Path:

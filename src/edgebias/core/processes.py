@@ -61,3 +61,28 @@ def _peak_kb(status: Path) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+def commands_in(folder: Path, proc: Path = PROC) -> dict[int, list[str]]:
+    """Return the command lines of the running processes whose working directory is ``folder``, by identifier.
+
+    None where there is no ``/proc``; processes of other users are not seen.
+    """
+    here, found = os.path.realpath(folder), {}
+    for path in proc.glob("[0-9]*"):
+        try:
+            if os.readlink(path / "cwd") == here:
+                found[int(path.name)] = (
+                    (path / "cmdline").read_text(encoding="utf-8", errors="replace").split("\0")[:-1]
+                )
+        except OSError:  # it has ended, or is another user's
+            continue
+    return found
+
+
+def ancestors(pid: int, proc: Path = PROC) -> list[int]:
+    """Return the identifiers of the processes that started ``pid``, the nearest first."""
+    stats, found = _stats(proc), list[int]()
+    while pid in stats and (pid := int(stats[pid][1])) and pid not in found:
+        found.append(pid)
+    return found

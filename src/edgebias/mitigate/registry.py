@@ -96,7 +96,7 @@ def choose(entry: object, origin: str = "--method", where: Sequence[str | int] =
     own = {str(key): value for key, value in values.items() if key != "method"}
     name, names = values["method"], METHODS.names()
     if name not in names:
-        raise InputError(f"{place} is {name!r}; {near(name, names)}allowed values: {', '.join(names)}")
+        raise InputError(f"{place} is {show(name)}; {near(name, names)}allowed values: {', '.join(names)}")
     method = METHODS.get(name)
     settings = method.read(own, origin, where)
     label = method.label(settings)

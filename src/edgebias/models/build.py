@@ -11,7 +11,7 @@ from typing import Any
 from edgebias.backends.base import OptionScores
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic, write_json
-from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_gguf
+from edgebias.models.gguf import ARCHITECTURE_KEY, START_TOKEN_KEY, number, open_gguf, text
 from edgebias.models.perplexity import Perplexity, mean_negative_log_likelihood, neutral_sentences, sentence_scorer
 from edgebias.models.settings import Pruning, VariantRecordSettings, VariantSettings
 
@@ -40,7 +40,7 @@ def calibration_sequences(weights: Path, texts: Path, n_tokens: int) -> tuple[li
         raise InputError(
             f"variant_record.calibration_tokens: {n_tokens} is outside 2 to {MAX_SEQUENCES * SEQUENCE_TOKENS}"
         )
-    start_token = metadata(open_gguf(weights), START_TOKEN_KEY)
+    start_token = text(open_gguf(weights), START_TOKEN_KEY)
     with loaded_model(weights, vocab_only=True) as model:
         start = start_token_id(model, start_token)
         head = [] if start is None else [start]
@@ -64,9 +64,9 @@ def measure_perplexity(weights: Path, texts: Path, n_tokens: int) -> Perplexity:
     from edgebias.backends.local.llama_engine import LlamaBackend
 
     reader = open_gguf(weights)
-    start_token = metadata(reader, START_TOKEN_KEY)
-    trained = metadata(reader, f"{metadata(reader, 'general.architecture')}.context_length")
-    context = min(PERPLEXITY_CONTEXT, int(trained or PERPLEXITY_CONTEXT))
+    start_token = text(reader, START_TOKEN_KEY)
+    trained = number(reader, f"{text(reader, ARCHITECTURE_KEY)}.context_length")
+    context = min(PERPLEXITY_CONTEXT, trained or PERPLEXITY_CONTEXT)
     with ExitStack() as stack:
         backend = stack.enter_context(
             LlamaBackend(weights, threads=1, context=context, start_token=start_token, memory_mb=None)
@@ -91,6 +91,7 @@ def full(
         InputError: the source is no whole GGUF model, a weight does not fit F16, or the texts are missing.
     """
     from edgebias.models.full import write_full
+    from edgebias.models.llama_model import check_runs, one_line_on_abort
     from edgebias.models.record import type_table
 
     published = type_table(open_gguf(source).tensors)
@@ -104,7 +105,8 @@ def full(
         ),
     }
     neutral_sentences(texts, "perplexity")  # a fault in the texts shows before the long work
-    with atomic(output) as temporary:
+    check_runs(source)
+    with atomic(output) as temporary, one_line_on_abort(source, temporary):
         write_full(source, temporary, start_token)
         entries = _measure(temporary, texts, settings, file_type="F16", requested_sparsity=None)
         write_json(details | entries, record)
@@ -125,15 +127,17 @@ def build(
         InputError: the parent is no whole GGUF model, cannot be pruned or quantised as asked, or the
             texts are missing.
     """
+    from edgebias.models.llama_model import check_runs, one_line_on_abort
     from edgebias.models.quantise import write_quantised
 
     if recipe.prune is None and recipe.quantise is None:
         raise InputError(f"variants.{name}: neither 'prune' nor 'quantise' is given; name at least one")
     open_gguf(parent)
     neutral_sentences(texts, "perplexity")
+    check_runs(parent)
     details: dict[str, Any] = {"variant": name, "from": recipe.parent or "full", "pruning": None}
     requested = None if recipe.prune is None else recipe.prune.sparsity
-    with atomic(output) as temporary:
+    with atomic(output) as temporary, one_line_on_abort(parent, temporary):
         if recipe.prune is None:
             write_quantised(parent, temporary, str(recipe.quantise))
         elif recipe.quantise is None:

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from gguf import GGUFReader
+from gguf import GGUFReader, GGUFValueType
 from safetensors.numpy import save_file
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic, write_json, write_text
-from edgebias.models.gguf import metadata, open_gguf
+from edgebias.models.gguf import ARCHITECTURE_KEY, file_of, number, open_gguf, text
 from edgebias.models.llama_model import loaded_model, token_ids
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
-from edgebias.models.transformers_load import load_model, load_tokenizer
+from edgebias.models.transformers_load import load_model, load_tokenizer, refused
 
 _WAY_OUT = "use the llama backend"
 
@@ -55,17 +55,22 @@ def convert(weights: Path, folder: Path) -> None:
         for path in sorted(folder.iterdir()):
             if path.name not in TRANSFORMERS_FILES:
                 raise InputError(f"{path}: does not belong there and may change how the folder loads; delete it")
+    special = special_tokens(reader)
     tokenizer = load_tokenizer(weights, _WAY_OUT)
     check_token_ids(weights, tokenizer)
     model = load_model(weights, _WAY_OUT)
-    state, dtype = lossless_state(model)
+    try:
+        state, dtype = lossless_state(model)
+        config, generation = _config(model, dtype), _generation_config(model)
+        tokens = tokenizer.to_str(pretty=True)
+    except Exception as error:
+        raise refused(weights, "transformers cannot write it", error, _WAY_OUT) from error
     with atomic(folder / "model.safetensors") as temporary:
         save_file(state, temporary, metadata={"format": "pt"})
         temporary.chmod(0o644)  # safetensors makes it readable for its owner alone
-    write_json(_config(model, dtype), folder / "config.json")
-    write_json(_generation_config(model), folder / "generation_config.json")
-    write_text(tokenizer.to_str(pretty=True) + "\n", folder / "tokenizer.json")
-    special = special_tokens(reader)
+    write_json(config, folder / "config.json")
+    write_json(generation, folder / "generation_config.json")
+    write_text(tokens + "\n", folder / "tokenizer.json")
     write_json(special, folder / "special_tokens_map.json")
     write_json(tokenizer_config(reader, special), folder / "tokenizer_config.json")
 
@@ -77,12 +82,15 @@ def check_token_ids(weights: Path, tokenizer: Any, texts: tuple[str, ...] = CHEC
         InputError: they differ; the message names the first text.
     """
     with loaded_model(weights, vocab_only=True) as model:
-        for text in texts:
-            expected = token_ids(model, text)
-            found = tokenizer.encode(text, add_special_tokens=False).ids
+        for sample in texts:
+            expected = token_ids(model, sample)
+            try:
+                found = tokenizer.encode(sample, add_special_tokens=False).ids
+            except Exception as error:
+                raise refused(weights, "transformers' tokenizer cannot split a text", error, _WAY_OUT) from error
             if expected != found:
                 raise InputError(
-                    f"{weights}: the converted tokenizer gives other ids than llama.cpp for {text!r}:"
+                    f"{weights}: the converted tokenizer gives other ids than llama.cpp for {sample!r}:"
                     f" {found[:12]} instead of {expected[:12]}; run this model with the llama backend only"
                 )
 
@@ -121,21 +129,37 @@ def _generation_config(model: Any) -> dict[str, Any]:
 
 
 def special_tokens(reader: GGUFReader) -> dict[str, str]:
-    """Return ``bos_token``, ``eos_token``, ``unk_token``, ``pad_token`` as far as the file names them."""
-    tokens = reader.fields["tokenizer.ggml.tokens"]
+    """Return ``bos_token``, ``eos_token``, ``unk_token``, ``pad_token`` as far as the file names them.
+
+    Raises:
+        InputError: the file has no tokens, one that is no UTF-8, or fewer than it names.
+    """
+    key = "tokenizer.ggml.tokens"
+    field = reader.get_field(key)
+    if field is None or field.types[-1] != GGUFValueType.STRING:
+        raise InputError(f"{file_of(reader)}: has no {key}, so no tokenizer can be written; {_WAY_OUT}")
+    try:
+        tokens = field.contents()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{file_of(reader)}: a token is no UTF-8 ({error}), which a tokenizer.json cannot hold; {_WAY_OUT}"
+        ) from error
     named = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
-    found = {name: metadata(reader, f"tokenizer.ggml.{key}_token_id") for name, key in named.items()}
-    return {name: str(tokens.contents(int(index))) for name, index in found.items() if index is not None}
+    found = {name: number(reader, f"tokenizer.ggml.{short}_token_id") for name, short in named.items()}
+    for name, index in found.items():
+        if index is not None and not 0 <= index < len(tokens):
+            raise InputError(f"{file_of(reader)}: its {name} is number {index} of {len(tokens)} tokens; {_WAY_OUT}")
+    return {name: str(tokens[index]) for name, index in found.items() if index is not None}
 
 
 def tokenizer_config(reader: GGUFReader, special: dict[str, str]) -> dict[str, Any]:
     """Return the settings of the tokenizer; the chat template is the file's own, character for character."""
-    architecture = metadata(reader, "general.architecture")
+    architecture = text(reader, ARCHITECTURE_KEY)
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
-        "model_max_length": metadata(reader, f"{architecture}.context_length"),
+        "model_max_length": number(reader, f"{architecture}.context_length"),
         **special,
     }
-    template = metadata(reader, "tokenizer.chat_template")
+    template = text(reader, "tokenizer.chat_template")
     return config if template is None else config | {"chat_template": template}

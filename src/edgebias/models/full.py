@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,26 @@ from gguf.gguf_reader import ReaderTensor
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic
 from edgebias.models.gguf import START_TOKEN_KEY, Override, open_gguf, rewrite, values
+from edgebias.models.prune import is_kept_whole
 
 
-def full_type(tensor: ReaderTensor) -> GGMLQuantizationType:
-    """Return F32 for vectors (norms, biases), F16 for matrices: what llama.cpp's own F16 files hold."""
-    return GGMLQuantizationType.F32 if len(tensor.shape) == 1 else GGMLQuantizationType.F16
+def full_types(tensors: Sequence[ReaderTensor]) -> dict[str, GGMLQuantizationType]:
+    """Return F32 or F16 for each tensor: what llama.cpp's own F16 files hold.
+
+    Vectors (norms, biases) are F32, and so is what llama.cpp keeps in full precision, such as the convolution kernels
+    of hybrid models: it stops at another type. What it is not known to keep stays F32 where the file holds it so among
+    narrower matrices.
+    """
+    matrices = [tensor for tensor in tensors if len(tensor.shape) > 1]
+    all_wide = all(tensor.tensor_type == GGMLQuantizationType.F32 or is_kept_whole(tensor.name) for tensor in matrices)
+    return {
+        tensor.name: GGMLQuantizationType.F32
+        if len(tensor.shape) == 1
+        or is_kept_whole(tensor.name)
+        or (tensor.tensor_type == GGMLQuantizationType.F32 and not all_wide)
+        else GGMLQuantizationType.F16
+        for tensor in tensors
+    }
 
 
 def to_f16(weights: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float16]:
@@ -43,6 +59,7 @@ def write_full(source: Path, target: Path, start_token: str | None) -> None:
         InputError: the source is no whole GGUF model, or a weight does not fit F16.
     """
     reader = open_gguf(source)
+    types = full_types(reader.tensors)
     overrides: dict[str, Override] = {"general.file_type": (int(LlamaFileType.MOSTLY_F16), GGUFValueType.UINT32)}
     if start_token is not None:
         overrides[START_TOKEN_KEY] = (start_token, GGUFValueType.STRING)
@@ -55,7 +72,11 @@ def write_full(source: Path, target: Path, start_token: str | None) -> None:
                 f"{source}: tensor {tensor.name} has type {tensor.tensor_type.name}, which cannot be decoded;"
                 " choose another source file"
             ) from error
-        return weights if full_type(tensor) == GGMLQuantizationType.F32 else to_f16(weights, tensor.name)
+        if types[tensor.name] == GGMLQuantizationType.F16:
+            return to_f16(weights, tensor.name)
+        if not np.isfinite(weights).all():
+            raise InputError(f"tensor {tensor.name}: a weight is not finite; choose another source file")
+        return weights
 
     with atomic(target) as temporary:
-        rewrite(reader, temporary, full_type, data, overrides)
+        rewrite(reader, temporary, lambda tensor: types[tensor.name], data, overrides)

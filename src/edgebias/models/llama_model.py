@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 import llama_cpp
 from llama_cpp._logger import llama_log_callback as default_log_callback
 
+from edgebias.backends.local.llama_engine import check_attention_alone
 from edgebias.core.errors import InputError
 
 _LOG_LEVEL_ERROR = 4
@@ -47,6 +49,44 @@ def quiet() -> Iterator[LogLines]:
 
 
 @contextmanager
+def one_line_on_abort(name: Path, *being_written: Path) -> Iterator[None]:
+    """Let llama.cpp end this process with one line and exit status 2 where it would abort.
+
+    It aborts where a model is not as its code takes for granted: nothing can be returned from there. What was being
+    written is deleted.
+    """
+    library = ctypes.CDLL(llama_cpp.llama_cpp._lib._name)  # a lookup in libllama also searches what it was loaded with
+    set_abort = library.ggml_set_abort_callback
+    set_abort.restype = ctypes.c_void_p
+    set_abort.argtypes = [ctypes.c_void_p]
+
+    def leave(reason: bytes) -> None:
+        for path in being_written:
+            path.unlink(missing_ok=True)
+        words = " ".join(reason.decode(errors="replace").split())
+        line = f"error: {name}: llama.cpp stopped ({words}); it cannot run this file: choose another conversion\n"
+        os.write(2, line.encode())
+        os._exit(2)
+
+    callback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(leave)
+    before = set_abort(ctypes.cast(callback, ctypes.c_void_p))
+    try:
+        yield
+    finally:
+        set_abort(before)
+
+
+def check_runs(path: Path) -> None:
+    """Check, from its header and vocabulary alone, that llama.cpp runs a model as this package needs it.
+
+    Raises:
+        InputError: llama.cpp does not know it, or it is no model that predicts each token by attention to earlier ones.
+    """
+    with one_line_on_abort(path), loaded_model(path, vocab_only=True) as model:
+        check_attention_alone(model, path)
+
+
+@contextmanager
 def loaded_model(path: Path, *, vocab_only: bool) -> Iterator[Any]:
     """Load a model in plain memory: no memory map, no repacked weights, so that they can be read and changed.
 
@@ -60,7 +100,7 @@ def loaded_model(path: Path, *, vocab_only: bool) -> Iterator[Any]:
     parameters.n_gpu_layers = 0
     with quiet() as lines:
         llama_cpp.llama_backend_init()
-        model = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
+        model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
         if not model:
             raise InputError(f"{path}: llama.cpp cannot load it ({lines.reason()}); fetch or build it again")
         try:

@@ -15,15 +15,29 @@ from gguf.gguf_reader import ReaderTensor
 from edgebias.core.errors import InputError
 from edgebias.models.gguf import FLOAT_TYPES, open_gguf, rewrite, values
 
-PRUNABLE = re.compile(r"blk\.\d+\.(attn_q|attn_k|attn_v|attn_output|ffn_gate|ffn_up|ffn_down)\.weight")
-"""Linear weights inside the blocks; embeddings, output and norms stay whole, as in locuslab/wanda."""
+IN_A_BLOCK = re.compile(r"(?:enc\.|dec\.)?blk\.\d+\..+\.weight")
+STAYS_WHOLE = re.compile(
+    r".*(?:_norm|_inp|_inp_shexp|ssm_conv1d|shortconv\.conv|attn_rel_b|altup_[a-z_]+|laurel_[a-z_]+"
+    r"|time_mix_first|time_mix_[wavg][0-2]|time_mix_decay_w[12]|time_mix_lerp_[a-z]+)\.weight"
+)
+"""What llama.cpp keeps in full precision in every quantised file (llama-quant.cpp, 0c1e57098): norms, routers,
+convolution kernels, and other small tables."""
 
 Mask = npt.NDArray[np.bool_]
 
 
+def is_kept_whole(name: str) -> bool:
+    """Return whether llama.cpp keeps a tensor of this name, of any shape, in full precision."""
+    return not name.endswith(".weight") or STAYS_WHOLE.fullmatch(name) is not None
+
+
 def is_prunable(tensor: ReaderTensor) -> bool:
-    """Return whether pruning touches this tensor."""
-    return PRUNABLE.fullmatch(tensor.name) is not None
+    """Return whether pruning touches this tensor: a linear weight inside a block, by itself or one of each expert.
+
+    Embeddings, output and norms stay whole, as in locuslab/wanda.
+    """
+    matrix = len(tensor.shape) in {2, 3} and min(int(size) for size in tensor.shape[:2]) > 1
+    return matrix and IN_A_BLOCK.fullmatch(tensor.name) is not None and not is_kept_whole(tensor.name)
 
 
 def lowest_per_row(scores: npt.NDArray[np.floating[Any]], sparsity: float) -> Mask:
@@ -40,18 +54,24 @@ def lowest_per_row(scores: npt.NDArray[np.floating[Any]], sparsity: float) -> Ma
 
 
 def magnitude_mask(weights: npt.NDArray[np.floating[Any]], sparsity: float) -> Mask:
-    """Mark the lowest ``|W|`` of the whole matrix (locuslab/wanda, lib/prune.py: one threshold per layer)."""
-    return lowest_per_row(np.abs(weights).reshape(1, -1), sparsity).reshape(weights.shape)
+    """Mark the lowest ``|W|`` of the whole matrix (locuslab/wanda, lib/prune.py: one threshold per layer).
+
+    Of experts (experts, outputs, inputs) each is a matrix.
+    """
+    matrices = len(weights) if weights.ndim == 3 else 1
+    return lowest_per_row(np.abs(weights).reshape(matrices, -1), sparsity).reshape(weights.shape)
 
 
 def wanda_mask(weights: npt.NDArray[np.floating[Any]], input_norms: npt.NDArray[np.float64], sparsity: float) -> Mask:
     """Mark the lowest ``|W_ij| x ||X_j||_2`` of each output row (Sun et al. 2024, arXiv 2306.11695, eq. 1).
 
     Args:
-        weights: rows are outputs, columns inputs.
-        input_norms: L2 norm of each input over all calibration tokens.
+        weights: rows are outputs, columns inputs; or (experts, outputs, inputs).
+        input_norms: L2 norm of each input over all calibration tokens; or of each expert (experts, inputs).
         sparsity: share of each row that goes.
     """
+    if weights.ndim == 3:
+        return np.stack([wanda_mask(*pair, sparsity) for pair in zip(weights, input_norms, strict=True)])
     return lowest_per_row(np.abs(weights).astype(np.float64) * input_norms, sparsity)
 
 
@@ -73,7 +93,7 @@ def check_prunable(path: Path) -> None:
     reader = open_gguf(path)
     prunable = [tensor for tensor in reader.tensors if is_prunable(tensor)]
     if not prunable:
-        raise InputError(f"{path}: has no tensor named like blk.0.attn_q.weight, so nothing can be pruned")
+        raise InputError(f"{path}: has no matrix in a block, named like blk.0.attn_q.weight, so nothing can be pruned")
     for tensor in reader.tensors:
         if tensor.tensor_type not in FLOAT_TYPES:
             raise InputError(

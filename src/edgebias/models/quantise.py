@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from pathlib import Path
+from typing import Any
 
 import llama_cpp
 
 from edgebias.core.errors import InputError
-from edgebias.models.llama_model import quiet
+from edgebias.models.llama_model import one_line_on_abort, quiet
 
 _PREFIX = "LLAMA_FTYPE_MOSTLY_"
 
@@ -36,12 +38,34 @@ def write_quantised(source: Path, target: Path, file_type: str) -> None:
     """
     check_type(file_type)
     parameters = llama_cpp.llama_model_quantize_default_params()
-    parameters.nthread = 1
     parameters.ftype = getattr(llama_cpp, _PREFIX + file_type)
-    with quiet() as lines:
-        status = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(parameters))
-    if status != 0:
+    reason = _write(source, target, parameters)
+    if reason is not None:
         raise InputError(
-            f"{source}: llama.cpp cannot quantise it to {file_type} ({lines.reason()});"
+            f"{source}: llama.cpp cannot quantise it to {file_type} ({reason});"
             " types below 3 bits need an importance matrix, which is not supported: choose another type"
         )
+
+
+def write_joined(first_shard: Path, target: Path) -> None:
+    """Write the model whose first shard is ``first_shard``, and whose others lie beside it, as one file.
+
+    Raises:
+        InputError: llama.cpp refuses them.
+    """
+    parameters = llama_cpp.llama_model_quantize_default_params()
+    parameters.only_copy = True
+    reason = _write(first_shard, target, parameters)
+    if reason is not None:
+        raise InputError(
+            f"{first_shard.name}: llama.cpp cannot join the shards ({reason}); join them with `llama-gguf-split"
+            " --merge` and name the file that it writes"
+        )
+
+
+def _write(source: Path, target: Path, parameters: Any) -> str | None:
+    """Run ``llama_model_quantize`` on one thread; return why it failed, or None."""
+    parameters.nthread = 1
+    with quiet() as lines, one_line_on_abort(source, target):
+        status = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(parameters))
+    return lines.reason() if status != 0 else None

@@ -15,7 +15,7 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.gguf_reader import ReaderTensor
 
 from edgebias.models.gguf import open_gguf, values
-from edgebias.models.prune import is_prunable
+from edgebias.models.prune import IN_A_BLOCK, is_prunable
 
 ZSTD_LEVEL = 3
 _CHUNK = 8 * 2**20
@@ -43,8 +43,21 @@ class Replacement:
 
 
 @dataclass(frozen=True)
+class KindSparsity:
+    """Share of zero weights over the matrices of one kind in all blocks, such as ``blk.*.ffn_down.weight``."""
+
+    pruned: bool
+    overall: float
+    tensors: int
+    weights: int
+
+
+@dataclass(frozen=True)
 class Sparsity:
-    """Share of zero weights over the prunable matrices, as the decoded file has them."""
+    """Share of zero weights over the prunable matrices, as the decoded file has them.
+
+    ``kinds`` has every kind of matrix in the blocks, those that stay whole too; ``of_blocks`` is over all of them.
+    """
 
     requested: float | None
     overall: float
@@ -52,6 +65,8 @@ class Sparsity:
     matrix_max: float
     matrices: int
     weights: int
+    of_blocks: float
+    kinds: Mapping[str, KindSparsity]
 
 
 def type_table(tensors: Sequence[ReaderTensor]) -> dict[str, TypeUse]:
@@ -107,23 +122,46 @@ def replaced(tensors: Sequence[ReaderTensor], file_type: str) -> list[Replacemen
 
 
 def sparsity(tensors: Sequence[ReaderTensor], requested: float | None) -> Sparsity | None:
-    """Return the share of zeros over the prunable matrices, decoded from the file; ``None`` where there are none."""
-    zeros = [
-        (tensor.n_elements - int(np.count_nonzero(values(tensor))), int(tensor.n_elements))
-        for tensor in tensors
-        if is_prunable(tensor)
-    ]
-    if not zeros:
+    """Return the share of zeros over the prunable matrices, decoded from the file; ``None`` where there are none.
+
+    Of experts each is a matrix.
+    """
+    zeros: dict[str, list[int]] = defaultdict(list)
+    size: dict[str, int] = {}
+    matrices = [one for one in tensors if len(one.shape) > 1 and IN_A_BLOCK.fullmatch(one.name)]
+    for tensor in matrices:
+        weights = values(tensor)
+        experts = weights if weights.ndim > 2 else [weights]
+        zeros[tensor.name] = [int(matrix.size) - int(np.count_nonzero(matrix)) for matrix in experts]
+        size[tensor.name] = int(tensor.n_elements)
+    pruned = [tensor.name for tensor in matrices if is_prunable(tensor)]
+    if not pruned:
         return None
-    shares = [zero / size for zero, size in zeros]
-    weights = sum(size for _, size in zeros)
+
+    def overall(names: Sequence[str]) -> float:
+        return sum(sum(zeros[name]) for name in names) / sum(size[name] for name in names)
+
+    shares = [zero * len(zeros[name]) / size[name] for name in pruned for zero in zeros[name]]
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for name in size:
+        kinds[re.sub(r"blk\.\d+\.", "blk.*.", name)].append(name)
     return Sparsity(
         requested=requested,
-        overall=sum(zero for zero, _ in zeros) / weights,
+        overall=overall(pruned),
         matrix_min=min(shares),
         matrix_max=max(shares),
-        matrices=len(zeros),
-        weights=weights,
+        matrices=len(shares),
+        weights=sum(size[name] for name in pruned),
+        of_blocks=overall(list(size)),
+        kinds={
+            kind: KindSparsity(
+                pruned=names[0] in pruned,
+                overall=overall(names),
+                tensors=len(names),
+                weights=sum(size[name] for name in names),
+            )
+            for kind, names in sorted(kinds.items())
+        },
     )
 
 

@@ -16,7 +16,12 @@ SINGLE_DIGIT_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact", "comman
 """``tokenizer.ggml.pre`` values for which llama.cpp splits digits one by one before GPT-2's pattern
 (llama.cpp 0c1e57098, src/llama-vocab.cpp)."""
 
-_FAULTS = (OSError, ValueError, KeyError, NotImplementedError)
+
+NO_WEIGHTS = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
+"""Tensors of a file that transformers keeps in its configuration."""
+
+LONGEST_REASON = 200
+"""Characters of another library's message that a line repeats."""
 
 
 def load_tokenizer(weights: Path, way_out: str) -> Any:
@@ -31,9 +36,11 @@ def load_tokenizer(weights: Path, way_out: str) -> Any:
     with _quick_transformers():
         try:
             loaded = AutoTokenizer.from_pretrained(str(weights.parent), gguf_file=weights.name)
-        except _FAULTS as error:
-            raise InputError(f"{weights}: transformers cannot read its tokenizer ({error}); {way_out}") from error
-    tokenizer = loaded.backend_tokenizer
+        except Exception as error:
+            raise refused(weights, "transformers cannot read its tokenizer", error, way_out) from error
+    tokenizer = getattr(loaded, "backend_tokenizer", None)
+    if tokenizer is None:
+        raise InputError(f"{weights}: transformers has no fast tokenizer for it; {way_out}")
     if metadata(open_gguf(weights), "tokenizer.ggml.pre") in SINGLE_DIGIT_PRETOKENIZERS:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
@@ -48,18 +55,32 @@ def load_model(weights: Path, way_out: str) -> Any:
     """Return the file's weights, decoded to float32, in transformers' model of its architecture.
 
     Raises:
-        InputError: transformers cannot read them; the message ends with ``way_out``.
+        InputError: transformers cannot read them, or not all of them; the message ends with ``way_out``.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     with _quick_transformers():
         try:
-            return AutoModelForCausalLM.from_pretrained(
+            model = AutoModelForCausalLM.from_pretrained(
                 str(weights.parent), gguf_file=weights.name, dtype=torch.float32
             )
-        except _FAULTS as error:
-            raise InputError(f"{weights}: transformers cannot read it ({error}); {way_out}") from error
+        except Exception as error:
+            raise refused(weights, "transformers cannot read it", error, way_out) from error
+    found = sum(parameter.numel() for parameter in model.parameters())
+    there = sum(int(tensor.n_elements) for tensor in open_gguf(weights).tensors if tensor.name not in NO_WEIGHTS)
+    if found != there:
+        raise InputError(
+            f"{weights}: it has {there} weights, and transformers' {type(model).__name__} has {found}: some would be"
+            f" left out or made up; {way_out}"
+        )
+    return model
+
+
+def refused(weights: Path, what: str, error: Exception, way_out: str) -> InputError:
+    """Return the line for an ``error`` of transformers, which raises whatever its code meets in a foreign file."""
+    reason = " ".join(str(error).split())[:LONGEST_REASON]
+    return InputError(f"{weights}: {what} ({type(error).__name__}: {reason}); {way_out}")
 
 
 @contextmanager

@@ -26,6 +26,13 @@ _LOGIT_BUDGET = 2**26
 """Largest number of logits (rows x vocabulary) asked for: 256 MB."""
 
 
+_DTYPES: dict[int, Any] = {
+    int(GGMLQuantizationType.F32): np.float32,
+    int(GGMLQuantizationType.F16): np.float16,
+    int(GGMLQuantizationType.I32): np.int32,
+}
+
+
 class _Tensor(ctypes.Structure):
     """``struct ggml_tensor`` of ggml.h (llama.cpp 0c1e57098); `_check_layout` compares it with the library."""
 
@@ -110,32 +117,83 @@ class _Pruner:
         if not self._checked:
             _check_layout(self._library, pointer)
             self._checked = True
-        if self._library.ggml_op_desc(pointer) != b"MUL_MAT":
+        if self._library.ggml_op_desc(pointer) not in {b"MUL_MAT", b"MUL_MAT_ID"}:
             return
-        weight_pointer, input_pointer = _Tensor.from_address(pointer).src[:2]
+        weight_pointer, input_pointer, experts_pointer = _Tensor.from_address(pointer).src[:3]
         name = _Tensor.from_address(weight_pointer).name.decode()
         if name not in self._names:
             return
         if name in self.masks:
-            raise RuntimeError(f"{name} was used twice: the calibration text was split into several graphs")
-        if input_pointer != self._input_pointer:  # q, k and v share one input, so do gate and up
-            self._input_pointer, self._norms = input_pointer, column_norms(self._read(input_pointer))
+            raise InputError(
+                f"{name} is multiplied more than once in a pass, so its inputs are not one set; prune by magnitude"
+            )
         weights = self._read(weight_pointer)
-        mask = wanda_mask(weights, self._norms, self._sparsity)
+        weights = weights.reshape(weights.shape[-3:] if weights.shape[-3] > 1 else weights.shape[-2:])
+        if weights.ndim == 3:
+            inputs = self._read(input_pointer)
+            norms = (
+                expert_norms(inputs, self._read(experts_pointer), len(weights))
+                if experts_pointer
+                else head_norms(inputs, len(weights))
+            )
+        else:
+            if input_pointer != self._input_pointer:  # q, k and v share one input, so do gate and up
+                self._input_pointer, self._norms = input_pointer, column_norms(self._read(input_pointer))
+            norms = self._norms
+        mask = wanda_mask(weights, norms, self._sparsity)
         weights[mask] = 0
         self._library.ggml_backend_tensor_set(weight_pointer, weights.ctypes.data, 0, weights.nbytes)
         self.masks[name] = mask
         self._progress.update()
 
     def _read(self, pointer: int) -> npt.NDArray[Any]:
+        """Return a tensor in numpy's order of its four dimensions."""
         tensor = _Tensor.from_address(pointer)
-        dtype = {int(GGMLQuantizationType.F32): np.float32, int(GGMLQuantizationType.F16): np.float16}[tensor.type]
-        shape = [int(size) for size in reversed(tensor.ne) if size > 1] or [1]
-        array = np.empty(shape, dtype=dtype)
-        if array.nbytes != self._library.ggml_nbytes(pointer):
-            raise RuntimeError(f"{tensor.name.decode()} is not contiguous")
-        self._library.ggml_backend_tensor_get(pointer, array.ctypes.data, 0, array.nbytes)
-        return array
+        name = tensor.name.decode(errors="replace")
+        if tensor.type not in _DTYPES:
+            raise InputError(f"{name} is of a type whose values cannot be read; prune by magnitude")
+        array = np.empty([int(size) for size in reversed(tensor.ne)], dtype=_DTYPES[tensor.type])
+        strides = [int(size) for size in reversed(tensor.nb)]
+        whole = self._library.ggml_nbytes(pointer)
+        if list(array.strides) == strides:
+            self._library.ggml_backend_tensor_get(pointer, array.ctypes.data, 0, array.nbytes)
+            return array
+        view = np.empty(whole, np.uint8)  # a part of a larger tensor, such as the ids of the chosen experts
+        self._library.ggml_backend_tensor_get(pointer, view.ctypes.data, 0, view.nbytes)
+        return np.lib.stride_tricks.as_strided(view.view(array.dtype), array.shape, strides).copy()
+
+
+def expert_norms(
+    inputs: npt.NDArray[np.float32], chosen: npt.NDArray[np.int32], n_experts: int
+) -> npt.NDArray[np.float64]:
+    """Return the L2 norm of each input column over the tokens that each expert gets; 1 for one that gets none.
+
+    An expert without tokens is so pruned by the size of its weights alone.
+
+    Args:
+        inputs: (1, tokens, 1 or slots, columns).
+        chosen: the expert of each token's slots (1, 1, tokens, slots).
+        n_experts: how many there are.
+    """
+    slots = chosen.reshape(chosen.shape[-2:])
+    rows = np.broadcast_to(inputs.reshape(inputs.shape[-3:]), (*slots.shape, inputs.shape[-1]))
+    norms = np.ones((n_experts, inputs.shape[-1]))
+    for expert in range(n_experts):
+        found = rows[slots == expert]
+        if len(found):
+            norms[expert] = column_norms(found)
+    return norms
+
+
+def head_norms(inputs: npt.NDArray[np.float32], n_heads: int) -> npt.NDArray[np.float64]:
+    """Return the L2 norm of each input column for each matrix of a stack, such as one a head.
+
+    Args:
+        inputs: (sequences, heads, tokens, columns).
+        n_heads: matrices of the stack; of grouped heads several inputs share one.
+    """
+    groups = inputs.reshape(inputs.shape[0], n_heads, -1, inputs.shape[-1])
+    return np.stack([column_norms(groups[:, head]) for head in range(n_heads)])
 
 
 def column_norms(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -207,9 +265,14 @@ def wanda_masks(path: Path, sequences: Sequence[Sequence[int]], sparsity: float)
             pruner.close()
             llama_cpp.llama_batch_free(batch)
             llama_cpp.llama_free(context)
+    if isinstance(pruner.error, InputError):
+        raise InputError(f"{path}: {pruner.error}") from pruner.error
     if pruner.error is not None:
         raise pruner.error
-    if status != 0 or len(pruner.masks) != len(names):
+    if status == 0 and len(pruner.masks) != len(names):
+        unused = next(name for name in names if name not in pruner.masks)
+        raise InputError(f"{path}: llama.cpp multiplies nothing by {unused}; prune by magnitude")
+    if status != 0:
         raise InputError(
             f"{path}: llama.cpp stopped after {len(pruner.masks)} of {len(names)} matrices (status {status});"
             " lower variant_record.calibration_tokens"

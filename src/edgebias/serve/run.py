@@ -19,8 +19,7 @@ from edgebias.core.errors import InputError
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.calibration import LEARNED_SENTENCES
 from edgebias.mitigate.steering.gate import TokenGate, open_gate
-from edgebias.mitigate.steering.vector_file import model_hint, read_control_vector
-from edgebias.models.gguf import metadata, open_header
+from edgebias.mitigate.steering.vector_file import check_hint, read_control_vector
 from edgebias.models.perplexity import neutral_sentences
 from edgebias.serve.guard import affordable, guard_answers, measured_guard
 from edgebias.serve.live import LiveModel, ModelFile, load_model, read_header
@@ -168,16 +167,8 @@ def _vector(path: Path | None, file: ModelFile) -> npt.NDArray[np.float32] | Non
     if path is None:
         return None
     vector = read_control_vector(path, file.n_layer, file.n_embd)
-    hint = _hint(path)
-    if hint is not None and hint != model_hint(file.path):
-        raise InputError(f"{path}: fitted for {hint!r}, and {file.path} is {model_hint(file.path)!r}; fit one for it")
+    check_hint(path, file.path)
     return vector
-
-
-def _hint(path: Path) -> str | None:
-    """Return the architecture that a control vector names."""
-    found = metadata(open_header(path), "controlvector.model_hint")
-    return None if found is None else str(found)
 
 
 def _listen(host: str, port: int) -> socket.socket:

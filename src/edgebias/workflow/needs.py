@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from edgebias.backends.endpoint.key import fault_of_key
 from edgebias.backends.registry import properties_of
+from edgebias.core.machine import memory_mb_here
 from edgebias.core.record import checked
 from edgebias.models.settings import FilePart, HubPart, JoinedParts, WheelPart
 from edgebias.study import Study
@@ -119,7 +120,7 @@ def _environments(study: Study) -> Iterator[Need]:
     for name in sorted({cell.environment for cell in study.cells}):
         entry = study.config["environments"][name]
         if not properties_of(entry).remote:
-            total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+            total = memory_mb_here()
             short = f"this machine has {total} MB" if total < entry["memory_mb"] else ""
             yield Need(f"environment {name}: {entry['memory_mb']} MB of memory", short)
             continue

@@ -77,7 +77,7 @@ def test_a_truncated_source_is_refused(tiny: Path, tmp_path: Path, share: float)
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "page.gguf"
     path.write_text("<html>not found</html>" * 50, encoding="utf-8")
-    with pytest.raises(InputError, match=r"page\.gguf: not a whole GGUF file"):
+    with pytest.raises(InputError, match=r"page\.gguf: not a GGUF file"):
         write_full(path, tmp_path / "full.gguf", None)
 
 

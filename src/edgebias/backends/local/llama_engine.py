@@ -199,6 +199,7 @@ class LlamaBackend:
         self._model = llama.llama_model_load_from_file(os.fsencode(self._weights), parameters)
         if not self._model:
             raise self._fault("llama.cpp cannot load it")
+        check_attention_alone(self._model, self._weights)
         trained = llama.llama_model_n_ctx_train(self._model)
         if self._context_size > trained:
             raise InputError(
@@ -654,6 +655,23 @@ def _ggml() -> ctypes.CDLL:
     To load by name may load another one.
     """
     return ctypes.CDLL(llama._lib._name)  # a lookup in libllama also searches the libraries that it was loaded with
+
+
+def check_attention_alone(model: Any, weights: Path) -> None:
+    """Check that ``model`` remembers a text in cells of attention alone, which can be shared and dropped one by one.
+
+    Raises:
+        InputError: it has a recurrent state, which cannot be rolled back to the end of a prompt, or an encoder.
+    """
+    if llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model):
+        reason = "its recurrent state cannot be rolled back, as options after one prompt and conversations need it"
+    elif llama.llama_model_has_encoder(model) or not llama.llama_model_has_decoder(model):
+        reason = "it has an encoder, where a model is needed that predicts each token from those before it"
+    elif llama.llama_model_is_diffusion(model):
+        reason = "it is a diffusion model, where one is needed that predicts each token from those before it"
+    else:
+        return
+    raise InputError(f"{weights}: {reason}; serve it yourself and name it as an endpoint, or choose another model")
 
 
 def _check_file(weights: Path) -> None:

