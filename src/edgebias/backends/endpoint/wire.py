@@ -131,7 +131,12 @@ class Wire:
         while (deeper := cause.__cause__ or cause.__context__) is not None:
             cause = deeper
         reason, way_out = _explained(error, cause, self._url)
-        return WireError(self._secret.hide(reason), way_out, sent=not isinstance(error, _UNSENT))
+        return WireError(
+            self._secret.hide(reason),
+            way_out,
+            sent=not isinstance(error, _UNSENT),
+            transient=not isinstance(cause, ssl.SSLCertVerificationError),
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -419,3 +421,23 @@ def test_a_port_that_hangs_up_is_one_line(environment: dict[str, Any]) -> None:
         line = line_of(environment | {"endpoint": f"http://127.0.0.1:{port}/v1", "max_retries": 0})
     assert "cannot be reached, or broke off its answer" in line
     assert "https://" in line
+
+
+def test_a_certificate_that_is_not_trusted_is_told_at_once_and_taken_once_it_is_named(
+    endpoint: Scripted, environment: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl: it makes the certificate of this test")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    making = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    making += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(making, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    endpoint.socket = context.wrap_socket(endpoint.socket, server_side=True)
+    secure = environment | {"endpoint": endpoint.url.replace("http:", "https:")}
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with pytest.raises(InputError, match=r"certificate is not trusted \(.*\); set SSL_CERT_FILE"):
+        ask(secure)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert ask(secure)[0][0].text == "B"
