@@ -16,6 +16,10 @@ class ContextError(InputError):
     """A prompt, with what is to follow it, is longer than the model's context."""
 
 
+class NotFiniteError(InputError):
+    """A model's logits are infinite or no numbers, so that nothing can be read from them."""
+
+
 @dataclass(frozen=True)
 class Message:
     """One turn of a conversation."""

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgebias.backends.base import OptionScores
+from edgebias.backends.base import Backend, Message, NotFiniteError, OptionRequest, OptionScores, Prompt
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic, write_json
 from edgebias.models.gguf import ARCHITECTURE_KEY, START_TOKEN_KEY, number, open_gguf, text
 from edgebias.models.perplexity import Perplexity, mean_negative_log_likelihood, neutral_sentences, sentence_scorer
-from edgebias.models.settings import Pruning, VariantRecordSettings, VariantSettings
+from edgebias.models.settings import FullType, ModelSettings, Pruning, VariantRecordSettings, VariantSettings
 
 PERPLEXITY_CONTEXT = 512
 """Cells for one sentence: more than the 400 bytes a sentence has at most."""
+
+FULL_WAY_OUT: Mapping[FullType, str] = {
+    "F16": "its activations leave the range of 16-bit floats; set models.NAME.full_type: BF16 (or F32)",
+    "BF16": "its weights or its tokenizer are damaged, as BF16 has the range of 32 bits; choose another source file",
+    "F32": "its weights or its tokenizer are damaged, as nothing is rounded in F32; choose another source file",
+}
+"""By the type of the full build: why logits are not finite, and what to do."""
+
+QUANTISED_WAY_OUT = (
+    "its activations leave the range of the 16-bit scales that {} gives them; choose a K-quant such as Q6_K or Q4_K_M"
+)
+"""The same for a quantised build."""
 
 
 def calibration_sequences(weights: Path, texts: Path, n_tokens: int) -> tuple[list[list[int]], int]:
@@ -72,6 +84,7 @@ def measure_perplexity(weights: Path, texts: Path, n_tokens: int) -> Perplexity:
             LlamaBackend(weights, threads=1, context=context, start_token=start_token, memory_mb=None)
         )
         progress = stack.enter_context(tqdm(total=n_tokens, desc="perplexity", unit="token", mininterval=5, ascii=True))
+        _check_chat(backend)
         score = sentence_scorer(backend.score)
 
         def counted(sentences: list[str]) -> Iterable[OptionScores]:
@@ -82,13 +95,28 @@ def measure_perplexity(weights: Path, texts: Path, n_tokens: int) -> Perplexity:
         return mean_negative_log_likelihood(counted, neutral_sentences(texts, "perplexity"), n_tokens)
 
 
+def _check_chat(backend: Backend) -> None:
+    """Score one letter after a chat turn, whose control tokens may have the largest activations.
+
+    Raises:
+        NotFiniteError: its logits are not finite.
+    """
+    try:
+        list(backend.score([OptionRequest(Prompt(messages=(Message("user", "A or B?"),)), ("A",))]))
+    except NotFiniteError:
+        raise
+    except InputError:  # no chat template, or one that wants other turns: then it is not asked so
+        return
+
+
 def full(
-    source: Path, texts: Path, start_token: str | None, settings: VariantRecordSettings, output: Path, record: Path
+    source: Path, texts: Path, model: ModelSettings, settings: VariantRecordSettings, output: Path, record: Path
 ) -> None:
     """Write the full-precision build of ``source`` to ``output`` and its record to ``record``.
 
     Raises:
-        InputError: the source is no whole GGUF model, a weight does not fit F16, or the texts are missing.
+        InputError: the source is no whole GGUF model, a weight does not fit the type, the logits are not finite, or
+            the texts are missing.
     """
     from edgebias.models.full import write_full
     from edgebias.models.llama_model import check_runs, one_line_on_abort
@@ -107,8 +135,10 @@ def full(
     neutral_sentences(texts, "perplexity")  # a fault in the texts shows before the long work
     check_runs(source)
     with atomic(output) as temporary, one_line_on_abort(source, temporary):
-        write_full(source, temporary, start_token)
-        entries = _measure(temporary, texts, settings, file_type="F16", requested_sparsity=None)
+        matrices: FullType = model.full_type or "F16"
+        write_full(source, temporary, model.start_token, matrices)
+        with _refusing(output, FULL_WAY_OUT[matrices]):
+            entries = _measure(temporary, texts, settings, file_type=matrices, requested_sparsity=None)
         write_json(details | entries, record)
 
 
@@ -124,8 +154,8 @@ def build(
     """Write one compressed build of ``parent`` to ``output`` and its record to ``record``.
 
     Raises:
-        InputError: the parent is no whole GGUF model, cannot be pruned or quantised as asked, or the
-            texts are missing.
+        InputError: the parent is no whole GGUF model, cannot be pruned or quantised as asked, the logits are not
+            finite, or the texts are missing.
     """
     from edgebias.models.llama_model import check_runs, one_line_on_abort
     from edgebias.models.quantise import write_quantised
@@ -147,8 +177,18 @@ def build(
                 details["pruning"] = _prune(parent, pruned, recipe.prune, texts, settings)
                 write_quantised(pruned, temporary, recipe.quantise)
         file_type = recipe.quantise or _float_type(temporary)
-        entries = _measure(temporary, texts, settings, file_type=file_type, requested_sparsity=requested)
+        with _refusing(output, QUANTISED_WAY_OUT.format(recipe.quantise) if recipe.quantise else FULL_WAY_OUT["F16"]):
+            entries = _measure(temporary, texts, settings, file_type=file_type, requested_sparsity=requested)
         write_json(details | entries, record)
+
+
+@contextmanager
+def _refusing(build: Path, way_out: str) -> Iterator[None]:
+    """Refuse ``build`` where its logits are not finite."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise InputError(f"{build}: the model's logits are not finite: {way_out}") from error
 
 
 @contextmanager
@@ -161,7 +201,7 @@ def _scratch(beside: Path) -> Iterator[Path]:
 
 
 def _float_type(path: Path) -> str:
-    """Return F16 or F32: the type of the matrices of an unquantised file."""
+    """Return F16, BF16 or F32: the type of the matrices of an unquantised file."""
     return next(str(tensor.tensor_type.name) for tensor in open_gguf(path).tensors if len(tensor.shape) > 1)
 
 

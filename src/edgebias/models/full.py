@@ -1,4 +1,4 @@
-"""The full-precision build: the published file with its blocks decoded, as F16."""
+"""The full-precision build: the published file with its blocks decoded, as F16 or as another float type."""
 
 from __future__ import annotations
 
@@ -10,15 +10,26 @@ import numpy as np
 import numpy.typing as npt
 from gguf import GGMLQuantizationType, GGUFValueType, LlamaFileType
 from gguf.gguf_reader import ReaderTensor
+from gguf.quants import quantize
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic
 from edgebias.models.gguf import START_TOKEN_KEY, Override, open_gguf, rewrite, values
 from edgebias.models.prune import is_kept_whole
+from edgebias.models.settings import FullType
+
+FILE_TYPES = {
+    GGMLQuantizationType.F16: LlamaFileType.MOSTLY_F16,
+    GGMLQuantizationType.BF16: LlamaFileType.MOSTLY_BF16,
+    GGMLQuantizationType.F32: LlamaFileType.ALL_F32,
+}
+"""llama.cpp's name of a file whose matrices have this type."""
 
 
-def full_types(tensors: Sequence[ReaderTensor]) -> dict[str, GGMLQuantizationType]:
-    """Return F32 or F16 for each tensor: what llama.cpp's own F16 files hold.
+def full_types(
+    tensors: Sequence[ReaderTensor], matrix: GGMLQuantizationType = GGMLQuantizationType.F16
+) -> dict[str, GGMLQuantizationType]:
+    """Return F32 or ``matrix`` for each tensor: what llama.cpp's own files of that type hold.
 
     Vectors (norms, biases) are F32, and so is what llama.cpp keeps in full precision, such as the convolution kernels
     of hybrid models: it stops at another type. What it is not known to keep stays F32 where the file holds it so among
@@ -31,7 +42,7 @@ def full_types(tensors: Sequence[ReaderTensor]) -> dict[str, GGMLQuantizationTyp
         if len(tensor.shape) == 1
         or is_kept_whole(tensor.name)
         or (tensor.tensor_type == GGMLQuantizationType.F32 and not all_wide)
-        else GGMLQuantizationType.F16
+        else matrix
         for tensor in tensors
     }
 
@@ -45,22 +56,27 @@ def to_f16(weights: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float1
     with np.errstate(over="ignore"):
         rounded = weights.astype(np.float16)
     if not np.isfinite(rounded).all():
-        raise InputError(f"tensor {name}: a weight is not finite in F16; choose another source file")
+        raise InputError(
+            f"tensor {name}: a weight is not finite in F16; set models.NAME.full_type: BF16, "
+            "or choose another source file"
+        )
     return rounded
 
 
-def write_full(source: Path, target: Path, start_token: str | None) -> None:
-    """Write ``source`` as an F16 GGUF file: every block decoded by the format's definition, rounded once.
+def write_full(source: Path, target: Path, start_token: str | None, matrices: FullType = "F16") -> None:
+    """Write ``source`` as a GGUF file of float weights: every block decoded by the format's definition, rounded once.
 
-    Metadata and tokenizer are carried over; ``general.file_type`` becomes F16 and the start token
-    is added. A source that is F16 already keeps its weights bit for bit.
+    Matrices have the type ``matrices``, vectors (norms, biases) F32, as in llama.cpp's own files. Metadata and
+    tokenizer are carried over; ``general.file_type`` becomes that of the matrices and the start token is added. A
+    source of the same type keeps its weights bit for bit.
 
     Raises:
-        InputError: the source is no whole GGUF model, or a weight does not fit F16.
+        InputError: the source is no whole GGUF model, or a weight does not fit the type.
     """
     reader = open_gguf(source)
-    types = full_types(reader.tensors)
-    overrides: dict[str, Override] = {"general.file_type": (int(LlamaFileType.MOSTLY_F16), GGUFValueType.UINT32)}
+    kind = GGMLQuantizationType[matrices]
+    overrides: dict[str, Override] = {"general.file_type": (int(FILE_TYPES[kind]), GGUFValueType.UINT32)}
+    types = full_types(reader.tensors, kind)
     if start_token is not None:
         overrides[START_TOKEN_KEY] = (start_token, GGUFValueType.STRING)
 
@@ -72,11 +88,23 @@ def write_full(source: Path, target: Path, start_token: str | None) -> None:
                 f"{source}: tensor {tensor.name} has type {tensor.tensor_type.name}, which cannot be decoded;"
                 " choose another source file"
             ) from error
-        if types[tensor.name] == GGMLQuantizationType.F16:
-            return to_f16(weights, tensor.name)
-        if not np.isfinite(weights).all():
-            raise InputError(f"tensor {tensor.name}: a weight is not finite; choose another source file")
-        return weights
+        match types[tensor.name]:
+            case GGMLQuantizationType.F16:
+                return to_f16(weights, tensor.name)
+            case GGMLQuantizationType.BF16:
+                return np.asarray(quantize(check_weights(weights, tensor.name), kind)).view(np.uint16)
+        return check_weights(weights, tensor.name)
 
     with atomic(target) as temporary:
         rewrite(reader, temporary, lambda tensor: types[tensor.name], data, overrides)
+
+
+def check_weights(weights: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
+    """Return ``weights``.
+
+    Raises:
+        InputError: one is not finite.
+    """
+    if not np.isfinite(weights).all():
+        raise InputError(f"tensor {name}: a weight is not finite; choose another source file")
+    return weights

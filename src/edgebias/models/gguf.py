@@ -38,7 +38,9 @@ SHARD_COUNT_KEY = "split.count"
 NO_MODELS = frozenset({"clip", "controlvector", "imatrix"})
 """Architectures of files that go with a model: image encoders, control vectors, importance matrices."""
 
-FLOAT_TYPES = (GGMLQuantizationType.F16, GGMLQuantizationType.F32)
+FLOAT_TYPES = (GGMLQuantizationType.F16, GGMLQuantizationType.BF16, GGMLQuantizationType.F32)
+"""Types of an uncompressed build's matrices."""
+
 Override = tuple[Any, GGUFValueType]
 
 MOST_DIMENSIONS = 4
@@ -338,6 +340,12 @@ def values(tensor: ReaderTensor) -> npt.NDArray[np.float32]:
     return np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
 
 
+def float_data(tensor: ReaderTensor) -> npt.NDArray[Any]:
+    """Return a copy of the data of a float tensor as `rewrite` takes it, bit for bit."""
+    as_numbers = np.uint16 if tensor.tensor_type == GGMLQuantizationType.BF16 else tensor.data.dtype
+    return np.array(tensor.data.view(as_numbers))
+
+
 def rewrite(
     source: GGUFReader,
     target: Path,
@@ -350,9 +358,9 @@ def rewrite(
     Args:
         source: the file to copy from.
         target: where to write; the caller makes it atomic.
-        type_of: F16 or F32 for each tensor.
-        data_of: the tensor's data in that type; called once per tensor, in file order, so that
-            one tensor at a time is in memory.
+        type_of: one of `FLOAT_TYPES` for each tensor.
+        data_of: the tensor's data in that type, BF16 as 16-bit whole numbers; called once per tensor, in file order,
+            so that one tensor at a time is in memory.
         overrides: metadata keys to replace or add.
     """
     writer = GGUFWriter(target, str(metadata(source, ARCHITECTURE_KEY)))
@@ -368,12 +376,14 @@ def rewrite(
         writer.add_key_value(key, value, kind)
     dtypes: dict[GGMLQuantizationType, np.dtype[Any]] = {
         GGMLQuantizationType.F16: np.dtype(np.float16),
+        GGMLQuantizationType.BF16: np.dtype(np.uint16),
         GGMLQuantizationType.F32: np.dtype(np.float32),
     }
     for tensor in source.tensors:
-        dtype = dtypes[type_of(tensor)]
+        kind = type_of(tensor)
+        dtype = dtypes[kind]
         shape = [int(size) for size in reversed(tensor.shape)]
-        writer.add_tensor_info(tensor.name, shape, dtype, tensor.n_elements * dtype.itemsize)
+        writer.add_tensor_info(tensor.name, shape, dtype, tensor.n_elements * dtype.itemsize, kind)
     try:
         writer.write_header_to_file()
         writer.write_kv_data_to_file()

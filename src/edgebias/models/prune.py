@@ -13,7 +13,7 @@ from gguf import GGMLQuantizationType
 from gguf.gguf_reader import ReaderTensor
 
 from edgebias.core.errors import InputError
-from edgebias.models.gguf import FLOAT_TYPES, open_gguf, rewrite, values
+from edgebias.models.gguf import FLOAT_TYPES, float_data, open_gguf, rewrite, values
 
 IN_A_BLOCK = re.compile(r"(?:enc\.|dec\.)?blk\.\d+\..+\.weight")
 STAYS_WHOLE = re.compile(
@@ -103,16 +103,14 @@ def check_prunable(path: Path) -> None:
 
 
 def write_pruned(source: Path, target: Path, masks: Mapping[str, Mask]) -> None:
-    """Copy an F16 or F32 file with the masked weights set to zero; nothing else changes."""
+    """Copy a file of float weights with the masked weights set to zero; nothing else changes."""
     reader = open_gguf(source)
 
     def kept_type(tensor: ReaderTensor) -> GGMLQuantizationType:
-        f32 = len(tensor.shape) == 1 or tensor.tensor_type == GGMLQuantizationType.F32
-        return GGMLQuantizationType.F32 if f32 else GGMLQuantizationType.F16
+        return GGMLQuantizationType.F32 if len(tensor.shape) == 1 else tensor.tensor_type
 
     def data(tensor: ReaderTensor) -> npt.NDArray[Any]:
-        dtype = np.float32 if kept_type(tensor) == GGMLQuantizationType.F32 else np.float16
-        weights = values(tensor).astype(dtype)
+        weights = values(tensor) if len(tensor.shape) == 1 else float_data(tensor)
         if tensor.name in masks:
             weights[masks[tensor.name]] = 0
         return weights

@@ -21,6 +21,10 @@ FileType = Literal[
 """A file type that llama.cpp writes without an importance matrix."""
 
 
+FullType = Literal["F16", "BF16", "F32"]
+"""A type of matrices that nothing is compressed in."""
+
+
 def _inside(text: str) -> str:
     path = PurePosixPath(text)
     if not text or path.is_absolute() or ".." in path.parts or "\\" in text or ":" in text:
@@ -251,6 +255,12 @@ class ModelSettings(Record):
     chat_template_kwargs: dict[str, Any] | None = None
     """Variables of its chat template, such as `enable_thinking: false` for a model that thinks before it answers. An
     endpoint is sent them under this name, as vLLM, SGLang and llama.cpp take them."""
+    chat: bool | None = None
+    """Whether it is asked in chat turns: false for a base model, which has no chat template and is asked in the formats
+    likelihood and continuation alone. Left out, it is asked in every format of the study."""
+    full_type: FullType | None = None
+    """Type of the matrices of the build full; left out, F16. A model whose activations leave the range of F16 needs
+    BF16 (rounds more) or F32 (takes twice the room)."""
     note: str = ""
     """A remark for the report."""
 

@@ -30,6 +30,7 @@ _DTYPES: dict[int, Any] = {
     int(GGMLQuantizationType.F32): np.float32,
     int(GGMLQuantizationType.F16): np.float16,
     int(GGMLQuantizationType.I32): np.int32,
+    int(GGMLQuantizationType.BF16): np.uint16,  # numpy has no such float
 }
 
 
@@ -140,7 +141,7 @@ class _Pruner:
             if input_pointer != self._input_pointer:  # q, k and v share one input, so do gate and up
                 self._input_pointer, self._norms = input_pointer, column_norms(self._read(input_pointer))
             norms = self._norms
-        mask = wanda_mask(weights, norms, self._sparsity)
+        mask = wanda_mask(_numbers(weights), norms, self._sparsity)
         weights[mask] = 0
         self._library.ggml_backend_tensor_set(weight_pointer, weights.ctypes.data, 0, weights.nbytes)
         self.masks[name] = mask
@@ -196,6 +197,11 @@ def head_norms(inputs: npt.NDArray[np.float32], n_heads: int) -> npt.NDArray[np.
     return np.stack([column_norms(groups[:, head]) for head in range(n_heads)])
 
 
+def _numbers(weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return what ``weights`` stand for: 16-bit whole numbers are BF16, the upper half of a 32-bit float."""
+    return (weights.astype(np.uint32) << 16).view(np.float32) if weights.dtype == np.uint16 else weights
+
+
 def column_norms(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Return the L2 norm of each column (input channel) over all rows (tokens), summed in float64."""
     rows = inputs.reshape(-1, inputs.shape[-1])
@@ -211,7 +217,7 @@ def output_stride(n_tokens: int, n_vocab: int) -> int:
 
 
 def wanda_masks(path: Path, sequences: Sequence[Sequence[int]], sparsity: float) -> dict[str, Mask]:
-    """Return the Wanda masks of every prunable matrix of an F16 or F32 file, found matrix after matrix.
+    """Return the Wanda masks of every prunable matrix of a file of float weights, found matrix after matrix.
 
     Each matrix is pruned in memory before its product is computed, so every later matrix sees the
     inputs that the pruned model gives it: one forward pass does what locuslab/wanda does block by

@@ -22,7 +22,7 @@ def run(
     Settings: ``variant_record``, one section ``variants.NAME``.
 
     Raises:
-        InputError: bad settings or files.
+        InputError: bad settings or files, or the build's logits are not finite.
 
     Example:
         edgebias compress --parent data/models/m/full.gguf \

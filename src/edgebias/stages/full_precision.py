@@ -19,11 +19,11 @@ def run(
 ) -> None:
     r"""Decode the published weights to 16 bits: the reference of every contrast.
 
-    Matrices become F16 and vectors F32. Metadata stays as it is, but for the file type and an added
-    ``edgebias.start_token``. Settings: ``variant_record``, one section ``models.NAME``.
+    Matrices become F16, or what ``full_type`` of the model says, and vectors F32. Metadata stays as it is, but for
+    the file type and an added ``edgebias.start_token``. Settings: ``variant_record``, one section ``models.NAME``.
 
     Raises:
-        InputError: bad settings or files.
+        InputError: bad settings or files, or the build's logits are not finite.
 
     Example:
         edgebias full-precision --source data/raw/models/m.gguf \
@@ -39,4 +39,4 @@ def run(
     sections = parse_settings(settings)
     sizes = value_of(sections, "variant_record", VariantRecordSettings)
     _, model = only_one(sections, "models", ModelSettings)
-    full(source, texts, model.start_token, sizes, output, record)
+    full(source, texts, model, sizes, output, record)
