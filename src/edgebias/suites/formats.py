@@ -20,6 +20,9 @@ CONTINUATION = "continuation"
 FORMATS = (LIKELIHOOD, LETTER, OPTION_TEXT, OPEN, CONTINUATION)
 """All formats, in the order in which an item is asked."""
 
+IN_CHAT = frozenset({LETTER, OPTION_TEXT, OPEN})
+"""Formats that are asked in a chat turn, which needs a model with a chat template."""
+
 OF_QUESTIONS = (LIKELIHOOD, LETTER, OPTION_TEXT, OPEN)
 """Formats of a suite whose items ask a question and have options."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 from edgebias.backends.endpoint.key import fault_of_key
 from edgebias.backends.registry import properties_of
+from edgebias.core.errors import InputError
 from edgebias.core.machine import memory_mb_here
 from edgebias.core.record import checked
+from edgebias.models.chat import chat_template, check_chat
 from edgebias.models.settings import FilePart, HubPart, JoinedParts, WheelPart
 from edgebias.study import Study
 from edgebias.suites.registry import SUITES
@@ -36,7 +38,7 @@ def needs_of(study: Study) -> list[Need]:
 
     Nothing is fetched, and only endpoints on this machine are knocked at.
     """
-    return [*_models(study), *_benchmarks(study), *_scorers(study), *_environments(study)]
+    return [*_models(study), *_chat(study), *_benchmarks(study), *_scorers(study), *_environments(study)]
 
 
 def is_dry_run(arguments: list[str]) -> bool:
@@ -92,6 +94,38 @@ def _parts(model: str, parts: Sequence[WheelPart | FilePart | HubPart]) -> Itera
     if files:
         missing = "" if find_spec("huggingface_hub") else "pip install edgebias[hub]"
         yield Need(f"model {model}: {len(files)} files of the Hugging Face Hub, {files[0]} to {files[-1]}", missing)
+
+
+def _chat(study: Study) -> Iterator[Need]:
+    for name in sorted({model for model, _ in study.local_variants()}):
+        if study.asks_in_chat(name):
+            try:
+                check_models_chat(study, [name])
+            except InputError as error:
+                yield Need(f"model {name}: a chat template", str(error))
+
+
+def check_models_chat(study: Study, models: Iterable[str] | None = None) -> None:
+    """Check that models that are here already have the chat template that the study needs.
+
+    A file that cannot be read is left to the job that fetches it or reads it.
+
+    Raises:
+        InputError: one has none.
+    """
+    for name in models or sorted({model for model, _ in study.local_variants()}):
+        asked = study.asks_in_chat(name)
+        source = study.config["models"][name].get("source") or {}
+        places = [Path(f"data/raw/models/{name}.gguf")]
+        places += [Path(source["file"])] if set(source) <= {"file", "sha256"} and "file" in source else []
+        here = next((path for path in places if path.is_file()), None)
+        if not asked or here is None:
+            continue
+        try:
+            template = chat_template(here)
+        except InputError:
+            continue
+        check_chat(name, template, asked)
 
 
 def _benchmarks(study: Study) -> Iterator[Need]:
