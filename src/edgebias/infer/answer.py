@@ -35,13 +35,14 @@ from edgebias.suites.formats import CONTINUATION, FORMATS, LETTER, LIKELIHOOD, O
 from edgebias.suites.item import Item
 from edgebias.suites.registry import SUITES
 
-_WORDINGS: dict[str, Callable[[Item, str | None], Wording]] = {
+WORDINGS: dict[str, Callable[[Item, str | None], Wording]] = {
     LIKELIHOOD: likelihood_wording,
     LETTER: letter_wording,
     OPTION_TEXT: option_text_wording,
     OPEN: open_wording,
     CONTINUATION: continuation_wording,
 }
+"""How an item is worded in each format, with an instruction before it or None."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def answer_items(
     rows: list[dict[str, object]] = []
     for name in (name for name in FORMATS if name in possible):
         _check_options(items, name)
-        asked = [(item, _WORDINGS[name](item, instruction)) for item in items]
+        asked = [(item, WORDINGS[name](item, instruction)) for item in items]
         asked.sort(key=lambda entry: (entry[1].template, _words(entry[1].prompt), entry[0].item_id))
         n_answers = len(asked) * (_continuation_settings(settings).draws if name == CONTINUATION else 1)
         with watch.timing(name, n_answers):

@@ -16,9 +16,12 @@ from edgebias.core.files import atomic, write_json, write_text
 from edgebias.models.gguf import ARCHITECTURE_KEY, file_of, number, open_gguf, text
 from edgebias.models.llama_model import loaded_model, token_ids
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
-from edgebias.models.transformers_load import load_model, load_tokenizer, refused
+from edgebias.models.transformers_load import SENTENCE_PIECE, load_model, load_tokenizer, refused
 
 _WAY_OUT = "use the llama backend"
+
+_SENTENCE_PIECE_IDS = {"bos_token": 1, "eos_token": 2, "unk_token": 0}
+"""What llama.cpp takes where a SentencePiece file names none (llama.cpp 0c1e57098, src/llama-vocab.cpp)."""
 
 CHECK_TEXTS = (
     "In 1984, 42 men and 7 women paid $1,234.56 (about 3/4) at 10:45 pm.",
@@ -131,6 +134,8 @@ def _generation_config(model: Any) -> dict[str, Any]:
 def special_tokens(reader: GGUFReader) -> dict[str, str]:
     """Return ``bos_token``, ``eos_token``, ``unk_token``, ``pad_token`` as far as the file names them.
 
+    Of a SentencePiece vocabulary that does not, those that llama.cpp takes.
+
     Raises:
         InputError: the file has no tokens, one that is no UTF-8, or fewer than it names.
     """
@@ -146,6 +151,8 @@ def special_tokens(reader: GGUFReader) -> dict[str, str]:
         ) from error
     named = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
     found = {name: number(reader, f"tokenizer.ggml.{short}_token_id") for name, short in named.items()}
+    if text(reader, "tokenizer.ggml.model") == SENTENCE_PIECE:
+        found = {name: _SENTENCE_PIECE_IDS.get(name) if index is None else index for name, index in found.items()}
     for name, index in found.items():
         if index is not None and not 0 <= index < len(tokens):
             raise InputError(f"{file_of(reader)}: its {name} is number {index} of {len(tokens)} tokens; {_WAY_OUT}")

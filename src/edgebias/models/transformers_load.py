@@ -16,6 +16,8 @@ SINGLE_DIGIT_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact", "comman
 """``tokenizer.ggml.pre`` values for which llama.cpp splits digits one by one before GPT-2's pattern
 (llama.cpp 0c1e57098, src/llama-vocab.cpp)."""
 
+SENTENCE_PIECE = "llama"
+"""``tokenizer.ggml.model`` of a SentencePiece vocabulary."""
 
 NO_WEIGHTS = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
 """Tensors of a file that transformers keeps in its configuration."""
@@ -41,6 +43,8 @@ def load_tokenizer(weights: Path, way_out: str) -> Any:
     tokenizer = getattr(loaded, "backend_tokenizer", None)
     if tokenizer is None:
         raise InputError(f"{weights}: transformers has no fast tokenizer for it; {way_out}")
+    if metadata(open_gguf(weights), "tokenizer.ggml.model") == SENTENCE_PIECE:
+        _space_as_llama_cpp(tokenizer, metadata(open_gguf(weights), "tokenizer.ggml.add_space_prefix"))
     if metadata(open_gguf(weights), "tokenizer.ggml.pre") in SINGLE_DIGIT_PRETOKENIZERS:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
@@ -49,6 +53,22 @@ def load_tokenizer(weights: Path, way_out: str) -> Any:
             ]
         )
     return tokenizer
+
+
+def _space_as_llama_cpp(tokenizer: Any, prefix: bool | None) -> None:
+    """Put a space before every stretch of text between control tokens where llama.cpp does, and nowhere else.
+
+    transformers puts one before the first stretch alone, and none before a text that begins with one; it does not read
+    ``tokenizer.ggml.add_space_prefix``, which llama.cpp takes for true where the file lacks it.
+    """
+    from tokenizers import normalizers, pre_tokenizers
+
+    spaces = normalizers.Replace(" ", "\u2581")
+    if prefix is not False:
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), spaces])
+        tokenizer.pre_tokenizer = None
+    elif isinstance(tokenizer.pre_tokenizer, pre_tokenizers.Metaspace):
+        tokenizer.normalizer, tokenizer.pre_tokenizer = spaces, None
 
 
 def load_model(weights: Path, way_out: str) -> Any:

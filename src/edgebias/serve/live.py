@@ -25,8 +25,9 @@ from edgebias.backends.base import OptionRequest, OptionScores, Prompt
 from edgebias.backends.local.control_vector import apply_control_vector
 from edgebias.backends.local.large_blocks import return_freed_blocks_to_system
 from edgebias.backends.local.llama_engine import BF16, UBATCH
-from edgebias.backends.local.prompt_tokens import PromptForm, check_fits_context, check_start, option_tokens
+from edgebias.backends.local.prompt_tokens import check_fits_context, option_tokens
 from edgebias.backends.local.sampling import log_probability
+from edgebias.backends.local.served_template import library_vocabulary
 from edgebias.core.errors import InputError
 from edgebias.mitigate.steering.gate import TokenGate, words_of
 from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_header
@@ -142,7 +143,7 @@ class LiveModel:
         self.gain = self._added = 0.0
         self.counts = Counts()
         self._vocabulary = llama_cpp.llama_model_get_vocab(model.model)
-        self._form = self._prompt_form()
+        self._form = library_vocabulary(model).prompt_form(file.start_token)
 
     def apply(self, gain: float) -> None:
         """Add ``gain`` times the vector from now on and forget what was read; 0 takes it away altogether.
@@ -320,9 +321,6 @@ class LiveModel:
                 counts.append(len(option))
             yield OptionScores(tuple(sums), tuple(counts))
 
-    def _token_text(self, token: int) -> str:
-        return self._model.detokenize([token], special=True).decode("utf-8") if token >= 0 else ""
-
     def _log_probabilities(self, tokens: list[int], first: int) -> Iterator[float]:
         """Yield the log-probability of each token from place ``first`` on, given those before it."""
         for token, row in zip(tokens[first:], self._rows(tokens, first), strict=True):
@@ -366,19 +364,6 @@ class LiveModel:
 
     def _tokenise(self, text: str, *, special: bool) -> list[int]:
         return list(self._model.tokenize(text.encode("utf-8"), add_bos=False, special=special)) if text else []
-
-    def _prompt_form(self) -> PromptForm:
-        begin, end = int(self._model.token_bos()), int(self._model.token_eos())
-        start = [begin] if begin >= 0 else []
-        if self._file.start_token is not None:
-            start = self._tokenise(self._file.start_token, special=True)
-            check_start(self._file.start_token, start, self._file.path)
-        return PromptForm(
-            tuple(start),
-            self._model.metadata.get("tokenizer.chat_template"),
-            bos_token=self._token_text(begin),
-            eos_token=self._token_text(end),
-        )
 
 
 def _biased(biases: Mapping[int, float], _: Any, logits: FloatArray) -> FloatArray:

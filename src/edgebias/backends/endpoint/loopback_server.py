@@ -27,6 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edgebias.backends.local.served_template import SERVED_FORMAT, register_served_format
 from edgebias.core.errors import InputError
 
 READY_SECONDS = 180.0
@@ -61,7 +62,7 @@ def loopback_server(
     """Serve ``weights`` on a free port (or ``port``) of 127.0.0.1 with a random key, until the block ends.
 
     The key is in a configuration file that only this user may read, never among the arguments. The server renders
-    messages with the GGUF's own chat template, keeps no logits and no cache of its own.
+    messages as every local backend does, keeps no logits and no cache of its own.
 
     Raises:
         InputError: the file is absent, the port is taken, or the server ends or is silent while it starts (its last log
@@ -115,8 +116,7 @@ def _settings(
                     "logits_all": False,
                     "cache": False,
                     "verbose": False,
-                    # Left to itself the server may take a built-in format that it thinks is the same.
-                    "chat_format": "chat_template.default",
+                    "chat_format": SERVED_FORMAT,
                     "chat_template_kwargs": dict(template_variables) or None,
                 }
             ],
@@ -179,6 +179,7 @@ def _serve(parent: int, arguments: list[str]) -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it was gone before the kernel was asked
         raise SystemExit(1)
+    register_served_format()
     sys.argv = ["llama_cpp.server", *arguments]
     runpy.run_module("llama_cpp.server", run_name="__main__", alter_sys=True)
 

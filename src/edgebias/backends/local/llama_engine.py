@@ -58,6 +58,7 @@ from edgebias.backends.base import (
 )
 from edgebias.backends.local.control_vector import apply_control_vector
 from edgebias.backends.local.hidden_states import HiddenCapture
+from edgebias.backends.local.llama_vocabulary import LlamaVocabulary
 from edgebias.backends.local.out_of_memory import exit_in_one_line_when_out_of_memory
 from edgebias.backends.local.prefix_tree import (
     PACK,
@@ -68,7 +69,7 @@ from edgebias.backends.local.prefix_tree import (
     score_packs,
     split_options,
 )
-from edgebias.backends.local.prompt_tokens import PromptForm, check_fits_context, check_start, option_tokens
+from edgebias.backends.local.prompt_tokens import check_fits_context, option_tokens
 from edgebias.backends.local.sampling import choose_token, common_prefix_length, cut_at_stop, log_probability
 from edgebias.core.errors import InputError
 
@@ -205,7 +206,8 @@ class LlamaBackend:
             raise InputError(
                 f"context: {self._context_size} tokens, but {self._weights} was trained for {trained}; lower it"
             )
-        self._vocabulary = llama.llama_model_get_vocab(self._model)
+        self._tokeniser = LlamaVocabulary(self._model, self._weights)
+        self._vocabulary = self._tokeniser.pointer
         self._n_vocabulary = llama.llama_vocab_n_tokens(self._vocabulary)
         self._tile = TILES.get(llama.llama_model_ftype(self._model), TILE)
         options = llama.llama_context_default_params()
@@ -226,7 +228,7 @@ class LlamaBackend:
         if not self._context:
             raise self._fault(f"no memory for a context of {self._context_size} tokens")
         self._memory = llama.llama_get_memory(self._context)
-        self._form = replace(self._prompt_form(), variables=self._template_variables)
+        self._form = replace(self._tokeniser.prompt_form(self._start_token), variables=self._template_variables)
 
     def _fault(self, what: str) -> InputError:
         reason = _errors[0] if _errors else "no reason given"
@@ -408,14 +410,7 @@ class LlamaBackend:
 
     def tokenise(self, text: str, *, special: bool) -> list[int]:
         """Return the tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
-        data = text.encode("utf-8")
-        size = len(data) + 8
-        while True:
-            buffer = (llama.llama_token * size)()
-            count = llama.llama_tokenize(self._vocabulary, data, len(data), buffer, size, False, special)
-            if count >= 0:
-                return list(buffer[:count])
-            size = -count
+        return self._tokeniser.tokenise(text, special=special)
 
     def tokens_of(self, index: int, request: OptionRequest) -> tuple[list[int], list[list[int]]]:
         """Return the tokens of request number ``index``: of its prompt, after the start token, and of each option.
@@ -447,25 +442,8 @@ class LlamaBackend:
         self._seconds += time.perf_counter() - started
         return logits
 
-    def _prompt_form(self) -> PromptForm:
-        begin, end = llama.llama_vocab_bos(self._vocabulary), llama.llama_vocab_eos(self._vocabulary)
-        template = llama.llama_model_chat_template(self._model, None)
-        start = [begin] if begin >= 0 else []
-        if self._start_token is not None:
-            start = self.tokenise(self._start_token, special=True)
-            check_start(self._start_token, start, self._weights)
-        return PromptForm(
-            tuple(start),
-            template.decode("utf-8") if template else None,
-            bos_token=self._token_text(begin),
-            eos_token=self._token_text(end),
-        )
-
     def _prompt(self, index: int, prompt: Prompt) -> list[int]:
         return self._form.tokens(index, prompt, self.tokenise)
-
-    def _token_text(self, token: int) -> str:
-        return llama.llama_vocab_get_text(self._vocabulary, token).decode("utf-8") if token >= 0 else ""
 
     def _piece(self, token: int) -> bytes:
         size = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -25,11 +25,17 @@ from edgebias.backends.base import (
     Prompt,
     Usage,
 )
-from edgebias.backends.chat_template import render_chat
 from edgebias.backends.local.packed_linear import pack_linear_layers
 from edgebias.backends.local.prefix_tree import Part, PrefixTree, ScoreCollector, ScorePack, score_packs, split_options
-from edgebias.backends.local.prompt_tokens import check_fits_context, check_prompt, check_start, option_tokens
-from edgebias.backends.local.sampling import choose_token, common_prefix_length, cut_at_stop, log_probability
+from edgebias.backends.local.prompt_tokens import check_fits_context, check_prompt, option_tokens
+from edgebias.backends.local.sampling import (
+    check_finite,
+    choose_token,
+    common_prefix_length,
+    cut_at_stop,
+    log_probability,
+)
+from edgebias.backends.local.transformers_vocabulary import TransformersVocabulary
 from edgebias.backends.local.tree_attention import (
     IGNORED_MASK,
     NAME,
@@ -131,11 +137,10 @@ class TorchBackend:
             raise InputError(f"{folder}: transformers cannot load it ({reason}); make the folder again") from error
         self._model.eval().requires_grad_(False)
         self._packed = pack_linear_layers(self._model)
+        self._vocabulary = TransformersVocabulary(self._tokenizer, folder)
         self._option = lru_cache(maxsize=4096)(partial(self.tokenise, special=False))
-        self._folder = folder
         self._context_size = context
-        self._template_variables = template_variables or {}
-        self._start = self._start_tokens(start_token)
+        self._form = replace(self._vocabulary.prompt_form(start_token), variables=template_variables or {})
         self._ends = self._end_tokens()
         self._held: list[int] = []
         self._cache: Any = None
@@ -224,16 +229,7 @@ class TorchBackend:
 
     def tokenise(self, text: str, *, special: bool) -> list[int]:
         """Return the tokens of ``text`` without any added begin token; ``special`` lets it name control tokens."""
-        encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=not special)
-        return [int(token) for token in encoded["input_ids"]]
-
-    def _start_tokens(self, start_token: str | None) -> list[int]:
-        if start_token is None:
-            begin = self._tokenizer.bos_token_id
-            return [] if begin is None else [int(begin)]
-        tokens = self.tokenise(start_token, special=True)
-        check_start(start_token, tokens, self._folder)
-        return tokens
+        return self._vocabulary.tokenise(text, special=special)
 
     def _end_tokens(self) -> frozenset[int]:
         ends: set[int] = set()
@@ -276,27 +272,14 @@ class TorchBackend:
             some = list(enumerate(prompts[first : first + TOKENISED], first))
             found: dict[int, list[int]] = {}
             for special in (False, True):
-                texts = {i: self._rendered(p) for i, p in some if (p.text is None) == special}
+                texts = {i: self._form.text(p) for i, p in some if (p.text is None) == special}
                 if texts:
-                    encoded = self._tokenizer(
-                        list(texts.values()), add_special_tokens=False, split_special_tokens=not special
-                    )["input_ids"]
-                    start = [] if special else self._start
+                    encoded = self._vocabulary.tokenise_all(list(texts.values()), special=special)
+                    start = [] if special else [*self._form.start]
                     found |= {i: start + tokens for i, tokens in zip(texts, encoded, strict=True)}
             for index, _ in some:
                 check_prompt(index, found[index])
                 yield found[index]
-
-    def _rendered(self, prompt: Prompt) -> str:
-        if prompt.text is not None:
-            return prompt.text
-        return render_chat(
-            self._tokenizer.chat_template,
-            prompt.messages,
-            bos_token=self._tokenizer.bos_token or "",
-            eos_token=self._tokenizer.eos_token or "",
-            variables=self._template_variables,
-        )
 
     def _parts(self, requests: Sequence[OptionRequest]) -> Iterator[Part]:
         prompts = self._prompts([request.prompt for request in requests])
@@ -463,10 +446,14 @@ def _log_probabilities(logits: torch.Tensor, places: Sequence[int], tokens: Sequ
     ``places``.
 
     Exponentials are 32-bit, their sum and all that follows 64-bit.
+
+    Raises:
+        NotFiniteError: a logit is not finite.
     """
     normalisers = []
     for rows in torch.split(logits, NORMALISED):
         top = rows.max(dim=-1, keepdim=True).values
+        check_finite(float(top.sum()))
         total = (rows - top).exp_().sum(dim=-1, dtype=torch.float64)
         normalisers.append(top[:, 0].double() + total.log())
     chosen = logits[list(places), list(tokens)].double()
