@@ -16,6 +16,9 @@ from edgebias.core.code_hash import code_hash
 VARIABLES = ("ATEN_", "DNNL_", "GGML_", "LLAMA_", "MKL_", "OMP_", "ONEDNN_")
 """Environment variables of these libraries can choose other instructions; how threads wait is none of that."""
 
+SECRETS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+"""Ends of names such as ``LLAMA_API_KEY``: what they hold decides no answer, and is kept nowhere, not as a hash."""
+
 END_BYTES = 1 << 16
 
 
@@ -37,7 +40,6 @@ def job_identity(
         stage: the stage's module, whose code is hashed with all that it imports from this package.
         settings: of the stage.
         libraries: distributions that decide its numbers.
-        libraries: distributions that decide its numbers.
         files: small inputs, hashed whole.
         weights: file or folder. Size, time of change, and both ends of every file stand for its content, which would
             take seconds to read.
@@ -57,7 +59,7 @@ def job_identity(
         "variables": {
             name: value
             for name, value in os.environ.items()
-            if name.startswith(VARIABLES) and name != "OMP_WAIT_POLICY"
+            if name.startswith(VARIABLES) and name != "OMP_WAIT_POLICY" and not name.endswith(SECRETS)
         },
         "machine": [platform.machine(), platform.python_version(), _processor()],
     }

@@ -1,22 +1,18 @@
-"""The file: one record a line, each with a checksum, appended and never changed."""
+"""The journal of a running job: its answers so far, from which it goes on after a kill."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
 import time
-import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from edgebias.core.errors import InputError
-
-HEADER, START, USAGE = "edgebias-journal-1", "start", "usage"
-"""Keys of the records that are no answers: what the file belongs to, a process that opened it, tokens and seconds."""
+from edgebias.backends.store.answer_json import to_json
+from edgebias.backends.store.answer_store import AnswerStore, DamagedStoreError
 
 SYNC_SECONDS = 1.0
 """A loss of power costs the answers of about this long."""
@@ -25,18 +21,21 @@ LARGEST_SHARE = 0.02
 """Most of the time that may go into waiting for the disk; on a slow disk it is waited for less often."""
 
 
+IDENTITY, PROCESS = "identity", "process"
+"""Keys of what is no answer: what the file belongs to, and for each process that opened it tokens and seconds."""
+
+
 class Journal:
-    """Records of the answers of one job, in the order in which they came.
+    """Records of the answers of one job, in the order in which they came, in an `AnswerStore` of its own.
 
-    A line is ``checksum key body``. The checksum (CRC-32) goes over key and body and the checksum before, so that a
-    line counts only in its place. Opening takes the longest prefix of whole lines and cuts off the rest, which is what
-    a killed process or a loss of power leaves. Every record reaches the operating system at once, so that it outlasts
-    a killed process; the disk is waited for about once a second (`SYNC_SECONDS`), which a loss of power may cost.
+    Every record reaches the operating system at once, so that it outlasts a killed process; the disk is waited for
+    about once a second (`SYNC_SECONDS`), which a loss of power may cost. A record that a bad disk changed is asked
+    again, and so are those after it.
 
-    The file belongs to one ``identity``. Where another one is found, or a damaged beginning, the journal starts afresh
+    The file belongs to one ``identity``. Where another one is found, or a damaged file, the journal starts afresh
     and says so on standard error: answers of other settings never come back.
 
-    Bodies stay on the disk and are read when they are asked for, so that a long journal takes no memory from a model
+    Answers stay on the disk and are read when they are asked for, so that a long journal takes no memory from a model
     that runs under a limit.
 
     Args:
@@ -44,8 +43,7 @@ class Journal:
         identity: of everything that decides what an answer is (`edgebias.backends.store.identity`).
 
     Raises:
-        InputError: another process has the file open, or it cannot be locked.
-        OSError: the file cannot be opened or written.
+        InputError: another process has the file open, or it cannot be opened, locked or written.
     """
 
     def __init__(self, path: Path, identity: str) -> None:
@@ -57,91 +55,64 @@ class Journal:
         self.counter: Callable[[], Sequence[float]] | None = None
         """Numbers to be noted now and then beside the answers, such as the tokens so far; see `earlier_counts`."""
         self._recalled_seconds = 0.0
-        self._checksum = 0
-        self._places: dict[str, list[tuple[int, int]]] = {}
-        self._counts: list[tuple[float, ...]] = []
-        """What the last record of `counter` said in each earlier process."""
-        self._descriptor = _open_locked(path)
+        self._places: dict[str, int] = {}
+        """Under each key, the place of the next record."""
+        try:
+            self._store = AnswerStore(path, "journal", "alone")
+        except DamagedStoreError:
+            print(f"{path}: it is damaged; the job starts afresh", file=sys.stderr)
+            _delete(path)
+            self._store = AnswerStore(path, "journal", "alone")
         try:
             self._begin(identity)
         except BaseException:
             self.close()
             raise
+        self._asked, self._pause = time.monotonic(), SYNC_SECONDS
 
     def _begin(self, identity: str) -> None:
-        end, found = self._scan()
-        if found != identity:
-            if os.fstat(self._descriptor).st_size:
-                reason = "it is damaged" if found is None else "settings, items, weights, code or a library changed"
-                print(f"{self.path}: {reason}; the job starts afresh", file=sys.stderr)
-            end, self._checksum, self.interruptions, self._places, self._counts = 0, 0, 0, {}, []
-        os.ftruncate(self._descriptor, end)
-        os.lseek(self._descriptor, end, os.SEEK_SET)
-        self._end = end
-        self._synced = self._asked = time.monotonic()
-        self._pause = SYNC_SECONDS
-        if end == 0:
-            self._write(HEADER, {"identity": identity})
-        elif self._places:
-            known = sum(map(len, self._places.values()))
+        found = self._find(IDENTITY)
+        with self._store.transaction(durable=True):
+            if found != identity:
+                if self._store.rows("SELECT 1 FROM answers LIMIT 1"):
+                    reason = "it is damaged" if found is None else "settings, items, weights, code or a library changed"
+                    print(f"{self.path}: {reason}; the job starts afresh", file=sys.stderr)
+                self._store.rows("DELETE FROM answers")
+                self._store.put(IDENTITY, identity)
+            self._counts: list[list[float]] = list(self._records(PROCESS))
+            """What the last call of `counter` said in each earlier process."""
+            self.interruptions = len(self._counts)
+            ((n_rows,),) = self._store.rows("SELECT COUNT(*) FROM answers")
+            self._note([])
+        if n_rows > 1 + self.interruptions:
+            known = n_rows - 1 - self.interruptions
             print(f"{self.path}: goes on after {known:,} answers or conversations", file=sys.stderr)
-        self._write(START, None)
-        self._sync()
-        _sync_folder(self.path.parent)
-
-    def _scan(self) -> tuple[int, str | None]:
-        """Index the valid lines; return where they end, and the identity that the first one names."""
-        identity: str | None = None
-        end = 0
-        with os.fdopen(os.dup(self._descriptor), "rb") as file:
-            for line in file:
-                parts = line.split(b" ", 2)
-                checksum = zlib.crc32(line[9:-1], self._checksum)
-                if len(parts) != 3 or not line.endswith(b"\n") or parts[0] != b"%08x" % checksum:
-                    break
-                key = parts[1].decode("ascii", "replace")
-                if (key == HEADER) != (end == 0):
-                    break
-                body = end + 10 + len(key), len(line) - 11 - len(key)
-                if key == HEADER:
-                    identity = json.loads(parts[2])["identity"]
-                elif key == START:
-                    self.interruptions += 1
-                    self._counts.append(())
-                elif key == USAGE:
-                    self._counts[-1] = tuple(json.loads(parts[2]))
-                else:
-                    self._places.setdefault(key, []).append(body)
-                end, self._checksum = end + len(line), checksum
-        return end, identity
 
     def recall(self, key: str) -> Iterator[Any]:
-        """Yield what was kept under ``key`` before this process began, in order; `clock` advances by what it took."""
-        for offset, length in self._places.get(key, ()):
-            seconds, count, value = json.loads(
-                os.pread(self._descriptor, length, offset).decode("utf-8", "surrogatepass")
-            )
+        """Yield what is kept under ``key``, in order, each once; `clock` advances by what it took."""
+        for seconds, count, value in self._records(key):
             self._recalled_seconds += seconds
             self.recalled += count
             yield value
 
     def keep(self, key: str, seconds: float, value: Any, *, count: int = 1) -> None:
-        """Append ``value``, which is ``count`` answers and took ``seconds``, under ``key`` (no spaces in it).
+        """Append ``value``, which is ``count`` answers and took ``seconds``, under ``key``.
 
         Args:
             key: what `recall` asks for.
             seconds: that the model took.
-            value: anything that JSON can hold; numpy's numbers become Python's.
+            value: anything that JSON can hold; numpy's numbers become Python's, a record becomes a mapping.
             count: number of answers in it.
 
         Raises:
-            OSError: the disk is full.
+            InputError: the disk is full.
         """
-        self._write(key, [round(seconds, 6), count, value])
-        now = time.monotonic()
-        if now - self._asked >= self._pause:
-            if self.counter is not None:
-                self._write(USAGE, list(self.counter()))
+        if key not in self._places:
+            deque(self._records(key), maxlen=0)
+        place = self._places[key]
+        self._store.put(_name(key, place), to_json([round(seconds, 6), count, value]), replace=True)
+        self._places[key] = place + 1
+        if time.monotonic() - self._asked >= self._pause:
             self._sync()
 
     def earlier_counts(self) -> list[float]:
@@ -155,19 +126,18 @@ class Journal:
     def remove(self, *instead: Path) -> None:
         """Delete the file once ``instead``, in which its answers went, are safely on the disk."""
         for path in instead:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-            _sync_folder(path.parent)
-        self.path.unlink()
+            for each, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):
+                descriptor = os.open(each, flags)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        _delete(self.path)
         self.close()
 
     def close(self) -> None:
         """Bring everything to the disk and give up the lock; a second call does nothing."""
-        if self._descriptor >= 0:
-            with suppress(OSError):
-                os.fsync(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -175,54 +145,33 @@ class Journal:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _write(self, key: str, value: Any) -> None:
-        # Texts of a model may hold anything. Escaping keeps a record on one line, and "surrogatepass" what UTF-8 lacks.
-        body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-        data = f"{key} {body}".encode("utf-8", "surrogatepass")
-        self._checksum = zlib.crc32(data, self._checksum)
-        line = memoryview(b"%08x %b\n" % (self._checksum, data))
-        while line:
-            line = line[os.write(self._descriptor, line) :]
+    def _find(self, name: str) -> str | None:
+        try:
+            return self._store.find(name)
+        except DamagedStoreError:
+            return None
+
+    def _records(self, key: str) -> Iterator[Any]:
+        while (record := self._find(_name(key, place := self._places.setdefault(key, 0)))) is not None:
+            self._places[key] = place + 1
+            yield json.loads(record)
+
+    def _note(self, counts: Sequence[float]) -> None:
+        self._store.put(_name(PROCESS, self.interruptions), to_json(counts), replace=True)
 
     def _sync(self) -> None:
         started = time.monotonic()
-        os.fdatasync(self._descriptor)
+        if self.counter is not None:
+            self._note(list(self.counter()))
+        self._store.rows("PRAGMA wal_checkpoint")
         self._asked = time.monotonic()
         self._pause = max(SYNC_SECONDS, (self._asked - started) / LARGEST_SHARE)
 
 
-def _open_locked(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with suppress(FileNotFoundError):
-                # A process that finished between the two lines above has removed the file that was opened.
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return descriptor
-            os.close(descriptor)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise InputError(f"{path}: another process is at this job; wait for it or end it") from error
-        except OSError as error:
-            os.close(descriptor)
-            raise InputError(
-                f"{path}: cannot be locked ({error.strerror}); write to a file system that has locks"
-            ) from error
+def _name(key: str, place: int) -> str:
+    return f"{key} {place:09}"
 
 
-def _sync_folder(folder: Path) -> None:
-    """Write a folder to the disk: only then is a new or renamed name in it safe."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _plain(value: Any) -> Any:
-    """Return a number of numpy as one of Python, which is what it comes back as."""
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} cannot be kept in a journal")
+def _delete(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from edgebias.backends.base import (
     OptionScores,
     Usage,
 )
+from edgebias.backends.store.answer_json import read_generation, read_scores
 from edgebias.backends.store.journal import Journal
 from edgebias.backends.wrapper import BackendWrapper
 
@@ -44,8 +45,7 @@ class JournaledBackend(BackendWrapper[Backend]):
             self._section("score", requests),
             len(requests),
             lambda known: self._inner.score(requests, skip=known),
-            _from_scores,
-            _to_scores,
+            read_scores,
         )
 
     def generate(
@@ -58,8 +58,7 @@ class JournaledBackend(BackendWrapper[Backend]):
             self._section(repr(settings), requests),
             len(requests),
             lambda known: self._inner.generate(requests, settings, skip=known),
-            _from_generation,
-            _to_generation,
+            read_generation,
         )
 
     def usage(self) -> Usage:
@@ -92,12 +91,11 @@ class JournaledBackend(BackendWrapper[Backend]):
         key: str,
         n_requests: int,
         ask: Callable[[int], Iterator[Answer]],
-        to_json: Callable[[Answer], Any],
-        from_json: Callable[[Any], Answer],
+        read: Callable[[Any], Answer],
     ) -> Iterator[Answer]:
         known = 0
         for value in self._journal.recall(key):
-            yield from_json(value)
+            yield read(value)
             known += 1
         if known == n_requests:
             return
@@ -108,28 +106,9 @@ class JournaledBackend(BackendWrapper[Backend]):
             answer = next(answers, None)
             if answer is None:
                 return
-            self._journal.keep(key, time.perf_counter() - started, to_json(answer))
+            self._journal.keep(key, time.perf_counter() - started, answer)
             yield answer
 
     def _tokens(self) -> tuple[float, ...]:
         usage = self._inner.usage()
         return usage.prompt_tokens, usage.generated_tokens, usage.scored_tokens, usage.seconds
-
-
-def _from_scores(scores: OptionScores) -> list[Any]:
-    return [scores.logprobs, scores.n_tokens, scores.tokens, scores.token_logprobs]
-
-
-def _to_scores(value: list[Any]) -> OptionScores:
-    logprobs, n_tokens, tokens, token_logprobs = value
-    return OptionScores(tuple(logprobs), tuple(n_tokens), tuple(map(tuple, tokens)), tuple(map(tuple, token_logprobs)))
-
-
-def _from_generation(generation: Generation) -> list[Any]:
-    scores = None if generation.scores is None else _from_scores(generation.scores)
-    return [generation.text, generation.n_tokens, scores]
-
-
-def _to_generation(value: list[Any]) -> Generation:
-    text, n_tokens, scores = value
-    return Generation(text, n_tokens, None if scores is None else _to_scores(scores))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgebias.backends.base import (
     Backend,
@@ -18,10 +18,13 @@ from edgebias.backends.base import (
     Usage,
 )
 from edgebias.backends.kind import BackendKind, BackendProperties, Environment, require_key
-from edgebias.backends.store.content_hash import content_hash
+from edgebias.backends.store.answer_json import read_generation, read_scores, to_json
+from edgebias.backends.store.answer_store import MAGIC, AnswerStore, content_hash
 from edgebias.backends.wrapper import BackendWrapper
 from edgebias.core.errors import InputError
-from edgebias.core.files import write_text
+from edgebias.core.files import atomic
+
+Answer = TypeVar("Answer", OptionScores, Generation)
 
 
 def request_key(request: OptionRequest | GenerationRequest, settings: GenerationSettings | None = None) -> str:
@@ -31,74 +34,74 @@ def request_key(request: OptionRequest | GenerationRequest, settings: Generation
 
 
 class RecordedBackend(Backend):
-    """Replays a store: JSON lines with ``key`` (`request_key`) and the fields of the answer.
+    """Replays a recording: an `AnswerStore`, or JSON lines with ``key`` (`request_key`) and the fields of the answer.
 
     Raises:
-        InputError: the store is absent or broken, or has no answer to a request.
+        InputError: the recording is absent or damaged, or has no answer to a request.
     """
 
     name = "recorded"
     scores_options = True
 
-    def __init__(self, store: Path) -> None:
-        self._store = store
-        self._answers: dict[str, dict[str, Any]] = {}
+    def __init__(self, recording: Path) -> None:
+        self._recording = recording
         try:
-            for line in store.read_text(encoding="utf-8").splitlines():
-                answer = json.loads(line)
-                self._answers[answer.pop("key")] = answer
+            with recording.open("rb") as file:
+                start = file.read(len(MAGIC))
+                data = b"" if start == MAGIC else start + file.read()
         except OSError as error:
-            raise InputError(f"{store}: cannot be read ({error.strerror}); record answers first") from error
-        except (ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"{store}: line {len(self._answers) + 1} is no recorded answer; record again") from error
+            raise InputError(f"{recording}: cannot be read ({error.strerror}); record answers first") from error
+        lines = {} if start == MAGIC else _json_lines(data, recording)
+        self._stored: Callable[[str], str | None] = (
+            AnswerStore(recording, "recording", "read").find if start == MAGIC else lines.get
+        )
 
     def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield the stored scores of each request."""
         for index, request in enumerate(requests[skip:], skip):
-            answer = self._find(index, request_key(request), "logprobs")
-            yield _scores(answer)
+            yield self._answer(index, request_key(request), read_scores)
 
     def generate(
         self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
     ) -> Iterator[Generation]:
         """Yield the stored text for each request."""
         for index, request in enumerate(requests[skip:], skip):
-            answer = self._find(index, request_key(request, settings), "text")
-            scores = answer.get("scores")
-            yield Generation(
-                answer["text"],
-                answer["n_tokens"],
-                scores and _scores(scores),
-            )
+            yield self._answer(index, request_key(request, settings), read_generation)
 
     def usage(self) -> Usage:
-        """Return nothing but the store's name: a replay costs no tokens."""
-        return Usage(notes={"store": self._store.name})
+        """Return nothing but the file's name: a replay costs no tokens."""
+        return Usage(notes={"store": self._recording.name})
 
-    def _find(self, index: int, key: str, needed: str) -> dict[str, Any]:
-        answer = self._answers.get(key)
-        if answer is None or needed not in answer:
-            raise InputError(f"{self._store}: no recorded answer to request {index} ({key[:12]}); record it first")
-        return answer
+    def _answer(self, index: int, key: str, read: Callable[[Any], Answer]) -> Answer:
+        stored = self._stored(key)
+        if stored is None:
+            raise InputError(f"{self._recording}: no recorded answer to request {index} ({key[:12]}); record it first")
+        try:
+            return read(json.loads(stored))
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise InputError(
+                f"{self._recording}: what it holds for request {index} ({key[:12]}) is no recorded answer; record again"
+            ) from error
 
 
-def _scores(stored: dict[str, Any]) -> OptionScores:
-    """Return stored scores; stores from before the tokens were kept lack these."""
-    return OptionScores(
-        logprobs=tuple(stored["logprobs"]),
-        n_tokens=tuple(stored["n_tokens"]),
-        tokens=tuple(map(tuple, stored.get("tokens", ()))),
-        token_logprobs=tuple(map(tuple, stored.get("token_logprobs", ()))),
-    )
+def _json_lines(data: bytes, path: Path) -> dict[str, str]:
+    lines: dict[str, str] = {}
+    for number, line in enumerate(data.split(b"\n"), 1):
+        try:
+            if text := line.decode("utf-8", "surrogatepass").strip():
+                lines[json.loads(text)["key"]] = text
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(f"{path}: line {number} is no recorded answer; record again") from error
+    return lines
 
 
 class RecordingBackend(BackendWrapper[Backend]):
-    """Passes requests on to ``inner`` and writes every answer to ``store`` when the block ends without an error."""
+    """Passes requests on to ``inner`` and writes every answer to one file when the block ends without an error."""
 
-    def __init__(self, inner: Backend, store: Path) -> None:
+    def __init__(self, inner: Backend, recording: Path) -> None:
         super().__init__(inner)
-        self._store = store
-        self._lines: dict[str, str] = {}
+        self._recording = recording
+        self._answers: dict[str, str] = {}
 
     def score(self, requests: Sequence[OptionRequest], *, skip: int = 0) -> Iterator[OptionScores]:
         """Yield the scores of ``inner``."""
@@ -117,10 +120,16 @@ class RecordingBackend(BackendWrapper[Backend]):
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         if exception[0] is None:
-            write_text("".join(self._lines[key] + "\n" for key in sorted(self._lines)), self._store)
+            with (
+                atomic(self._recording) as path,
+                AnswerStore(path, "recording", "alone") as store,
+                store.transaction(),
+            ):
+                for key in sorted(self._answers):
+                    store.put(key, self._answers[key])
 
     def _keep(self, key: str, answer: OptionScores | Generation) -> None:
-        self._lines[key] = json.dumps({"key": key, **asdict(answer)}, sort_keys=True, ensure_ascii=False)
+        self._answers[key] = to_json(answer)
 
 
 def open_recording(

@@ -77,11 +77,12 @@ def test_libraries_code_and_variables_count(given: dict[str, Any], monkeypatch: 
     assert len(set(found)) == 5
 
 
-def test_how_threads_wait_and_where_files_lie_do_not_count(
+def test_how_threads_wait_keys_and_where_files_lie_do_not_count(
     given: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = job_identity(**given)
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    monkeypatch.setenv("LLAMA_API_KEY", "sk-very-secret-0123456789")
     moved = tmp_path / "elsewhere" / "model"
     moved.parent.mkdir()
     given["weights"].rename(moved)

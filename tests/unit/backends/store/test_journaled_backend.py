@@ -162,16 +162,19 @@ def opened(tmp_path: Path, environment: dict[str, Any]) -> list[str]:
         assert (journal is None) == ("table.journal" not in names)
         for path in outputs:
             path.write_bytes(b"")
-    assert not (tmp_path / "table.journal").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cost", "items", "table"]
     return names
 
 
 @pytest.mark.parametrize(
     ("environment", "names"),
     [
-        ({"backend": "llama"}, ["items", "table.journal"]),
-        ({"backend": "openai", "endpoint": "loopback"}, ["items", "table.journal"]),
-        ({"backend": "openai", "endpoint": "http://x/v1", "store": None}, ["items", "table.journal"]),
+        ({"backend": "llama"}, ["items", "table.journal", "table.journal-wal"]),
+        ({"backend": "openai", "endpoint": "loopback"}, ["items", "table.journal", "table.journal-wal"]),
+        (
+            {"backend": "openai", "endpoint": "http://x/v1", "store": None},
+            ["items", "table.journal", "table.journal-wal"],
+        ),
         ({"backend": "openai", "endpoint": "http://x/v1"}, ["items"]),
         ({"backend": "recorded"}, ["items"]),
     ],
