@@ -134,7 +134,7 @@ def full(
     }
     neutral_sentences(texts, "perplexity")  # a fault in the texts shows before the long work
     check_runs(source)
-    with atomic(output) as temporary, one_line_on_abort(source, temporary):
+    with atomic(output) as temporary, one_line_on_abort(source, temporary), _blamed_on(source, temporary):
         matrices: FullType = model.full_type or "F16"
         write_full(source, temporary, model.start_token, matrices)
         with _refusing(output, FULL_WAY_OUT[matrices]):
@@ -167,7 +167,7 @@ def build(
     check_runs(parent)
     details: dict[str, Any] = {"variant": name, "from": recipe.parent or "full", "pruning": None}
     requested = None if recipe.prune is None else recipe.prune.sparsity
-    with atomic(output) as temporary, one_line_on_abort(parent, temporary):
+    with atomic(output) as temporary, one_line_on_abort(parent, temporary), _blamed_on(parent, temporary):
         if recipe.prune is None:
             write_quantised(parent, temporary, str(recipe.quantise))
         elif recipe.quantise is None:
@@ -189,6 +189,15 @@ def _refusing(build: Path, way_out: str) -> Iterator[None]:
         yield
     except NotFiniteError as error:
         raise InputError(f"{build}: the model's logits are not finite: {way_out}") from error
+
+
+@contextmanager
+def _blamed_on(source: Path, being_written: Path) -> Iterator[None]:
+    """Let a fault of the file that is being written name the file that it is made from, which the user can change."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(str(error).replace(str(being_written), str(source))) from error
 
 
 @contextmanager

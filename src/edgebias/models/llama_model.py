@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,7 +64,9 @@ def one_line_on_abort(name: Path, *being_written: Path) -> Iterator[None]:
     def leave(reason: bytes) -> None:
         for path in being_written:
             path.unlink(missing_ok=True)
-        words = " ".join(reason.decode(errors="replace").split())
+        words = re.sub(
+            r"\S*/", "", " ".join(reason.decode(errors="replace").split())
+        )  # where it was built says nothing
         line = f"error: {name}: llama.cpp stopped ({words}); it cannot run this file: choose another conversion\n"
         os.write(2, line.encode())
         os._exit(2)

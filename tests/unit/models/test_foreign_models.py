@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -238,6 +241,49 @@ def test_an_architecture_that_llama_cpp_does_not_know_is_refused(texts: Path, tm
     (tmp_path / "m.gguf").write_bytes(content)
     folder = tmp_path / "out"
     refused(lambda: full(tmp_path / "m.gguf", texts, folder), "unknown model architecture: 'llbma'", folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "match"),
+    [
+        ("llama.embedding_length", 5, "invalid n_rot"),
+        ("llama.feed_forward_length", 65, "ffn_gate.weight' has wrong shape"),
+        ("llama.block_count", 1, "wrong number of tensors"),
+        ("llama.context_length", 2**31, "context: 512 tokens"),
+    ],
+)
+def test_sizes_that_are_not_those_of_the_tensors_name_the_file_that_was_given(
+    key: str, value: int, match: str, texts: Path, tmp_path: Path
+) -> None:
+    write_model(tmp_path / "m.gguf")
+    name = key.encode() + struct.pack("<I", 4)
+    content = (tmp_path / "m.gguf").read_bytes()
+    place = content.index(name) + len(name)
+    (tmp_path / "m.gguf").write_bytes(content[:place] + struct.pack("<I", value) + content[place + 4 :])
+    for run in (
+        lambda: full(tmp_path / "m.gguf", texts, tmp_path / "out"),
+        lambda: build({"quantise": "Q8_0"}, tmp_path / "m.gguf", texts, tmp_path / "out"),
+    ):
+        with pytest.raises(InputError, match=match) as caught:
+            run()
+        assert str(tmp_path / "m.gguf") in str(caught.value)
+        assert ".part" not in str(caught.value)
+        assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_model_at_which_llama_cpp_aborts_is_one_line_and_leaves_nothing(texts: Path, tmp_path: Path) -> None:
+    """It takes for granted that there is a block: nothing can be returned from there, so the process ends."""
+    write_model(tmp_path / "m.gguf")
+    name = b"llama.block_count" + struct.pack("<I", 4)
+    patched(tmp_path / "m.gguf", name + struct.pack("<I", 2), name + struct.pack("<I", 0))
+    settings = json.dumps({"variant_record": RECORD, "models.m": {}})
+    command_line = [sys.executable, "-m", "edgebias", "full-precision", "--settings", settings, "--texts", str(texts)]
+    command_line += ["--source", str(tmp_path / "m.gguf"), "--output", str(tmp_path / "out" / "full.gguf")]
+    command_line += ["--record", str(tmp_path / "out" / "full.json")]
+    done = subprocess.run(command_line, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert re.fullmatch(r"error: .*m\.gguf: llama\.cpp stopped \(llama-model\.cpp.*\); .*\n", done.stderr)
+    assert not list(tmp_path.glob("out/*"))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
