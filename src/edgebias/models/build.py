@@ -193,16 +193,22 @@ def _refusing(build: Path, way_out: str) -> Iterator[None]:
 
 @contextmanager
 def _blamed_on(source: Path, being_written: Path) -> Iterator[None]:
-    """Let a fault of the file that is being written name the file that it is made from, which the user can change."""
+    """Let a fault of a file that is being written name the file that it is made from, which the user can change."""
     try:
         yield
     except InputError as error:
-        raise InputError(str(error).replace(str(being_written), str(source))) from error
+        line = str(error).replace(str(being_written), str(source)).replace(str(_pruned(being_written)), str(source))
+        raise InputError(line) from error
+
+
+def _pruned(beside: Path) -> Path:
+    """Return where the pruned file lies while it is quantised; of a killed run `atomic` clears it."""
+    return beside.with_suffix(".pruned.part")
 
 
 @contextmanager
 def _scratch(beside: Path) -> Iterator[Path]:
-    path = beside.with_name(f"{beside.name}.pruned")
+    path = _pruned(beside)
     try:
         yield path
     finally:
