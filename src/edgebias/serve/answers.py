@@ -48,13 +48,19 @@ def ready(model: LiveModel, asked: Asked) -> tuple[list[int], ...]:
     with _refusing("response_format"):
         model.check_grammar(asked.sampling.grammar)
     param = "messages" if asked.chat else "prompt"
+    if not all(model.may_hold(prompt) for prompt in asked.prompts):
+        raise _too_long(param, "too many", model.context)
     with _refusing(param):
         prompts = tuple(model.tokens_of(prompt) for prompt in asked.prompts)
     for tokens in prompts:
         if len(tokens) + (asked.max_tokens != 0) > model.context:
-            message = f"{param}: {len(tokens)} tokens, but the context length is {model.context}; shorten it"
-            raise Refused(message, param=param, code="context_length_exceeded")
+            raise _too_long(param, str(len(tokens)), model.context)
     return prompts
+
+
+def _too_long(param: str, count: str, context: int) -> Refused:
+    message = f"{param}: {count} tokens, but the context length is {context}; shorten it"
+    return Refused(message, param=param, code="context_length_exceeded")
 
 
 @contextmanager

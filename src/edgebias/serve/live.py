@@ -143,6 +143,7 @@ class LiveModel:
         self.gain = self._added = 0.0
         self.counts = Counts()
         self._vocabulary = llama_cpp.llama_model_get_vocab(model.model)
+        self._longest = max(len(self._piece(token, special=True)) for token in range(model.n_vocab()))
         self._form = library_vocabulary(model).prompt_form(file.start_token)
 
     def apply(self, gain: float) -> None:
@@ -224,6 +225,11 @@ class LiveModel:
     def context(self) -> int:
         """Tokens of a prompt and its answer together."""
         return int(self._model.n_ctx())
+
+    def may_hold(self, prompt: Prompt | Sequence[int]) -> bool:
+        """Return whether ``prompt`` may fit in the context: a long text takes a minute to be tokenised."""
+        length = len(words_of(prompt).encode("utf-8")) / self._longest if isinstance(prompt, Prompt) else len(prompt)
+        return length <= self.context
 
     def write(self, tokens: Sequence[int], sampling: Sampling, *, limit: int, top: int | None) -> Iterator[Written]:
         """Yield the tokens of an answer, up to an end token or ``limit``.

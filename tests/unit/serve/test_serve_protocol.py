@@ -235,9 +235,10 @@ def test_example_errors_are_the_right_exceptions(client: openai.OpenAI) -> None:
         client.responses.create(model="m", input="x")
     with pytest.raises(openai.NotFoundError):
         client.fine_tuning.jobs.create(model="m", training_file="file-abc123")
-    with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "word " * 600}])
-    assert caught.value.code == "context_length_exceeded"
+    for long in ("word " * 600, "word " * 300_000):
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": long}])
+        assert caught.value.code == "context_length_exceeded"
 
 
 def test_example_completions(client: openai.OpenAI) -> None:
