@@ -43,7 +43,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_file_that_is_no_model(tmp_path: Path, vector: Path) -> None:
     (tmp_path / "text.gguf").write_text("no model", encoding="utf-8")
     assert "not a whole GGUF file" in refused("--weights", tmp_path / "text.gguf")
-    assert "no language model" in refused("--weights", vector)
+    assert "not of a language model" in refused("--weights", vector)
 
 
 def test_a_vector_that_is_absent_damaged_a_model_or_another_model_s(tiny: Path, vector: Path, tmp_path: Path) -> None:
