@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from edgebias.checks.prompts import PromptParity
 from edgebias.checks.settings import Tolerances
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table
-from edgebias.suites.formats import LIKELIHOOD
+from edgebias.suites.formats import LETTER, LIKELIHOOD
 
 COLUMNS = ("item_id", "format", "template", "option_logprobs", "n_tokens", "choice")
 
@@ -24,7 +24,8 @@ class SuiteParity:
     """What one suite shows in one format; differences in nats over all options of its ``n_items`` items.
 
     Attributes:
-        agreement: share of items with the same answer: the preferred option, in ``letter`` the letter that was written.
+        agreement: share of items with the same preferred option; in ``letter`` also with the same letter read, where
+            both wrote one. Letters that are nearer than a rounding may be are the same.
         n_texts_differ: items to which the two wrote other texts; 0 in ``likelihood``, where nothing is written.
         first_text: the first of them by identifier, and both texts; None where there is none.
     """
@@ -41,21 +42,54 @@ class SuiteParity:
     first_text: dict[str, str] | None = None
 
 
-def compare_files(llama: Path, torch: Path, format_name: str = LIKELIHOOD) -> SuiteParity:
-    """Compare the rows of a format in two response tables of one suite; the suite's name is that of the file.
+def compare_files(llama: Path, torch: Path) -> SuiteParity:
+    """Compare the likelihood rows of two response tables of one suite; the suite's name is that of the file.
 
     Raises:
         InputError: a table is unfit, or the two do not hold the same items.
     """
     if llama.stem != torch.stem:
         raise InputError(f"--torch {torch}: stands where suite {llama.stem!r} of --llama does; give both in one order")
+    left, right = _pair(llama, torch, LIKELIHOOD)
+    return compare_tables(left, right, llama.stem)
+
+
+def compare_letters(llama: Path, torch: Path, near: float) -> SuiteParity:
+    """Compare the letter rows of two response tables of one suite.
+
+    Args:
+        llama: table of llama.cpp.
+        torch: that of transformers.
+        near: nats within which two letters of one item are as likely as each other. A greedy text takes one of them, so
+            that a rounding decides which; how many texts differ is told beside the agreement, and fails nothing.
+
+    Raises:
+        InputError: a table is unfit, or the two do not hold the same items.
+    """
+    left, right = _pair(llama, torch, LETTER)
+    same = [
+        _same_letter(ours, theirs, near)
+        for ours, theirs in zip(left.to_dict("records"), right.to_dict("records"), strict=True)
+    ]
+    return replace(compare_tables(left, right, llama.stem), agreement=sum(same) / len(same))
+
+
+def _same_letter(ours: Mapping[Hashable, Any], theirs: Mapping[Hashable, Any], near: float) -> bool:
+    """Return whether two rows prefer the same letter, and read the same where both read one, or might by rounding."""
+    tables = [np.asarray(row["option_logprobs"], dtype=np.float64) for row in (ours, theirs)]
+    pairs = [tuple(int(values.argmax()) for values in tables)]
+    if ours["choice"] >= 0 and theirs["choice"] >= 0:
+        pairs.append((int(ours["choice"]), int(theirs["choice"])))
+    return all(bool(abs(values[one] - values[other]) <= near) for one, other in pairs for values in tables)
+
+
+def _pair(llama: Path, torch: Path, format_name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     left, right = _rows(llama, format_name), _rows(torch, format_name)
     lacking = left.index.symmetric_difference(right.index)
     if len(lacking):
         owner, other = (llama, torch) if lacking[0] in left.index else (torch, llama)
         raise InputError(f"{other}: item {lacking[0]!r} of {owner} is not in it; answer the same items in both")
-    right = right.loc[left.index]
-    return compare_tables(left, right, llama.stem)
+    return left, right.loc[left.index]
 
 
 def formats_in(llama: Path, torch: Path) -> list[str]:

@@ -44,7 +44,7 @@ def run(
           --folder data/models/smollm2-135m-instruct/full.transformers \
           --output results/edge/parity/smollm2-135m-instruct.json
     """
-    from edgebias.checks.parity import compare_files, failures, formats_in, parity_record
+    from edgebias.checks.parity import compare_files, compare_letters, failures, formats_in, parity_record
     from edgebias.checks.settings import Tolerances
     from edgebias.core.errors import InputError
     from edgebias.core.files import write_json
@@ -57,7 +57,8 @@ def run(
     pairs = list(zip(llama, torch, strict=True))
     suites = [compare_files(*pair) for pair in pairs]
     formats = {ours.stem: formats_in(ours, theirs) for ours, theirs in pairs}
-    letters = [compare_files(*pair, LETTER) for pair in pairs if LETTER in formats[pair[0].stem]]
+    near = tolerances.max_abs_difference
+    letters = [compare_letters(*pair, near) for pair in pairs if LETTER in formats[pair[0].stem]]
     prompts = []
     if items:
         from edgebias.checks.prompts import compare_tables_of_items

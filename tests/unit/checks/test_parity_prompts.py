@@ -155,6 +155,17 @@ def test_other_letters_fail_the_gate(other: dict[str, Any], message: str, tmp_pa
     assert json.loads((tmp_path / "model.failed.json").read_text(encoding="utf-8"))["letters"]["bbq"]["n_items"] == 3
 
 
+def test_a_near_tie_and_an_unread_text_are_no_other_letter(tmp_path: Path) -> None:
+    """A rounding decides between letters that are as likely; a text that names none is told, and fails nothing."""
+    tie = [[-1.0, -1.02, -7.0], [-3.0, -2.0, -9.0], [-3.0, -3.5, -1.0]]
+    llama = responses(tmp_path / "edge", tie)
+    other = [[-1.02, -1.0, -7.0], *tie[1:]]
+    torch = responses(tmp_path / "desktop", other, texts=("B", "B", "Because"), choices=(1, 1, -1))
+    found = gate(tmp_path, llama, torch)["letters"]["bbq"]
+    assert found["agreement"] == 1
+    assert found["n_texts_differ"] == 2
+
+
 def test_letters_of_one_backend_alone_are_refused(tmp_path: Path) -> None:
     """The same items in the same formats."""
     llama, torch = responses(tmp_path / "edge"), responses(tmp_path / "desktop")
