@@ -556,6 +556,10 @@ def read_study(
     called = name or (layers[-1].stem if layers else EDGE)
     if overrides and "seed" in overrides:
         called += f"-{overrides['seed']}"
+    if strange := sorted(set(called) & set("{}[]*?<>|\n")):
+        raise InputError(
+            f"{layers[-1]}: a study is called as its file, and its folders cannot have a {strange[0]!r}; rename it"
+        )
     own_builds = bool(layers) and _builds_otherwise(config, parameters.load(PARAMS))
     return Study(config, called, own_builds, (PARAMS, *layers))
 

@@ -289,3 +289,12 @@ def test_what_dvc_will_refuse_is_told_before_the_run(
     assert any("data/models is one" in line for line in said)
     assert any("dvc.lock has marks of a merge" in line for line in said)
     assert not any("metrics.json" in line for line in said)
+
+
+def test_a_study_is_called_as_its_file_where_a_folder_can_be_called_so(study: Study, tmp_path: Path) -> None:
+    """Braces in the name of a folder would be wildcards of a rule."""
+    odd = tmp_path / "my {x} o'neil.yaml"
+    odd.write_text("seed: 1\n")
+    with pytest.raises(InputError, match=r"my \{x\} o'neil\.yaml: a study is called as its file, .*rename it"):
+        read_study(overlays=[odd])
+    assert read_study(overlays=[odd.rename(tmp_path / "stüdy's.yaml")]).results == "results/stüdy's"

@@ -135,6 +135,10 @@ def items_of(suites):
     return [f"{study.items}/{suite}.parquet" for suite in suites]
 
 
+def files_of_study(wildcards):
+    return " ".join(f"--file {quote(path)}" for path in study.files())
+
+
 def sources_of(wildcards):
     return study.raw_files_of(wildcards.suite)
 

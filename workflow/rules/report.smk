@@ -63,7 +63,7 @@ rule report:
     params:
         code=code_of("report"),
         settings=settings_of("report"),
-        files=" ".join(f"--file {quote(path)}" for path in study.files()),
+        files=files_of_study,
         items_folder=items_folder,
         models=models_folder,
         results=results_folder,
