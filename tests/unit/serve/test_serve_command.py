@@ -42,7 +42,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_file_that_is_no_model(tmp_path: Path, vector: Path) -> None:
     (tmp_path / "text.gguf").write_text("no model", encoding="utf-8")
-    assert "not a whole GGUF file" in refused("--weights", tmp_path / "text.gguf")
+    assert "not a GGUF file" in refused("--weights", tmp_path / "text.gguf")
     assert "not of a language model" in refused("--weights", vector)
 
 
@@ -50,13 +50,13 @@ def test_a_vector_that_is_absent_damaged_a_model_or_another_model_s(tiny: Path, 
     damaged, other, strange = tmp_path / "damaged.gguf", tmp_path / "other.gguf", tmp_path / "strange.gguf"
     damaged.write_bytes(vector.read_bytes()[:120])
     write_control_vector(np.zeros((5, 16), np.float32), other, "llama")
-    write_control_vector(np.zeros((3, 32), np.float32), strange, "qwen2")
+    write_control_vector(np.zeros((2, 32), np.float32), strange, "qwen2")
     serve = ("--weights", tiny, "--control-vector")
     assert "no such file" in refused(*serve, tmp_path / "none.gguf")
-    assert "cannot be read as GGUF" in refused(*serve, damaged)
+    assert "not a whole GGUF file" in refused(*serve, damaged)
     assert "not a control vector but 'llama'" in refused(*serve, tiny)
-    assert "does not fit a model of 3 blocks of width 32" in refused(*serve, other)
-    assert "fitted for 'qwen2'" in refused(*serve, strange)
+    assert "of 16 values does not fit a model" in refused(*serve, other)
+    assert "made for 'qwen2'" in refused(*serve, strange)
 
 
 def test_a_gain_without_a_vector_or_beyond_all_numbers(tiny: Path, vector: Path) -> None:
