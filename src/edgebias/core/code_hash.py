@@ -61,8 +61,7 @@ def _entry(module: str) -> Path:
         if parts[0] == PACKAGE.name:
             raise ValueError(f"{module} is not a module of {PACKAGE.name}")
         return plugin_file(module)
-    main = path.parent / "__main__.py"
-    return main if path.name == "__init__.py" and main.exists() else path
+    return path
 
 
 def _file_of(module: str) -> Path | None:

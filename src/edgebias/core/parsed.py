@@ -10,7 +10,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edgebias.core.files import write_text
 
@@ -89,12 +89,31 @@ def _parse(source: bytes) -> Parsed:
             imports.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _FILE_NAME.fullmatch(node.value):
             strings.add(node.value)
-    text = ast.unparse(tree).encode("utf-8", "surrogatepass")
+    text = _written(tree).encode("utf-8", "surrogatepass")
     return Parsed(hashlib.sha256(text).hexdigest(), tuple(sorted(imports)), tuple(sorted(strings)))
 
 
+def _written(value: Any) -> str:
+    """Write a syntax tree, or what a field of a node holds, the same way in every version of Python.
+
+    `ast.unparse` takes other quotes from version to version, and `ast.dump` lists the fields that a version has, also
+    where they are empty.
+    """
+    if isinstance(value, ast.AST):
+        fields = [f"{name}={_written(held)}" for name, held in ast.iter_fields(value) if held not in (None, [])]
+        return f"{type(value).__name__}({', '.join(fields)})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return repr(value)
+
+
 def _drop_prose(node: ast.AST) -> None:
-    """Take out the help of options, and strings that stand alone as statements, which document what is before them."""
+    """Take out the help of options, and strings that stand alone as statements, which document what is before them.
+
+    Empty parts of f-strings go, too: Python 3.12.1 ends a format with one.
+    """
+    if isinstance(node, ast.JoinedStr):
+        node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
     if isinstance(node, ast.Call):
         node.keywords = [keyword for keyword in node.keywords if keyword.arg != "help"]
     for field in ("body", "orelse", "finalbody"):

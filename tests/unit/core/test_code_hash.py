@@ -22,6 +22,25 @@ def double(value: int) -> int:
     return 2 * value  # twice
 '''
 
+VARIED = """
+import ast
+
+class Words(dict[str, int]):
+    '''Prose.'''
+    kept: int = 0
+
+    async def each(self, *names: str, width: int = 3, **more: float) -> "list[str]":
+        return [f"{name!r:>{width}} {'a' + 'b'} {{}}" "" f'{1.5e-7}' async for name in self if (n := len(name))]
+
+def told(value: object) -> bytes | None:
+    match value:
+        case {"a": [1, *_], **rest} if rest: return b"\\x00'"
+        case None | True: raise ValueError(u"ü \\ud800") from None
+    try: return lambda x, /, *, y=...: (x, *y, 1j, -0.0, {**x}, {1, *x}, x[1:, ::2])
+    except* OSError: global ast; del ast.x; nonlocal_ = not x is y
+    finally: print(help="no help")
+"""
+
 
 def names_of(*modules: str) -> list[str]:
     return [path.relative_to(PACKAGE).as_posix() for path in code_files(*modules)]
@@ -138,3 +157,10 @@ def test_data_that_a_module_reads_counts() -> None:
 def test_a_module_that_is_nowhere_is_refused() -> None:
     with pytest.raises(ValueError, match=r"edgebias\.stages\.nothing is not a module"):
         code_hash("edgebias.stages.nothing")
+
+
+def test_the_hash_of_a_source_is_the_same_under_every_version_of_python(package: Path) -> None:
+    """Quotes in f-strings, their formats, empty lists of type parameters: where versions write a tree otherwise."""
+    (package / "job.py").write_text(VARIED)
+    parsed.cache_clear()
+    assert parsed(package / "job.py").digest == "0915da7182ff264092c397a56a3a37bae94b9394f59aa939c30c44fdc3de34e9"
