@@ -37,6 +37,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: the package is installed from it, editable, because the workflow lives beside it."""
 
 
+BUILDS = ("edge_build", "desktop_build", "cloud_build")
+CELL_LISTS = ("rounds", "robustness", "layer_probes")
+"""Keys of ``study`` that name a cell, and those that list cells."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
@@ -146,7 +150,7 @@ def load(*paths: Path) -> dict[str, Any]:
         layer = read_yaml(path)
         if not isinstance(layer, dict):
             raise InputError(f"{path}: a mapping of parameters is needed")
-        merged = merge(merged, layer)
+        merged = _of_its_own_cells(merge(merged, layer), layer)
     return check(merged, " + ".join(str(path) for path in paths))
 
 
@@ -159,6 +163,31 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         else:
             result[key] = copy.deepcopy(value)
     return result
+
+
+def _of_its_own_cells(merged: dict[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what the files below ``layer`` say of cells that it replaces.
+
+    Lists of cells keep those that are left. A build that is gone becomes the first cell.
+    """
+    own, study = layer.get("study"), merged.get("study")
+    if not isinstance(own, dict) or "cells" not in own:
+        return merged
+    try:
+        cells = [
+            {"environment": group["environment"], "model": group["model"], "variant": variant}
+            for group in own["cells"]
+            for variant in group["variants"]
+        ]
+        kept = {
+            name: [cell for cell in study[name] if cell in cells]
+            for name in CELL_LISTS
+            if name not in own and name in study
+        }
+    except (KeyError, TypeError):
+        return merged  # one of them is no cell, which `check` says better
+    builds = {name: cells[0] for name in BUILDS if cells and name not in own and study.get(name) not in cells}
+    return {**merged, "study": {**study, **kept, **builds}}
 
 
 def _check_suites(params: Params, origin: str) -> None:
@@ -198,8 +227,8 @@ def _check_cells(params: Params, origin: str) -> None:
         for section, name in names:
             _check_defined(params, f"{origin}: study.cells[{place}]: {show(name)}", section, name)
         defined |= {(group.environment, group.model, variant) for variant in group.variants}
-    references = {f"study.{name}": getattr(study, name) for name in ("edge_build", "desktop_build", "cloud_build")}
-    for name in ("rounds", "robustness", "layer_probes"):
+    references = {f"study.{name}": getattr(study, name) for name in BUILDS}
+    for name in CELL_LISTS:
         references |= {f"study.{name}[{place}]": cell for place, cell in enumerate(getattr(study, name))}
     for where, cell in references.items():
         if _triple(cell) not in defined:

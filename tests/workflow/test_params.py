@@ -89,3 +89,60 @@ def test_a_variant_that_leads_back_to_itself_is_refused() -> None:
     config = params.merge(default(), {"variants": {"wanda50": {"from": "wanda50_q8_0"}}})
     with pytest.raises(InputError, match="leads back to itself"):
         params.check(config, "params.yaml")
+
+
+NEW = {"environment": "edge", "model": MODEL, "variant": "new"}
+
+
+def laid_over(tmp_path: Path, study: object) -> dict:
+    """The study of ``params.yaml`` with an overlay of one new build."""
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text(yaml.safe_dump({"study": study, "variants": {"new": {"from": "full", "quantise": "Q8_0"}}}))
+    return params.load(ROOT / "params.yaml", overlay)["study"]
+
+
+def test_an_overlay_of_one_cell_names_it_once(tmp_path: Path) -> None:
+    """What the file below says of cells that are gone goes with them; the builds become the first cell."""
+    study = laid_over(tmp_path, {"cells": [{"environment": "edge", "model": MODEL, "variants": ["new"]}]})
+    assert [study[name] for name in ("edge_build", "desktop_build", "cloud_build")] == [NEW] * 3
+    assert study["rounds"] == study["robustness"] == study["layer_probes"] == []
+
+
+def test_an_overlay_of_cells_keeps_what_is_said_of_those_that_are_left(tmp_path: Path) -> None:
+    study = laid_over(tmp_path, {"cells": [{"environment": "edge", "model": MODEL, "variants": ["new", "full"]}]})
+    full = {**NEW, "variant": "full"}
+    assert study["edge_build"] == NEW
+    assert study["rounds"] == []
+    assert study["robustness"] == study["layer_probes"] == [full]
+
+
+def test_an_overlay_that_leaves_the_cells_keeps_everything(tmp_path: Path) -> None:
+    mine = laid_over(tmp_path, {"title": "Mine"})
+    assert {**mine, "title": ""} == {**params.load(ROOT / "params.yaml")["study"], "title": ""}
+
+
+@pytest.mark.parametrize("name", ["edge_build", "desktop_build", "cloud_build", "rounds", "robustness", "layer_probes"])
+def test_a_cell_that_an_overlay_names_itself_must_be_one_of_its_cells(tmp_path: Path, name: str) -> None:
+    absent = {**NEW, "variant": "q4_0"}
+    study = {"cells": [{"environment": "edge", "model": MODEL, "variants": ["new"]}]}
+    with pytest.raises(InputError, match=f"study.{name}.*q4_0"):
+        laid_over(tmp_path, {**study, name: absent if name.endswith("build") else [absent]})
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        None,
+        3,
+        "edge",
+        [],
+        [None],
+        [{"environment": "edge"}],
+        [{"environment": "edge", "model": MODEL, "variants": 3}],
+        {"environment": "edge"},
+    ],
+)
+def test_cells_of_another_shape_are_told_in_one_line(tmp_path: Path, cells: object) -> None:
+    with pytest.raises(InputError, match=r"mine.yaml: .*study.cells") as caught:
+        laid_over(tmp_path, {"cells": cells})
+    assert "\n" not in str(caught.value)

@@ -54,11 +54,11 @@ class ComparedCells(Record):
     suites: Suites
     """The suites of the study."""
     cells: ListOf[CellGroup] = Field(min_length=1)
-    """The cells that answer."""
+    """The cells that answer. An overlay that gives them leaves out what the file below says of other cells."""
     rounds: ListOf[CellName] = ()
     """Cells that also answer in repeated rounds (the over-time question)."""
     edge_build: CellName
-    """The build that is shipped to the edge, and that is mitigated."""
+    """The build that is shipped to the edge, and that is mitigated. In an overlay, by default its first cell."""
     desktop_build: CellName
     """The build on the desktop that it is compared with."""
     cloud_build: CellName
