@@ -59,7 +59,6 @@ def open_job(
     stage: str,
     settings: Mapping[str, Any],
     cell: Cell,
-    *,
     files: Sequence[Path],
     weights: Path | None,
     outputs: Sequence[Path],

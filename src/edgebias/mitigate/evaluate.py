@@ -22,7 +22,7 @@ from edgebias.infer.responses import write_responses
 from edgebias.infer.wording import likelihood_wording
 from edgebias.mitigate.base import Artefacts, Method
 from edgebias.mitigate.held_out import HELD_OUT, read_split
-from edgebias.mitigate.mitigated import Mitigated, check_files
+from edgebias.mitigate.mitigated import Mitigated
 from edgebias.mitigate.preserved_texts import (
     PreservedTexts,
     losses,
@@ -32,7 +32,7 @@ from edgebias.mitigate.preserved_texts import (
 )
 from edgebias.mitigate.reductions import MITIGATION, reductions, with_families
 from edgebias.mitigate.reference_answers import read_reference_answers
-from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose
+from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, check_files, choose
 from edgebias.mitigate.settings import EvaluationKeys
 from edgebias.mitigate.speed import SCORED
 from edgebias.models.perplexity import neutral_sentences

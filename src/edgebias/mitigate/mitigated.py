@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebias.backends.base import Backend, OptionRequest
@@ -12,7 +11,6 @@ from edgebias.core.errors import InputError
 
 if TYPE_CHECKING:
     from edgebias.backends.local.llama_engine import LlamaBackend
-    from edgebias.mitigate.registry import ChosenMethod
     from edgebias.mitigate.steering.directions import Matrix
     from edgebias.mitigate.steering.gated_backend import GatedBackend
 
@@ -63,22 +61,6 @@ class Mitigated:
         if self.backend is not self.loaded:
             return record | scoring_speed(self.loaded, self.backend, read)
         return record | speed(self.loaded, sentences)
-
-
-def check_files(chosen: ChosenMethod, control_vector: Path | None, gate: Path | None) -> None:
-    """Refuse a method without the files that it needs, or with one that it does not.
-
-    Raises:
-        InputError: they do not fit.
-    """
-    steering = chosen.steering
-    for option, path, needed in (
-        ("--control-vector", control_vector, steering is not None),
-        ("--gate", gate, steering is not None and steering.gate is not None),
-    ):
-        if needed != (path is not None):
-            way_out = "give it" if needed else "leave it out"
-            raise InputError(f"{option}: {chosen.label} {'needs' if needed else 'takes no'} such file; {way_out}")
 
 
 def steerable(backend: Backend) -> LlamaBackend:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgebias.core.errors import InputError
@@ -119,6 +120,22 @@ def choose_all(entries: Sequence[object], origin: str = "--settings") -> dict[st
             raise InputError(f"{origin}: {path_of(where)} is {found.label} once more; leave one out")
         chosen[found.label] = found
     return chosen
+
+
+def check_files(chosen: ChosenMethod, control_vector: Path | None, gate: Path | None) -> None:
+    """Refuse a method without the files that it needs, or with one that it does not.
+
+    Raises:
+        InputError: they do not fit.
+    """
+    steering = chosen.steering
+    for option, path, needed in (
+        ("--control-vector", control_vector, steering is not None),
+        ("--gate", gate, steering is not None and steering.gate is not None),
+    ):
+        if needed != (path is not None):
+            way_out = "give it" if needed else "leave it out"
+            raise InputError(f"{option}: {chosen.label} {'needs' if needed else 'takes no'} such file; {way_out}")
 
 
 def frontier_gains(chosen: Mapping[str, ChosenMethod]) -> dict[str, float]:

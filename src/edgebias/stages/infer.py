@@ -45,16 +45,7 @@ def run(
     cell = read_cell(sections)
     formats = formats_of(cell, suite)
     asked = read_items(items, suite)
-    job_of = open_job(
-        "edgebias.stages.infer",
-        sections,
-        cell,
-        files=[items],
-        weights=weights,
-        outputs=[responses, cost],
-        more=[suite],
-    )
-    with job_of as job:
+    with open_job(__name__, sections, cell, [items], weights, [responses, cost], more=[suite]) as job:
         with job.model() as backend:
             possible, skipped = possible_formats(backend, formats)
             for name, reason in skipped.items():

@@ -47,15 +47,7 @@ def run(
     wanted = value_of(sections, "robustness", RobustnessSettings)
     table = read_table(items, tuple(dict.fromkeys((*ASKED, *COLUMNS))))
     design = cross(choose_items(table, wanted, items), wanted)
-    job_of = open_job(
-        "edgebias.stages.robustness",
-        sections,
-        cell,
-        files=[items],
-        weights=weights,
-        outputs=[responses, cost],
-    )
-    with job_of as job:
+    with open_job(__name__, sections, cell, [items], weights, [responses, cost]) as job:
         with job.model() as backend:
             with job.stopwatch.timing(FORMAT, len(design)):
                 answers = ask(backend, design, cell.answer.seed)

@@ -64,15 +64,7 @@ def run(
     skipped: dict[str, str] = {}
     drawn: list[dict[str, object]] = []
     letter_mass = None
-    job_of = open_job(
-        "edgebias.stages.rounds",
-        sections,
-        cell,
-        files=[items],
-        weights=weights,
-        outputs=[responses, cost],
-    )
-    with job_of as job:
+    with open_job(__name__, sections, cell, [items], weights, [responses, cost]) as job:
         with job.model() as backend:
             if backend.scores_options:
                 drawn, letter_mass = independent.independent_rounds(

@@ -11,8 +11,7 @@ import yaml
 
 from edgebias.core.errors import InputError
 from edgebias.mitigate.base import OWN, SHARED, SHIPPED, Artefacts, Steering
-from edgebias.mitigate.mitigated import check_files
-from edgebias.mitigate.registry import METHODS, choose, choose_all, frontier_gains
+from edgebias.mitigate.registry import METHODS, check_files, choose, choose_all, frontier_gains
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "config").glob("*.yaml"))]
