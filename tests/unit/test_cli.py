@@ -218,3 +218,11 @@ def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "edgebias"], capture_output=True, text=True, env=os.environ | environment, timeout=60
     )
+
+
+def test_a_message_that_names_a_stage_names_a_command() -> None:
+    """What to run next is said by the name under which it can be run."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "edgebias").rglob("*.py"))
+    named = set(re.findall(r"run the ([\w-]+) stage", text)) | set(re.findall(r"`edgebias ([a-z][\w-]*)", text))
+    assert len(named) > 10
+    assert named <= set(ALL)

@@ -93,7 +93,7 @@ def open_cell(cell: Cell, weights: Path | None, *, capture_hidden: bool = False)
     from edgebias.backends.registry import open_backend
 
     if weights is not None and not weights.exists():
-        raise InputError(f"{weights}: no such weights; run the variants stage")
+        raise InputError(f"{weights}: no such weights; run the stage that makes them")
     with (
         apply_memory_limit(cell.environment, weights),
         open_backend(cell.environment, cell.model, weights, capture_hidden=capture_hidden) as backend,

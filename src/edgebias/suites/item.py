@@ -166,17 +166,17 @@ def items_from_table(table: pd.DataFrame, name: str, suite: str | None = None) -
     """
     missing = [column for column in ASKED if column not in table.columns]
     if missing:
-        raise InputError(f"{name}: column {missing[0]!r} is missing; run the prompts stage again")
+        raise InputError(f"{name}: column {missing[0]!r} is missing; run the items stage again")
     if table.empty:
         raise InputError(f"{name}: there are no items; raise the counts of this suite under `prompts` and run again")
     repeated = table["item_id"][table["item_id"].duplicated()]
     if len(repeated):
-        raise InputError(f"{name}: item_id {repeated.iloc[0]!r} occurs twice; run the prompts stage again")
+        raise InputError(f"{name}: item_id {repeated.iloc[0]!r} occurs twice; run the items stage again")
     kept = [column for column in COLUMNS if column in table.columns]
     items = [_item(row, name) for row in table[kept].to_dict("records")]
     for item in items:
         if problem := fault(item):
-            raise InputError(f"{name}: item {item.item_id!r}: {problem}; run the prompts stage again")
+            raise InputError(f"{name}: item {item.item_id!r}: {problem}; run the items stage again")
         if suite not in (None, item.suite):
             raise InputError(f"{name}: item {item.item_id!r} is of suite {item.suite!r}, not {suite!r}")
     return items
@@ -228,7 +228,7 @@ def _item(row: Mapping[Hashable, Any], name: str) -> Item:
 def _listed(row: Mapping[Hashable, Any], column: str, name: str) -> Sequence[Any]:
     value = row[column]
     if isinstance(value, str) or not hasattr(value, "__len__"):
-        raise InputError(f"{name}: item {row['item_id']!r}: {column!r} is not a list; run the prompts stage again")
+        raise InputError(f"{name}: item {row['item_id']!r}: {column!r} is not a list; run the items stage again")
     return list(value)
 
 

@@ -140,7 +140,7 @@ def croissant(*, templates: Path, items: Path, citation: Path, output: Path) -> 
                 output,
                 _ITEMS_FILE,
                 "application/x-parquet",
-                "Items made from the templates by the stage edgebias.prompts with the project's params.yaml.",
+                "Items made from the templates by `edgebias items` with the project's params.yaml.",
             ),
         ],
         "recordSet": [
