@@ -143,9 +143,8 @@ repro: dvc.yaml ## dvc repro after a change of params.yaml, then let Snakemake a
 
 adopt: $(READY) ## After dvc pull, checkout or repro: Snakemake takes over what DVC has proved by hash
 	$(BIN)/dvc status --quiet || { echo "error: dvc status is not clean: run dvc checkout or dvc repro first" >&2; exit 2; }
-	$(BIN)/snakemake --touch --cores 1
-	# The page shows times, so DVC does not keep it: after a restore it would be missing, or that of other numbers.
-	$(BIN)/snakemake --cores 1 --quiet all --forcerun report --allowed-rules report -- results/edge/report/index.html
+	$(BIN)/snakemake --touch --cores 1 -- recorded
+	$(BIN)/snakemake --cores 1 --quiet all --allowed-rules page -- results/edge/report/index.html
 
 verify: $(READY) ## PASS, FAIL or SKIPPED (why) for each claim
 	$(BIN)/edgebias verify --claims claims.yaml

@@ -47,6 +47,7 @@ STAGES = (
     "control-vector-card",
     "roofline",
     "report",
+    "page",
 )
 """A command for each rule of the Snakefile, in the order of the pipeline."""
 

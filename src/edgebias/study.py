@@ -57,6 +57,9 @@ ASKING = (
 )
 """What every job that asks a model depends on; the formats of a suite come on top."""
 
+REPORTED = ("study", "models", "environments", "mitigate.suites", "mitigate.learning")
+"""What the numbers and the page of a study depend on."""
+
 RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "fetch_model": ("models.{model}.source",),
     "model_formats": ("models.{model}.chat",),
@@ -135,7 +138,8 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
         "mitigate.confidence",
     ),
     "roofline": (),
-    "report": ("study", "models", "environments", "mitigate.suites", "mitigate.learning"),
+    "report": REPORTED,
+    "page": REPORTED,
 }
 """Dotted keys of ``params.yaml`` that each rule depends on; nothing else reaches the rule's command (`keys_of`)."""
 
@@ -168,6 +172,7 @@ SUITE_CODE: Mapping[str, tuple[str, ...]] = {
     "mitigate": ("metrics",),
     "fit_feedback_loop": ("metrics",),
     "report": (),
+    "page": (),
 }
 """Modules of suites that a rule opens, besides the records of these suites; which suites: `Study.suites_opened`."""
 
@@ -463,8 +468,11 @@ class Study:
         return json.dumps(values, sort_keys=True)
 
     def code_name(self, rule: str, wildcards: Mapping[str, str]) -> str:
-        """Return a name for the code of one job, which it shares with all jobs that run the same code."""
-        return "-".join([rule, *self._entries(rule, wildcards)])
+        """Return a name for the code of one job, which it shares with all jobs that run the same code.
+
+        The rule and the entries that it opens, parted by what no name of a file can hold: ``infer/bbq/llama``.
+        """
+        return "/".join([rule, *self._entries(rule, wildcards)])
 
     def code(self, rule: str, wildcards: Mapping[str, str]) -> str:
         """Return the hash of the code that one job can run."""
@@ -478,7 +486,7 @@ class Study:
             ValueError: the rule opens other kinds of entries.
             InputError: there is no such entry.
         """
-        rule, *entries = name.split("-")
+        rule, *entries = name.split("/")
         opened = dict(zip(ENTRIES.get(rule, ()), entries, strict=True))
         modules = [f"edgebias.stages.{rule}"]
         modules += [REGISTRIES[kind].module(entry) for kind, entry in opened.items() if kind in REGISTRIES]
@@ -511,7 +519,7 @@ class Study:
                 return self.layer_probe_suites()
             case "mitigate":
                 return self.mitigated_suites()
-            case "compare" | "report":
+            case "compare" | "report" | "page":
                 return self.suites
         return []
 

@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import get_argument_parser
 
 from edgebias.core import registry
 from edgebias.study import RULE_KEYS, read_study
@@ -155,13 +157,13 @@ def test_dvc_yaml_is_short_and_each_file_has_one_maker(generated: str) -> None:
     assert len(generated.splitlines()) <= 600
     stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
     assert len(stages) < 200
-    outputs = [path for stage in stages.values() for path in paths_of(stage["outs"])]
+    outputs = [path for stage in stages.values() for path in paths_of(stage.get("outs", []))]
     assert len(outputs) == len(set(outputs))
 
 
 def test_what_differs_from_run_to_run_is_neither_made_nor_read_by_a_stage_of_dvc(generated: str) -> None:
     stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
-    touched = [path for stage in stages.values() for path in (*paths_of(stage["outs"]), *stage.get("deps", []))]
+    touched = [path for stage in stages.values() for path in (*paths_of(stage.get("outs", [])), *stage.get("deps", []))]
     assert not [path for path in touched if re.search(r"/cost(\.json|/)|provenance|index\.html", path)]
 
 
@@ -190,10 +192,10 @@ def test_a_new_cell_leaves_the_stages_of_all_others_as_they_are(checkout: Path, 
         after = stages()
     finally:
         (checkout / "params.yaml").write_text(params)
-    cell = "cloud-smollm2-135m-instruct-q8_0-bbq"
-    assert after.keys() - before.keys() == {f"infer@{cell}", f"score@{cell}"}
+    cell = "cloud-smollm2-135m-instruct-q8_0"
+    assert after.keys() - before.keys() == {f"infer@{cell}-bbq", f"score-{cell}"}
     changed = {name for name in before if after.get(name) != before[name]}
-    assert changed <= {"compare", "report"}
+    assert changed <= {"compare", "report", "page"}
 
 
 def stages_as_dvc_reads_them(stages: dict) -> dict[str, dict]:
@@ -234,7 +236,74 @@ def test_a_new_suite_leaves_the_code_of_all_other_jobs_as_it_is(
 def test_a_folder_that_a_stage_reads_is_the_out_of_one_stage(generated: str) -> None:
     """DVC compares a folder by one hash: where its maker lists single files instead, it never looks up to date."""
     stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
-    outs = [path for stage in stages.values() for path in paths_of(stage["outs"])]
+    outs = [path for stage in stages.values() for path in paths_of(stage.get("outs", []))]
     deps = {dep for stage in stages.values() for dep in stage.get("deps", [])}
     assert not [dep for dep in deps if any(out.startswith(f"{dep}/") for out in outs)]
     assert any(dep.endswith(".transformers") for dep in deps & set(outs))
+
+
+def test_all_suites_of_a_cell_are_scored_in_one_stage(generated: str) -> None:
+    """For each stage both tools start anew, which takes longer than to score a table."""
+    stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
+    study = read_study()
+    scoring = {name: paths_of(stage["outs"]) for name, stage in stages.items() if name.startswith("score-")}
+    assert len(scoring) == len(study.cells)
+    for cell in study.cells:
+        name = f"score-{cell.environment}-{cell.model}-{cell.variant}"
+        assert scoring[name] == [
+            f"{study.results}/scores/{cell.path}/{suite}.csv" for suite in sorted(study.suites_of(cell))
+        ]
+        assert stages[name]["cmd"].endswith(" ".join(scoring[name]))
+
+
+def test_the_page_has_a_stage_that_no_restore_replaces(generated: str) -> None:
+    """Without outputs DVC has nothing to restore, so it runs whenever a number is another."""
+    stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
+    assert "outs" not in stages["page"]
+    assert "results/edge/report/index.html" in stages["page"]["cmd"]
+    assert {*stages["report"]["deps"], "results/edge/report/metrics.json"} - set(stages["page"]["deps"]) == {
+        "data/code/report.sha256"
+    }
+    assert stages["report"]["cmd"].endswith("-- results/edge/report/metrics.json")
+
+
+def test_a_new_suite_of_the_package_is_fetched_and_nothing_else_runs(
+    tmp_path: Path, copy_checkout: Callable[[Path], Path], snakemake: str
+) -> None:
+    """Its files are published: all files are fetched once more, and are what they were."""
+    folder = copy_checkout(tmp_path)
+    package = folder / "src" / "edgebias" / "suites"
+    path = "data/items/edge/bbq.parquet"
+    for name in (*read_study().raw_files(), path):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    target = (snakemake, "--cores", "1", "--quiet", "host", "--", path)
+    assert run(folder, *target[:1], "--touch", *target[1:], PYTHONPATH=str(folder / "src")).returncode == 0
+    plan = run(folder, *target[:1], "--dry-run", *target[1:], PYTHONPATH=str(folder / "src"))
+    assert "Nothing to be done" in plan.stdout + plan.stderr, plan.stdout + plan.stderr
+    shutil.copytree(package / "winogender", package / "another")
+    suite = package / "another" / "suite.py"
+    text = suite.read_text().replace("Winogender/", "Another/").replace("winogender", "another")
+    suite.write_text(text)
+    plan = run(folder, *target[:1], "--dry-run", *target[1:], PYTHONPATH=str(folder / "src"))
+    assert dict(re.findall(r"^(\w+) +(\d+)$", plan.stdout, re.MULTILINE)) == {"fetch_benchmarks": "1", "total": "1"}
+
+
+def test_code_of_a_suite_whose_name_has_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_plugins", {})
+    text = (ROOT / "tests/plugins/boss_suite.py").read_text()
+    study = read_study()
+    (tmp_path / "hyphen_suite.py").write_text(text.replace('name="boss"', 'name="the-boss-2"'))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry.load_plugins(["hyphen_suite"])
+    for rule, more in (("items", {}), ("score", {}), ("infer", {"environment": "edge"})):
+        job = {"suite": "the-boss-2", **more}
+        assert study.code(rule, job) == study.code_named(study.code_name(rule, job))
+
+
+@pytest.mark.parametrize("profile", sorted((ROOT / "profiles").iterdir()), ids=lambda path: path.name)
+def test_every_key_of_a_profile_is_an_option_of_snakemake(profile: Path) -> None:
+    known = {option for action in get_argument_parser()._actions for option in action.option_strings}
+    keys = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
+    assert not [key for key in keys if f"--{key}" not in known]

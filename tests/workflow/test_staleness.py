@@ -14,6 +14,7 @@ from edgebias.core import code_hash
 from edgebias.core.code_hash import PACKAGE
 from edgebias.core.parsed import parsed
 from edgebias.study import Study, read_study
+from edgebias.workflow.dvc import CODE_FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "staleness.md"
@@ -73,7 +74,7 @@ def study() -> Study:
 def names() -> list[str]:
     """The code of every kind of job of the default study."""
     outs = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["code"]["outs"]
-    return [Path(path).stem for path in outs]
+    return [path.removeprefix(f"{CODE_FOLDER}/").removesuffix(".sha256") for path in outs]
 
 
 def hashes(study: Study, names: list[str]) -> dict[str, str]:
@@ -98,10 +99,10 @@ def in_words(stale: list[str], names: list[str]) -> str:
     if stale == names:
         return "every job"
     found = []
-    for rule in sorted({name.partition("-")[0] for name in stale}):
-        of_rule = [name for name in names if name.partition("-")[0] == rule]
+    for rule in sorted({name.partition("/")[0] for name in stale}):
+        of_rule = [name for name in names if name.partition("/")[0] == rule]
         mine = [name for name in of_rule if name in stale]
-        told = [set(name.split("-")[1:]) for name in mine]
+        told = [set(name.split("/")[1:]) for name in mine]
         common = sorted(set.intersection(*told) or set.union(*told))
         found.append(rule if mine == of_rule else f"{rule} ({', '.join(common)})")
     return ", ".join(found)

@@ -10,6 +10,7 @@ from edgebias.core.cell import Cell
 from edgebias.core.errors import InputError
 from edgebias.mitigate.base import OWN, SHIPPED
 from edgebias.mitigate.steering.folds import ALL, MEAN_OF_FOLDS, fitted_on_of
+from edgebias.models import neutral_text
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import lock, preflight
 from edgebias.workflow.needs import check_models_chat, describe, is_dry_run, needs_of
@@ -61,6 +62,10 @@ wildcard_constraints:
     loop=one_of(study.loops),
     source="learned|gradient|difference_of_means|pca|probe|single_layer",
     fitted_on="all|all_but_fold_[1-9][0-9]*",
+
+
+# Published files are checked against their ids, which are code: that they were fetched again changes nothing.
+TEXTS = ancient(f"{RAW}/{neutral_text.PATH}")
 
 
 LEARNING_MEMORY_MB = 2800  # measured: 2,690 at most on the default study
@@ -140,7 +145,11 @@ def files_of_study(wildcards):
 
 
 def sources_of(wildcards):
-    return study.raw_files_of(wildcards.suite)
+    published = study.raw_files()
+    return [
+        ancient(path) if path in published else path
+        for path in study.raw_files_of(wildcards.suite)
+    ]
 
 
 def parent_of(wildcards):

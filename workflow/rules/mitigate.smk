@@ -7,7 +7,7 @@ rule directions:
     """Found on calibration clusters, without each fold in turn: the loop judges a fold under what has not seen it."""
     input:
         item_tables=items_of(study.steered_suites()),
-        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        texts=TEXTS,
         answers="<results>/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
     output:
@@ -117,7 +117,7 @@ rule gate:
     """Steering costs texts that it was not learned for; the gate tells from a request's words whether it is one."""
     input:
         item_tables=items_of(study.steered_suites()),
-        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        texts=TEXTS,
         answers="<results>/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
     output:
@@ -146,7 +146,7 @@ rule conditional_steering:
     """A gated method of the field beside ours: its own vector, and a condition on the running hidden state."""
     input:
         item_tables=items_of(study.steered_suites()),
-        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        texts=TEXTS,
         answers="<results>/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
     output:
@@ -177,7 +177,7 @@ rule fit_feedback_loop:
     """The loop is unrolled inside one job and leaves its whole trajectory; it sees calibration clusters only."""
     input:
         item_tables=items_of(study.steered_suites()),
-        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        texts=TEXTS,
         answers="<results>/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
         directions=directions_of,
@@ -218,7 +218,7 @@ rule mitigate:
     """Bias, accuracies, false abstention, perplexity and cost of one method, always together."""
     input:
         item_tables=items_of(study.mitigated_suites()),
-        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        texts=TEXTS,
         answers="<results>/mitigation/{environment}/{model}/reference_answers.parquet",
         weights=weights_of,
         baseline=baseline_of,

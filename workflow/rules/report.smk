@@ -1,5 +1,5 @@
-# One self-contained page, the headline numbers, and where every number came from.
-# REQUIRED INPUTS: all tables of the study. OUTPUTS: results/report/index.html, metrics.json, results/provenance.json
+# The headline numbers, one self-contained page, and where every number came from.
+# REQUIRED INPUTS: all tables of the study. OUTPUTS: results/report/metrics.json, index.html, results/provenance.json
 
 
 rule roofline:
@@ -26,7 +26,7 @@ rule roofline:
 
 
 rule report:
-    """The page that a reader opens: question, answer in three sentences, figures, tables, limits, provenance."""
+    """The headline numbers: the same bytes wherever the study ran."""
     input:
         item_tables=items_of(study.suites),
         records=expand("<models>/{pair[0]}/{pair[1]}.json", pair=study.local_variants()),
@@ -47,13 +47,7 @@ rule report:
         projection=rules.roofline.output.projection,
         hardware=rules.roofline.input.hardware,
     output:
-        page=report(
-            "<results>/report/index.html",
-            caption="../report/page.rst",
-            category="Report",
-        ),
         metrics="<results>/report/metrics.json",
-        provenance="<results>/provenance.json",
     log:
         "<logs>/report.log",
     benchmark:
@@ -63,18 +57,48 @@ rule report:
     params:
         code=code_of("report"),
         settings=settings_of("report"),
+        items_folder=items_folder,
+        models=models_folder,
+        results=results_folder,
+    message:
+        "write the headline numbers"
+    shell:
+        "python -m edgebias report --settings {params.settings:q} --items-folder {params.items_folder:q}"
+        " --variants-folder {params.models:q} --results {params.results:q} --paper {input.paper:q} --hardware {input.hardware:q}"
+        " --metrics {output.metrics:q} 2> {log:q}"
+
+
+rule page:
+    """The page that a reader opens: question, answer in three sentences, figures, tables, limits, provenance."""
+    input:
+        *rules.report.input,
+        metrics=rules.report.output.metrics,
+        paper=rules.report.input.paper,
+        hardware=rules.report.input.hardware,
+    output:
+        page=report(
+            "<results>/report/index.html",
+            caption="../report/page.rst",
+            category="Report",
+        ),
+        provenance="<results>/provenance.json",
+    log:
+        "<logs>/page.log",
+    benchmark:
+        "<benchmarks>/page.tsv"
+    resources:
+        mem_mb=700,
+    params:
+        code=code_of("page"),
+        settings=settings_of("page"),
         files=files_of_study,
         items_folder=items_folder,
         models=models_folder,
         results=results_folder,
     message:
-        "write the report"
+        "write the page"
     shell:
-        "( python -m edgebias provenance {params.files} --output {output.provenance:q};"
-        " python -m edgebias report --settings {params.settings:q} --items-folder {params.items_folder:q} --variants-folder {params.models:q}"
-        " --responses-folder {params.results:q}/responses --scores-folder {params.results:q}/scores --cost-folder {params.results:q}/cost"
-        " --parity-folder {params.results:q}/parity --contrasts {input.contrasts:q} --headline {input.headline:q}"
-        " --mitigation-folder {params.results:q}/mitigation --robustness-folder {params.results:q}/robustness"
-        " --provenance {output.provenance:q} --paper {input.paper:q}"
-        " --projection {input.projection:q} --hardware {input.hardware:q}"
-        " --output {output.page:q} --metrics {output.metrics:q} --figures-folder {params.results:q}/report/figures ) 2> {log:q}"
+        "( python -m edgebias provenance {params.files} --output {output.provenance:q} &&"
+        " python -m edgebias page --settings {params.settings:q} --items-folder {params.items_folder:q}"
+        " --variants-folder {params.models:q} --results {params.results:q} --paper {input.paper:q} --hardware {input.hardware:q}"
+        " --page {output.page:q} ) 2> {log:q}"

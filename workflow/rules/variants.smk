@@ -6,7 +6,7 @@ rule full_precision:
     """The reference of every contrast: the published weights at 16 bits, dequantised where they came quantised."""
     input:
         source=rules.fetch_model.output.weights,
-        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        texts=TEXTS,
     output:
         weights="<models>/{model}/full.gguf",
         record="<models>/{model}/full.json",
@@ -31,7 +31,7 @@ rule compress:
     """One pruned or quantised build; the record shows types that llama.cpp replaced and the sparsity achieved."""
     input:
         parent=parent_of,
-        texts=f"{RAW}/BOLD/data/wikipedia/profession_wiki.json",
+        texts=TEXTS,
     output:
         weights="<models>/{model}/{variant}.gguf",
         record="<models>/{model}/{variant}.json",

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 from edgebias.backends.base import OptionRequest, OptionScores, Prompt
 from edgebias.core.errors import InputError
+from edgebias.models.neutral_text import PATH
 
 Part = Literal["calibration", "fit", "perplexity"]
 """Disjoint thirds of the sentences: Wanda's activations, whatever a mitigation learns from, and measurement."""
@@ -54,9 +55,11 @@ def neutral_sentences(path: Path, part: Part) -> list[str]:
             for sentence in sentences
         }
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; run the fetch stage") from error
+        raise InputError(f"{path}: no such file; run the fetch-benchmarks stage, which writes {PATH}") from error
     except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{path}: not a BOLD Wikipedia file ({error}); run the fetch stage again") from error
+        raise InputError(
+            f"{path}: not a BOLD Wikipedia file ({error}); run the fetch-benchmarks stage again"
+        ) from error
     hashes = {text: hashlib.sha256(text.encode("utf-8")).digest() for text in texts}
     parts = get_args(Part)
     chosen = [

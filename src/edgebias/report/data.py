@@ -100,21 +100,20 @@ CELL = ["environment", "model", "variant"]
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the inputs lie, as on the command line."""
+    """Where the inputs lie.
 
-    prompts: Path
+    Attributes:
+        items: folder of the item tables.
+        variants: folder of the records of builds.
+        results: folder of all that the study found out.
+        paper: numbers printed in the paper.
+        hardware: published figures that the projection rests on.
+    """
+
+    items: Path
     variants: Path
-    responses: Path
-    scores: Path
-    cost: Path
-    parity: Path
-    contrasts: Path
-    headline: Path
-    mitigation: Path
-    robustness: Path
-    provenance: Path
+    results: Path
     paper: Path
-    projection: Path
     hardware: Path
 
 
@@ -183,6 +182,7 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
     Raises:
         InputError: a file that the study's settings promise is absent or broken.
     """
+    results, provenance = sources.results, sources.results / "provenance.json"
     study = value_of(settings, "study", StudySettings)
     cells = tuple(cell for group in study.cells for cell in group.all_cells)
     suites = study.suites
@@ -197,27 +197,28 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         if suite in asked[cell]
         and (
             not (_properties(environments, cell).refused_formats or refused_in_chat(models.get(cell.model, {})))
-            or (sources.responses / cell.path / f"{suite}.parquet").exists()
+            or (results / "responses" / cell.path / f"{suite}.parquet").exists()
         )
     ]
     items = {
-        suite: read_table(sources.prompts / f"{suite}.parquet", ITEM_COLUMNS).set_index("item_id") for suite in suites
+        suite: read_table(sources.items / f"{suite}.parquet", ITEM_COLUMNS).set_index("item_id") for suite in suites
     }
     responses = [
-        (cell, suite, read_table(sources.responses / cell.path / f"{suite}.parquet", RESPONSE_COLUMNS))
+        (cell, suite, read_table(results / "responses" / cell.path / f"{suite}.parquet", RESPONSE_COLUMNS))
         for cell, suite in answered
     ]
     scores = [
-        _tag(read_table(sources.scores / cell.path / f"{suite}.csv", SCORE_COLUMNS), cell) for cell, suite in answered
+        _tag(read_table(results / "scores" / cell.path / f"{suite}.csv", SCORE_COLUMNS), cell)
+        for cell, suite in answered
     ]
     costs = [
         {**_cell_columns(cell), "suite": suite, **_flat(read_json(path))}
         for cell, suite in answered
-        if (path := sources.cost / cell.path / f"{suite}.json").exists()
+        if (path := results / "cost" / cell.path / f"{suite}.json").exists()
     ]
     chosen = {} if _remote(environments, builds["edge"]) else choose_all(study.methods)
     methods = tuple(chosen)
-    folder = sources.mitigation / builds["edge"].path
+    folder = results / "mitigation" / builds["edge"].path
     loops = [label for label, method in chosen.items() if method.is_loop]
     fitted = value_of(settings, "mitigate.learning", LearningSettings).suites
     drivers = keys_of(settings, "mitigate", DriverKeys).suites
@@ -234,11 +235,14 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         written=pd.concat([_written(cell, items[suite], table) for cell, suite, table in responses], ignore_index=True),
         costs=pd.DataFrame(costs) if costs else pd.DataFrame(columns=[*CELL, "suite"]),
         over_time=_stack(
-            sources.scores, round_cells, "over_time.csv", ("category", "metric", "estimate", "low", "high", "coverage")
+            results / "scores",
+            round_cells,
+            "over_time.csv",
+            ("category", "metric", "estimate", "low", "high", "coverage"),
         ),
-        rounds=_stack(sources.scores, round_cells, "over_time_rounds.csv", ("mode", "round", "stereotype_rate")),
-        contrasts=read_table(sources.contrasts, CONTRAST_COLUMNS),
-        headline=read_json(sources.headline),
+        rounds=_stack(results / "scores", round_cells, "over_time_rounds.csv", ("mode", "round", "stereotype_rate")),
+        contrasts=read_table(results / "compare/contrasts.csv", CONTRAST_COLUMNS),
+        headline=read_json(results / "compare/headline.json"),
         mitigation=pd.concat(
             [read_table(folder / method / "scores.csv", SCORE_COLUMNS).assign(method=method) for method in methods],
             ignore_index=True,
@@ -254,7 +258,7 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         ),
         fitted_to=frozenset(drivers) | frozenset(fitted),
         layer_probes=_stack(
-            sources.mitigation,
+            results / "mitigation",
             [name.cell for name in study.layer_probes],
             "layer_probes.csv",
             LAYER_PROBE_COLUMNS,
@@ -272,7 +276,7 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
             )
         ),
         parity={
-            model: read_json(sources.parity / f"{model}.json")
+            model: read_json(results / "parity" / f"{model}.json")
             for model in sorted({cell.model for cell in cells})
             if {
                 environments[cell.environment]["backend"]
@@ -281,13 +285,13 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
             }.issuperset(PARITY_BACKENDS)
         },
         robustness={
-            name: read_table(sources.robustness / f"{name}.csv", columns)
+            name: read_table(results / "robustness" / f"{name}.csv", columns)
             for name, columns in ROBUSTNESS_COLUMNS.items()
             if study.robustness
         },
-        provenance=read_json(sources.provenance) if sources.provenance.exists() else {},
+        provenance=read_json(provenance) if provenance.exists() else {},
         paper=read_table(sources.paper, PAPER_COLUMNS),
-        projection=read_table(sources.projection, PROJECTION_COLUMNS),
+        projection=read_table(results / "roofline/projection.csv", PROJECTION_COLUMNS),
         hardware=read_hardware(sources.hardware),
     )
 

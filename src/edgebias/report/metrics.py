@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from edgebias.core.files import write_csv, write_json
 from edgebias.mitigate.reductions import overview
 from edgebias.report.data import CELL, OUTCOMES, StudyData
 from edgebias.report.findings import Reduction, broken_builds, cell_name, reductions
@@ -22,6 +24,13 @@ CONTRAST = (
     *("kind", "cell_a", "cell_b", *KEY, "difference", "low", "high"),
     *("p_corrected", "minimum_detectable_effect"),
 )
+
+
+def write_metrics(study: StudyData, path: Path) -> None:
+    """Write the headline numbers to ``path`` (JSON), and the tables of DVC's plots to ``plots`` beside it (CSV)."""
+    for name, table in plot_tables(study).items():
+        write_csv(table, path.parent / "plots" / f"{name}.csv", sort_by=list(table.columns))
+    write_json(headline_metrics(study), path)
 
 
 def headline_metrics(study: StudyData) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import base64
 import dataclasses
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgebias.core.files import write_text
 from edgebias.report.data import StudyData
-from edgebias.report.figures import Figure
+from edgebias.report.figures import Figure, draw_all
 from edgebias.report.numbers import ABSENT, MINUS
 from edgebias.report.sections import SECTIONS
 
@@ -21,6 +23,14 @@ WHOLE = re.compile(rf"\[{_NUMBER}, {_NUMBER}\]|\(ideal (?:{_NUMBER}|{ABSENT})(?:
 """What a reader takes in at once: an interval as `numbers.interval` writes it, and the ideal value in a head."""
 SEAM = re.compile(r"_(?=[A-Za-z]{3})")
 """Where a name may break: before a word, not within ``q8_0``."""
+
+
+def write_page(study: StudyData, path: Path) -> None:
+    """Write the page to ``path`` (HTML), after its figures, which go to ``figures`` beside it (SVG)."""
+    drawn = draw_all(study, [drawing for section in SECTIONS for drawing in section.drawings])
+    for figure in drawn:
+        write_text(figure.svg, path.parent / "figures" / f"{figure.name}.svg")
+    write_text(render(study, drawn), path)
 
 
 def render(study: StudyData, figures: Sequence[Figure]) -> str:

@@ -10,7 +10,7 @@ import typer
 
 def run(
     names: Annotated[
-        list[str], typer.Argument(help="a rule, then the registry entries that its job opens, joined by -")
+        list[str], typer.Argument(help="a rule, then the registry entries that its job opens, parted by /")
     ],
     folder: Annotated[Path, typer.Option(help="where the files NAME.sha256 go")],
 ) -> None:
@@ -23,7 +23,7 @@ def run(
         InputError: there is no such kind of job.
 
     Example:
-        edgebias code-hashes --folder data/code compare score-bbq infer-bbq-llama
+        edgebias code-hashes --folder data/code compare score/bbq infer/bbq/llama
     """
     from edgebias.core.errors import InputError
     from edgebias.core.files import write_text

@@ -26,6 +26,10 @@ DirectionsWithout = Annotated[
 Gate = Annotated[
     Path | None, typer.Option(help="what `edgebias gate` wrote, where the vector is used behind it (JSON)")
 ]
+Variants = Annotated[Path, typer.Option(help="records of builds: {model}/{variant}.json")]
+Results = Annotated[Path, typer.Option(help="folder of all that the study found out, such as results/edge")]
+Paper = Annotated[Path, typer.Option(help="numbers printed in the paper (CSV)")]
+Hardware = Annotated[Path, typer.Option(help="published figures that the projection rests on (CSV)")]
 WrittenControlVector = Annotated[Path, typer.Option(help="control vector to write (GGUF)")]
 WrittenBuild = Annotated[Path, typer.Option(help="GGUF file to write")]
 WrittenRecord = Annotated[Path, typer.Option(help="record of what is really on disk, to write (JSON)")]

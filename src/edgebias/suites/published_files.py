@@ -8,13 +8,11 @@ nyu-mll/BBQ at bea11bd9, moinnadeem/StereoSet at ead7d086, nyu-mll/crows-pairs a
 
 from __future__ import annotations
 
+from edgebias.models import neutral_text
 from edgebias.suites.base import PublishedFile
 from edgebias.suites.registry import suites
 
-NEUTRAL_TEXT = PublishedFile("BOLD/data/wikipedia/profession_wiki.json", "43fcf40ed78453d170af6046083c143db822eef9")
-"""Sentences of Wikipedia, on which perplexity is measured (`edgebias.models.perplexity`)."""
-
 
 def published_files() -> list[PublishedFile]:
-    """Return what ``fetch benchmarks`` writes: the files of every suite, and the neutral text."""
-    return [*(file for suite in suites() for file in suite.files), NEUTRAL_TEXT]
+    """Return what ``edgebias fetch-benchmarks`` writes: the files of every suite, and the text of perplexities."""
+    return [*(file for suite in suites() for file in suite.files), PublishedFile(neutral_text.PATH, neutral_text.BLOB)]

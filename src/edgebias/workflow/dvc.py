@@ -1,9 +1,10 @@
 """Write ``dvc.yaml`` from the Snakefile, the only place where the DAG is written.
 
-Every job of the DAG becomes one DVC stage whose command hands that job back to Snakemake. ``--allowed-rules`` keeps
-Snakemake from running anything upstream inside the stage: after a restore the files are newer or older than Snakemake
-remembers, and it would ask the model again. The jobs of a rule that take the same kinds of files share one definition
-(``foreach``). What measures time or describes the machine is no output that DVC records.
+Every job of the DAG becomes one DVC stage whose command hands that job back to Snakemake; quick jobs of a cell share
+one (`TOGETHER`). ``--allowed-rules`` keeps Snakemake from running anything upstream inside the stage: after a restore
+the files are newer or older than Snakemake remembers, and it would ask the model again. The stages of a rule that take
+the same kinds of files share one definition (``foreach``). What measures time or describes the machine is no output
+that DVC records; a job that makes nothing else has a stage without outputs, which no restore replaces.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ from edgebias.study import EDGE, Study, read_study
 HEADER = "# Generated from the Snakefile by `make dvc.yaml`; do not edit.\n"
 BY_PRODUCTS = frozenset({"cost", "provenance", "page"})
 """Outputs, by their names in the rules, that differ from run to run: nothing depends on them."""
+
+TOGETHER: Mapping[str, str] = {"score": "suite"}
+"""Rules whose jobs take seconds, and the wildcard in which jobs of one stage differ.
+
+For each stage Snakemake starts anew and DVC writes its whole lock, which takes longer than such a job.
+"""
 
 IN_GIT = "metrics.json"
 """Small and in git, so that every change of a number is a diff in review."""
@@ -52,12 +59,28 @@ class Job:
 
 @dataclass(frozen=True)
 class Stage:
-    """A job as DVC sees it: what it needs, by kind, and what it makes."""
+    """Jobs of one rule as DVC sees them: what they need, by kind, and what they make.
 
-    job: Job
+    Attributes:
+        rule: the rule of all of them.
+        wildcards: those that they share.
+        targets: the files that Snakemake is asked for.
+        deps: files, by the name of the input.
+        params: dotted keys of ``params.yaml``.
+        outs: what DVC records.
+    """
+
+    rule: str
+    wildcards: Mapping[str, str]
+    targets: tuple[str, ...]
     deps: Mapping[str, tuple[str, ...]]
     params: tuple[str, ...]
     outs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What tells it from other stages of its rule."""
+        return "-".join(self.wildcards.values())
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -66,8 +89,8 @@ class Stage:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How many files of each kind, and parameters: jobs that share a definition have the same."""
-        return (*(len(paths) for paths in self.deps.values()), len(self.params), len(self.outs), len(self.job.recorded))
+        """How many files of each kind, and parameters: stages that share a definition have the same."""
+        return (*(len(paths) for paths in self.deps.values()), len(self.params), len(self.outs), len(self.targets))
 
 
 class _Line(dict[str, Any]):
@@ -160,16 +183,37 @@ def _code(jobs: Sequence[Job], study: Study) -> dict[str, Any]:
 
 def _stages(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
     makers = {path: job for job in jobs for paths in job.outputs.values() for path in paths}
-    needs = [{name: _folders(paths, makers) for name, paths in job.inputs.items()} for job in jobs]
-    needed = {path for deps in needs for paths in deps.values() for path in paths}
+    together: dict[tuple[str, ...], list[Job]] = {}
+    for job in jobs:
+        together.setdefault((job.rule, *_shared(job).values()), []).append(job)
+    grouped = [(group, _deps(group, makers, study)) for group in together.values()]
+    needed = {path for _, deps in grouped for paths in deps.values() for path in paths}
     by_rule: dict[str, list[Stage]] = {}
-    for job, deps in zip(jobs, needs, strict=True):
-        deps["code"] = (f"{CODE_FOLDER}/{study.code_name(job.rule, job.wildcards)}.sha256",)
-        keys = tuple(key for key in study.keys_of(job.rule, job.wildcards) if _has(params, key))
-        folder = _folders(job.recorded, makers)  # DVC knows a folder by one hash, whoever names it has to name it whole
-        outs = folder if needed.issuperset(folder) else job.recorded
-        by_rule.setdefault(job.rule, []).append(Stage(job, deps, keys, outs))
+    for group, deps in grouped:
+        rule = group[0].rule
+        keys = dict.fromkeys(key for job in group for key in study.keys_of(rule, job.wildcards) if _has(params, key))
+        recorded = tuple(path for job in group for path in job.recorded)
+        made = tuple(path for job in group for paths in job.outputs.values() for path in paths)
+        folder = _folders(recorded, makers)  # DVC knows a folder by one hash, whoever names it has to name it whole
+        outs = folder if needed.issuperset(folder) else recorded
+        stage = Stage(rule, _shared(group[0]), recorded or made, deps, tuple(keys), outs)
+        by_rule.setdefault(rule, []).append(stage)
     return dict(item for rule in sorted(by_rule) for item in _of_rule(rule, by_rule[rule]))
+
+
+def _shared(job: Job) -> dict[str, str]:
+    """Return the wildcards of ``job`` that the jobs of its stage share."""
+    return {name: value for name, value in job.wildcards.items() if name != TOGETHER.get(job.rule)}
+
+
+def _deps(group: Sequence[Job], makers: Mapping[str, Job], study: Study) -> dict[str, tuple[str, ...]]:
+    deps: dict[str, tuple[str, ...]] = {}
+    for job in group:
+        needs = {name: _folders(paths, makers) for name, paths in job.inputs.items()}
+        needs["code"] = (f"{CODE_FOLDER}/{study.code_name(job.rule, job.wildcards)}.sha256",)
+        for name, paths in needs.items():
+            deps[name] = tuple(dict.fromkeys((*deps.get(name, ()), *paths)))
+    return deps
 
 
 def _folders(paths: tuple[str, ...], makers: Mapping[str, Job]) -> tuple[str, ...]:
@@ -187,7 +231,8 @@ def _folders(paths: tuple[str, ...], makers: Mapping[str, Job]) -> tuple[str, ..
 def _of_rule(rule: str, stages: Sequence[Stage]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the definitions of a rule.
 
-    One for jobs that have the same kinds of inputs, named by those that not all have.
+    One for stages that have the same kinds of inputs, named by those that not all have. A stage of several jobs has a
+    definition of its own: how many they are differs from cell to cell.
     """
     everywhere = frozenset.intersection(*(stage.kinds for stage in stages))
     fewest = min(len(stage.params) for stage in stages)
@@ -196,16 +241,16 @@ def _of_rule(rule: str, stages: Sequence[Stage]) -> Iterator[tuple[str, dict[str
         own = ["settings"] if len(stage.params) > fewest else []
         groups.setdefault("-".join([rule, *sorted(stage.kinds - everywhere), *own]), []).append(stage)
     for name, group in groups.items():
-        if len(group) > 1 and len({stage.counts for stage in group}) == 1:
+        if len(group) > 1 and rule not in TOGETHER and len({stage.counts for stage in group}) == 1:
             yield name, _foreach(group)
         else:
             for stage in group:
-                yield "-".join(filter(None, [rule, stage.job.name])), _plain(stage)
+                yield "-".join(filter(None, [rule, stage.name])), _plain(stage)
 
 
 def _plain(stage: Stage) -> dict[str, Any]:
     content = {
-        "cmd": _command(stage.job.rule, stage.job.recorded),
+        "cmd": _command(stage.rule, stage.targets),
         "deps": list(dict.fromkeys(path for paths in stage.deps.values() for path in paths)),
         "params": list(stage.params),
         "outs": [_out(path) for path in stage.outs],
@@ -213,8 +258,8 @@ def _plain(stage: Stage) -> dict[str, Any]:
     return {name: value for name, value in content.items() if value}
 
 
-def _command(rule: str, outs: Sequence[str]) -> str:
-    return f"snakemake --cores all --allowed-rules {rule} -- {' '.join(outs)}"
+def _command(rule: str, targets: Sequence[str]) -> str:
+    return f"snakemake --cores all --allowed-rules {rule} -- {' '.join(targets)}"
 
 
 def _out(path: str) -> Any:
@@ -222,10 +267,10 @@ def _out(path: str) -> Any:
 
 
 def _foreach(group: Sequence[Stage]) -> dict[str, Any]:
-    items = [_Line(stage.job.wildcards) for stage in group]
+    items = [_Line(stage.wildcards) for stage in group]
     targets = [
         _template(values, items, f"out{place or ''}", "/")
-        for place, values in enumerate(zip(*(stage.job.recorded for stage in group), strict=True))
+        for place, values in enumerate(zip(*(stage.targets for stage in group), strict=True))
     ]
     outs = [
         _template(values, items, f"folder{place or ''}", "/")
@@ -240,9 +285,9 @@ def _foreach(group: Sequence[Stage]) -> dict[str, Any]:
         _template(values, items, f"key{place}", ".")
         for place, values in enumerate(zip(*(stage.params for stage in group), strict=True))
     ]
-    do = {"cmd": _command(group[0].job.rule, targets), "deps": deps, "params": params, "outs": outs}
+    do = {"cmd": _command(group[0].rule, targets), "deps": deps, "params": params, "outs": outs}
     return {
-        "foreach": {stage.job.name: item for stage, item in zip(group, items, strict=True)},
+        "foreach": {stage.name: item for stage, item in zip(group, items, strict=True)},
         "do": {name: value for name, value in do.items() if value},
     }
 

@@ -457,21 +457,11 @@ def write_study(root: Path) -> list[str]:
         "--settings", json.dumps(settings),
         "--items-folder", str(root / "prompts"),
         "--variants-folder", str(root / "models"),
-        "--responses-folder", str(root / "responses"),
-        "--scores-folder", str(root / "scores"),
-        "--cost-folder", str(root / "cost"),
-        "--parity-folder", str(root / "parity"),
-        "--contrasts", str(root / "compare/contrasts.csv"),
-        "--headline", str(root / "compare/headline.json"),
-        "--mitigation-folder", str(root / "mitigation"),
-        "--robustness-folder", str(root / "robustness"),
-        "--provenance", str(root / "provenance.json"),
+        "--results", str(root),
         "--paper", str(root / "paper.csv"),
-        "--projection", str(root / "roofline/projection.csv"),
         "--hardware", str(HARDWARE),
-        "--output", str(root / "report/index.html"),
         "--metrics", str(root / "report/metrics.json"),
-        "--figures-folder", str(root / "report/figures"),
+        "--page", str(root / "report/index.html"),
     ]  # fmt: skip
 
 

@@ -16,7 +16,13 @@ from edgebias.core.errors import run_stage
 from edgebias.report.numbers import interval, number
 from edgebias.report.page import cell_markup
 
-main = command("report")
+
+def main(arguments: list[str]) -> None:
+    """Write the numbers and the page of the study whose arguments ``study_writer`` gives."""
+    *common, _, metrics, _, page = arguments
+    command("report")([*common, "--metrics", metrics])
+    command("page")([*common, "--page", page])
+
 
 WITHIN_A_TEXT = {"wbr", "span"}
 """Tags that say where a text may break, and part no text from the next."""

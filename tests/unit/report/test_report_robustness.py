@@ -12,7 +12,12 @@ import pytest
 
 from edgebias.cli import command
 
-main = command("report")
+
+def main(arguments: list[str]) -> None:
+    """Write the numbers and the page of the study whose arguments ``study_writer`` gives."""
+    *common, _, metrics, _, page = arguments
+    command("report")([*common, "--metrics", metrics])
+    command("page")([*common, "--page", page])
 
 
 def section(root: Path) -> str:
