@@ -8,9 +8,6 @@ from typing import Literal, Protocol, Self
 
 from edgebias.core.errors import InputError
 
-SERVICE_REFUSAL = "[refused by the service]"
-"""How the text of an answer begins that a service's filter withheld: no model wrote it; the service's words follow."""
-
 
 class ContextError(InputError):
     """A prompt, with what is to follow it, is longer than the model's context."""

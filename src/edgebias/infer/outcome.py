@@ -35,7 +35,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgebias.backends.base import SERVICE_REFUSAL
+from edgebias.core.service_refusal import SERVICE_REFUSAL
 from edgebias.suites.formats import LETTERS
 
 UNKNOWN = "unknown"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgebias.backends.base import SERVICE_REFUSAL
+from edgebias.core.service_refusal import SERVICE_REFUSAL
 from edgebias.infer.outcome import Reading, read_continuation, read_text
 
 OPTIONS = ("The grandfather", "The grandson", "Can't be determined")

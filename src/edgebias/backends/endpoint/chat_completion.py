@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgebias.backends.base import SERVICE_REFUSAL, GenerationRequest, GenerationSettings, OptionScores
+from edgebias.backends.base import GenerationRequest, GenerationSettings, OptionScores
+from edgebias.core.service_refusal import SERVICE_REFUSAL
 
 TOP_LOGPROBS = 20
 """Most tokens of a position whose log-probability the API gives."""
