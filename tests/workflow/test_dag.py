@@ -167,13 +167,14 @@ def test_what_differs_from_run_to_run_is_neither_made_nor_read_by_a_stage_of_dvc
     assert not [path for path in touched if re.search(r"/cost(\.json|/)|provenance|index\.html", path)]
 
 
-def test_every_stage_depends_on_one_hash_of_code_and_on_no_source_file(generated: str) -> None:
+def test_every_stage_depends_on_one_hash_of_code_for_each_kind_of_job_and_on_no_source_file(generated: str) -> None:
     stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
     code = stages.pop("code")
     assert code["deps"] == ["src/edgebias"]
     for name, stage in stages.items():
-        (mine,) = [path for path in stage["deps"] if path.startswith("data/code/")]
-        assert mine in code["outs"], name
+        mine = [path for path in stage["deps"] if path.startswith("data/code/")]
+        assert len(mine) == (len(stage["outs"]) if name.startswith("score-") else 1), name
+        assert set(mine) <= set(code["outs"]), name
         assert not [path for path in stage["deps"] if path.startswith("src/")], name
 
 
@@ -273,20 +274,23 @@ def test_a_new_suite_of_the_package_is_fetched_and_nothing_else_runs(
     """Its files are published: all files are fetched once more, and are what they were."""
     folder = copy_checkout(tmp_path)
     package = folder / "src" / "edgebias" / "suites"
-    path = "data/items/edge/bbq.parquet"
-    for name in (*read_study().raw_files(), path):
+    items = "data/items/edge/bbq.parquet"
+    for name in (*read_study().raw_files(), items):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
-    target = (snakemake, "--cores", "1", "--quiet", "host", "--", path)
-    assert run(folder, *target[:1], "--touch", *target[1:], PYTHONPATH=str(folder / "src")).returncode == 0
-    plan = run(folder, *target[:1], "--dry-run", *target[1:], PYTHONPATH=str(folder / "src"))
-    assert "Nothing to be done" in plan.stdout + plan.stderr, plan.stdout + plan.stderr
+
+    def called(*options: str) -> str:
+        done = run(folder, snakemake, "--cores", "1", "--quiet", "host", *options, PYTHONPATH=str(folder / "src"))
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    called("--touch", "--forceall", "--", items)
     shutil.copytree(package / "winogender", package / "another")
     suite = package / "another" / "suite.py"
-    text = suite.read_text().replace("Winogender/", "Another/").replace("winogender", "another")
-    suite.write_text(text)
-    plan = run(folder, *target[:1], "--dry-run", *target[1:], PYTHONPATH=str(folder / "src"))
-    assert dict(re.findall(r"^(\w+) +(\d+)$", plan.stdout, re.MULTILINE)) == {"fetch_benchmarks": "1", "total": "1"}
+    suite.write_text(suite.read_text().replace("Winogender/", "Another/").replace("winogender", "another"))
+    assert "Nothing to be done" in called("--dry-run", "--", items)
+    plan = called("--dry-run", "--", items, "data/raw/benchmarks/Another/data/all_sentences.tsv")
+    assert dict(re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE)) == {"fetch_benchmarks": "1", "total": "1"}
 
 
 def test_code_of_a_suite_whose_name_has_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
