@@ -170,9 +170,10 @@ def _of_its_own_cells(merged: dict[str, Any], layer: Mapping[str, Any]) -> dict[
 
     Lists of cells keep those that are left. A build that is gone becomes the first cell.
     """
-    own, study = layer.get("study"), merged.get("study")
+    own = layer.get("study")
     if not isinstance(own, dict) or "cells" not in own:
         return merged
+    study: dict[str, Any] = merged["study"]
     try:
         cells = [
             {"environment": group["environment"], "model": group["model"], "variant": variant}
