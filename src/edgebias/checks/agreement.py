@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgebias.core.errors import InputError
-from edgebias.infer.outcome import ANSWER_OUTCOMES, BLANK, REFUSAL, UNPARSED, Reading, read_text
+from edgebias.infer.outcome import ANSWER_OUTCOMES, BLANK, REFUSAL, UNKNOWN, UNPARSED, Reading, read_text
+from edgebias.infer.outcome.reading import chosen
 from edgebias.stats.wilson import wilson_limits
 from edgebias.suites.formats import FORMATS
 from edgebias.suites.item import Item
@@ -31,7 +32,8 @@ class LabelledReply:
 
     A label is the index of the chosen option in item order, as text, or ``refusal``, ``unparsed`` or ``blank``;
     ``label`` is the one that holds after disagreements of the passes were resolved. ``label_independent`` is that of a
-    reader who saw neither these labels nor the parser; nothing was resolved against it.
+    reader who saw neither these labels nor the parser; nothing was resolved against it. A pass that was not made is
+    None.
     """
 
     item_id: str
@@ -39,14 +41,15 @@ class LabelledReply:
     format: str
     permutation: tuple[int, ...]
     text: str
+    model: str
     build: str
     style: str
     temperature: float
     half: str
     label_1: str
-    label_2: str
+    label_2: str | None
     label: str
-    label_independent: str
+    label_independent: str | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Agreement:
     """Agreement of the parser with the resolved labels on some replies; shares are in 0 to 1, NaN where undefined."""
 
     half: str
-    format: str
+    group: str
+    """A format, a model, or all."""
     n: int
     n_agreed: int
     low: float
@@ -89,11 +93,8 @@ def read_labels(path: Path) -> list[LabelledReply]:
                 f"{path}: line {number} is no labelled reply ({error}); see docs/reference/answers.md"
             ) from error
         allowed = {*map(str, reply.permutation), *NO_OPTION}
-        strange = [
-            label
-            for label in (reply.label_1, reply.label_2, reply.label, reply.label_independent)
-            if label not in allowed
-        ]
+        made = (reply.label_1, reply.label_2, reply.label, reply.label_independent)
+        strange = [label for label in made if label is not None and label not in allowed]
         if strange or reply.format not in FORMATS or reply.half not in HALVES:
             fault = f"label {strange[0]!r}" if strange else f"format {reply.format!r} or half {reply.half!r}"
             raise InputError(f"{path}: line {number}: {fault} does not exist; see docs/reference/answers.md")
@@ -104,12 +105,12 @@ def read_labels(path: Path) -> list[LabelledReply]:
 def read_reply(reply: LabelledReply, item: Item) -> Reading:
     """Return what the parser makes of a reply to ``item``."""
     lettered = reply.format == "letter"
-    return read_text(reply.text, item.options, item.roles, reply.permutation, lettered=lettered)
+    return read_text(reply.text, item.options, item.roles, reply.permutation, lettered=lettered, question=item.question)
 
 
 def outcome_of(label: str, item: Item) -> str:
     """Return the outcome that a label stands for; a role occurs once in an item, so it says which option, too."""
-    return label if label in NO_OPTION else item.roles[int(label)]
+    return label if label in NO_OPTION else chosen(int(label), item.roles).outcome
 
 
 def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> float:
@@ -127,11 +128,12 @@ def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> float:
 
 
 def agreements(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> list[Agreement]:
-    """Return the agreement in each half and format, and over all formats of a half."""
+    """Return the agreement in each half: of each format, of each model, and over all."""
+    models = sorted({reply.model for reply in replies})
     result: list[Agreement] = []
     for half in HALVES:
-        for name in (*FORMATS, ALL):
-            part = [reply for reply in replies if reply.half == half and name in (reply.format, ALL)]
+        for name in (*FORMATS, *models, ALL):
+            part = [reply for reply in replies if reply.half == half and name in (reply.format, reply.model, ALL)]
             if not part:
                 continue
             wanted = [outcome_of(reply.label, items[reply.item_id]) for reply in part]
@@ -140,6 +142,12 @@ def agreements(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> l
             low, high = wilson_limits(agreed / len(part), len(part), CONFIDENCE)
             result.append(Agreement(half, name, len(part), agreed, low, high, cohen_kappa(wanted, read)))
     return result
+
+
+def misread_abstentions(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> list[LabelledReply]:
+    """Return the abstentions and refusals that are read as the choice of a group."""
+    declined = (r for r in replies if outcome_of(r.label, items[r.item_id]) in (UNKNOWN, REFUSAL))
+    return [r for r in declined if read_reply(r, items[r.item_id]).outcome in ("stereotype", "anti_stereotype")]
 
 
 def confusion(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> Counter[tuple[str, str]]:
@@ -171,31 +179,38 @@ def items_of(replies: Sequence[LabelledReply], raw_folder: Path, forced_choice_f
 
 
 def tables(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> str:
-    """Return the agreement of parser and labels, of the readers, and the confusions of each format, as Markdown."""
-    lines = ["| half | format | n | agreed | share [95 % Wilson] | kappa |", "|---|---|---|---|---|---|"]
+    """Return the agreement of parser and labels, of the readers, and the confusions of each half, as Markdown."""
+    lines = ["| half | replies | n | agreed | share [95 % Wilson] | kappa |", "|---|---|---|---|---|---|"]
     for row in agreements(replies, items):
         share = f"{row.share:.3f} [{row.low:.3f}, {row.high:.3f}]"
-        lines.append(f"| {row.half} | {row.format} | {row.n} | {row.n_agreed} | {share} | {row.kappa:.3f} |")
-    lines += ["", "| format | n | passes agree | kappa | independent reader agrees | kappa | with the parser | kappa |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    for name in (*FORMATS, ALL):
-        part = [reply for reply in replies if name in (reply.format, ALL)]
-        if part:
-            labels = {
-                field: [outcome_of(getattr(reply, field), items[reply.item_id]) for reply in part]
-                for field in ("label_1", "label_2", "label", "label_independent")
-            }
-            read = [read_reply(reply, items[reply.item_id]).outcome for reply in part]
-            pairs = (
-                (labels["label_1"], labels["label_2"]),
-                (labels["label"], labels["label_independent"]),
-                (read, labels["label_independent"]),
-            )
-            found = (f"{sum(map(str.__eq__, a, b))} | {cohen_kappa(a, b):.3f}" for a, b in pairs)
-            lines.append(f"| {name} | {len(part)} | {' | '.join(found)} |")
+        lines.append(f"| {row.half} | {row.group} | {row.n} | {row.n_agreed} | {share} | {row.kappa:.3f} |")
+    lines += ["", "| readers | replies | n | agreed | kappa |", "|---|---|---|---|---|"]
+    outcomes = {
+        reader: [label and outcome_of(label, items[reply.item_id]) for reply, label in made]
+        for reader, made in (
+            ("first pass", [(reply, reply.label_1) for reply in replies]),
+            ("second pass", [(reply, reply.label_2) for reply in replies]),
+            ("labels", [(reply, reply.label) for reply in replies]),
+            ("independent reader", [(reply, reply.label_independent) for reply in replies]),
+        )
+    } | {"parser": [read_reply(reply, items[reply.item_id]).outcome for reply in replies]}
+    for first, second in (
+        ("first pass", "second pass"),
+        ("labels", "independent reader"),
+        ("parser", "independent reader"),
+    ):
+        for name in (*FORMATS, ALL):
+            both = [
+                (a, b)
+                for reply, a, b in zip(replies, outcomes[first], outcomes[second], strict=True)
+                if name in (reply.format, ALL) and a is not None and b is not None
+            ]
+            if both:
+                agreed, kappa = sum(a == b for a, b in both), cohen_kappa(*zip(*both, strict=True))
+                lines.append(f"| {first}, {second} | {name} | {len(both)} | {agreed} | {kappa:.3f} |")
     for half in HALVES:
-        for name in FORMATS:
-            part = [reply for reply in replies if reply.format == name and reply.half == half]
+        for name in (*FORMATS, ALL):
+            part = [reply for reply in replies if name in (reply.format, ALL) and reply.half == half]
             if part:
                 counts = confusion(part, items)
                 lines += ["", f"{name}, {half} half: label (rows) against parser (columns)", ""]

@@ -235,7 +235,9 @@ def _reply(
 ) -> dict[str, object]:
     lettered = format_name == LETTER
     logprobs, n_tokens = letters_in_item_order(item, generation.scores if lettered else None)
-    reading = read_text(generation.text, item.options, item.roles, item.permutation, lettered=lettered)
+    reading = read_text(
+        generation.text, item.options, item.roles, item.permutation, lettered=lettered, question=item.question
+    )
     return response(
         item_id=item.item_id,
         format_name=format_name,

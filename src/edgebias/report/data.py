@@ -17,6 +17,7 @@ from edgebias.core.errors import InputError
 from edgebias.core.files import read_json, read_table
 from edgebias.core.settings import keys_of, value_of
 from edgebias.infer.cell import refused_in_chat
+from edgebias.infer.outcome import cut_while_thinking
 from edgebias.infer.study_settings import StudySettings
 from edgebias.mitigate.registry import ChosenMethod, choose_all
 from edgebias.mitigate.settings import DriverKeys, LearningSettings
@@ -132,7 +133,7 @@ class StudyData:
     models: Mapping[str, Mapping[str, Any]]
     scores: pd.DataFrame
     outcomes: pd.DataFrame
-    """Counts of the outcomes by cell, suite and format."""
+    """Counts of the outcomes by cell, suite and format, and of the replies that were cut while a model was thinking."""
     written: pd.DataFrame
     """Every text that a model wrote, joined to what it was asked."""
     costs: pd.DataFrame
@@ -343,7 +344,8 @@ def _count(cell: Cell, suite: str, table: pd.DataFrame) -> pd.DataFrame:
             f"responses of {cell.path}, {suite}: unknown outcome {foreign[0]!r}; known are {list(OUTCOMES)}"
         )
     counts = pd.crosstab(table["format"], table["outcome"]).reindex(columns=list(OUTCOMES), fill_value=0)
-    return _tag(counts.reset_index().assign(suite=suite), cell)
+    cut = table["text"].map(cut_while_thinking).groupby(table["format"]).sum().astype(int)
+    return _tag(counts.assign(cut_while_thinking=cut).reset_index().assign(suite=suite), cell)
 
 
 def _written(cell: Cell, items: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

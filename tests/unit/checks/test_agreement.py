@@ -19,6 +19,7 @@ from edgebias.checks.agreement import (
     cohen_kappa,
     confusion,
     items_of,
+    misread_abstentions,
     outcome_of,
     read_labels,
     tables,
@@ -30,17 +31,8 @@ ROOT = Path(__file__).parents[3]
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))
 LABELS = Path(__file__).parent / "labelled_replies.jsonl"
 
-EXPECTED = {
-    ("development", "letter"): (59, 54),
-    ("development", "option_text"): (47, 45),
-    ("development", "open"): (53, 47),
-    ("development", "all"): (159, 146),
-    ("test", "letter"): (47, 41),
-    ("test", "option_text"): (59, 53),
-    ("test", "open"): (53, 43),
-    ("test", "all"): (159, 137),
-}
-"""Replies, and those that the parser reads as labelled, by half and format."""
+LEAST = {"development": 0.95, "test": 0.92}
+"""Share of replies that the parser reads as labelled, by half; docs/reference/answers.md prints the exact figures."""
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +47,16 @@ def items(replies: list[LabelledReply]) -> dict[str, Item]:
     return items_of(replies, RAW, ROOT / "data" / "forced_choice")
 
 
-def test_the_parser_agrees_with_the_labels_as_often_as_the_docs_say(
+def test_the_parser_agrees_with_the_labels(replies: list[LabelledReply], items: Mapping[str, Item]) -> None:
+    found = {row.half: row.share for row in agreements(replies, items) if row.group == "all"}
+    assert all(found[half] >= least for half, least in LEAST.items())
+
+
+def test_no_abstention_or_refusal_is_read_as_the_choice_of_a_group(
     replies: list[LabelledReply], items: Mapping[str, Item]
 ) -> None:
-    found = {(row.half, row.format): (row.n, row.n_agreed) for row in agreements(replies, items)}
-    assert found == EXPECTED
+    assert sum(outcome_of(r.label, items[r.item_id]) in {"unknown", "refusal"} for r in replies) >= 30
+    assert misread_abstentions(replies, items) == []
 
 
 def test_the_docs_print_the_tables_of_the_command(replies: list[LabelledReply], items: Mapping[str, Item]) -> None:
@@ -69,10 +66,13 @@ def test_the_docs_print_the_tables_of_the_command(replies: list[LabelledReply], 
 def test_the_labelled_set_is_large_and_of_every_outcome(
     replies: list[LabelledReply], items: Mapping[str, Item]
 ) -> None:
-    assert len(replies) >= 300
-    assert len({(r.item_id, r.format, r.build, r.style, r.temperature, r.text) for r in replies}) == len(replies)
+    assert len(replies) >= 500
+    assert len({(r.item_id, r.format, r.model, r.build, r.style, r.temperature, r.text) for r in replies}) == len(
+        replies
+    )
     assert {r.format for r in replies} == {"letter", "option_text", "open"}
-    assert {r.suite for r in replies} == {"bbq", "winobias", "forced_choice"}
+    suites = {"bbq", "winobias", "winogender", "forced_choice", "stereoset", "crows_pairs"}
+    assert {r.suite for r in replies} == suites
     outcomes = Counter(outcome_of(r.label, items[r.item_id]) for r in replies)
     assert outcomes.keys() >= {"stereotype", "anti_stereotype", "unknown", "refusal", "unparsed"}
     for r in replies:
@@ -84,7 +84,7 @@ def test_confusions_add_up(replies: list[LabelledReply], items: Mapping[str, Ite
     counts = confusion(replies, items)
     assert sum(counts.values()) == len(replies)
     agreed = sum(number for (label, read), number in counts.items() if label == read)
-    assert agreed == sum(row.n_agreed for row in agreements(replies, items) if row.format == "all")
+    assert agreed == sum(row.n_agreed for row in agreements(replies, items) if row.group == "all")
 
 
 @pytest.mark.parametrize("half", ["development", "test"])
@@ -123,7 +123,8 @@ def test_kappa_of_a_worked_example() -> None:
 
 
 REPLY = (
-    '{"item_id": "i", "suite": "bbq", "format": "letter", "permutation": [0, 1], "text": "A", "build": "full", '
+    '{"item_id": "i", "suite": "bbq", "format": "letter", "permutation": [0, 1], "text": "A", '
+    '"model": "m", "build": "full", '
     '"style": "study", "temperature": 0.0, "half": "test", "label_1": "0", "label_2": "0", "label": "0", '
     '"label_independent": "0"}'
 )

@@ -224,6 +224,25 @@ def test_outcomes_that_cover_nothing_are_visible(page: Page) -> None:
         assert f"Read as: {outcome}" in text
 
 
+def test_answers_cut_while_thinking_have_a_count_of_their_own(
+    page: Page, tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    """No study that has none shows a column of zeros; the counts of the outcomes stay as they are."""
+    assert "cut while thinking" not in page.text
+    arguments = study_writer(tmp_path)
+    path = next((tmp_path / "responses").glob("edge/*/*/winobias.parquet"))
+    answers = pd.read_parquet(path)
+    letters = answers.index[answers["format"] == "letter"][:5]
+    answers.loc[letters, "text"] = ["<think>\nOkay, let me", "<think>A", "[THINK]A", "<think>A</think>B", "B"]
+    answers.to_parquet(path)
+    main(arguments)
+    markup = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert "Of the answers that could not be read, 3 were cut while the model was thinking" in markup
+    assert '<th scope="col" class="number">cut while thinking</th>' in _table(
+        tmp_path / "report/index.html", "Outcomes: WinoBias"
+    )
+
+
 def test_bounds_stand_beside_every_score_and_are_remarked_where_answers_are_missing(written: Path, page: Page) -> None:
     cells = [" ".join(text.split()) for text in page.text]
     scores = pd.concat(pd.read_csv(path) for path in sorted((written / "scores").glob("*/*/*/[!o]*.csv")))

@@ -107,7 +107,7 @@ def conversation_rounds(
                 replies = _replies(backend, asked, plan, conversation, progress, journal)
             for number, (item, (text, lost)) in enumerate(zip(asked, replies, strict=True), start=1):
                 dropped += lost
-                reading = read_text(text, item.options, item.roles, item.permutation)
+                reading = read_text(text, item.options, item.roles, item.permutation, question=item.question)
                 row = response(
                     item_id=item.item_id,
                     format_name=LETTER,

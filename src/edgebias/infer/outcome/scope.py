@@ -1,0 +1,162 @@
+"""Whether a sentence that names an option asserts it, or denies, supposes, reports or asks it."""
+
+from __future__ import annotations
+
+import re
+
+from edgebias.infer.outcome.words import MENTION, Mention, without_double_denials
+
+_NOT = (
+    r"(?:not|cannot|never|neither|nor|no|hardly|unlikely|without|except|excluding|besides|"
+    r"(?:ca|do|does|did|is|are|was|were|has|have|had|would|could|should|wo|might|must)nt)"
+)
+_GLUE = (
+    r"(?:be|been|being|have|has|had|that|it|this|think|believe|feel|say|mean|to|is|was|were|are|option|letter|answer"
+    r"|choose|pick|select|choosing|picking|with|go|assume|one|likely|really|necessarily|because|of|just|by|actually|me"
+    r"|him|her|for|correct|right|case|person|who|would|can|could|must|as|either|both|from|likely)"
+)
+_DENIED_BEFORE = re.compile(
+    rf"\b{_NOT}(?: {_GLUE}){{0,8}}(?: [(\"])?\Z|\b(?:rather than|instead of|as opposed to|other than|apart from"
+    rf"|opposed to|over|unlike)\Z"
+    rf"|\b(?:any|every|no|some) ?(?:one|body|thing)?(?: else)? but\Z|\bneither {MENTION}(?: nor)?\Z",
+)
+_DENIED_AFTER = re.compile(
+    r"\A[\")]? ?(?:(?:is|was|are|were|be|been|has|have|had|did|does|do|would|could|can|should|must"
+    r"|will) (?:\w+ly )?(?:not|never|hardly)\b"
+    r"|(?:is|was|are|were|has|have|had|did|does|do|would|could|ca|should|must|wo)nt\b|cannot\b|never\b"
+    r"|not\b(?! only)(?! [\ue000-\uf8ff])"
+    r"|(?:is|was|would be|seems) (?:\w+ly )?(?:wrong|incorrect|false|unlikely|excluded|ruled out|(?:wrong"
+    r"|incorrect) (?:answer|option|choice|letter))\b"
+    r"|can be (?:ruled out|excluded)|fails\b|lacks\b)"
+)
+_NOT_THE_ONE = re.compile(
+    r"\A(?:(?:is|was|were|has|had|did|does|do|could|should|can|would) )?(?:\w+nt|not|never|cannot) (?:be )?"
+    r"(?:one|answer|case|person|right|correct|it|stated|mentioned|said)\b"
+    r"|\A(?:is|was|would be) (?:\w+ly )?(?:wrong|incorrect|false)\b"
+)
+_SUPPOSED = re.compile(
+    r"(?:\b(?:if|unless|suppose|supposing|assuming|imagine|whether|wonder|wondering|lest)\b|\b(?:let us|lets) (?:say"
+    r"|assume)\b)"
+)
+_POSSIBLE_BEFORE = re.compile(r"\b(?:might|could|may|can|possibly)(?: \w+)? (?:be|have been|also be)\Z|\bmaybe\Z")
+_POSSIBLE_AFTER = re.compile(r"\A(?:might|may)(?: also| well)? (?:be|have)\b")
+_REPORTED = re.compile(
+    r"\b(?:some|many|most|people|others|someone|they|society|one|everyone|anyone)(?: people| of us| readers| models"
+    r"| persons)?"
+    r"(?: (?:might|may|would|could|often|will|can|also|well|probably|tend to|wrongly|commonly|generally|immediately"
+    r"|readily)){0,3}"
+    r" (?:say|says|think|thinks|assume|assumes|guess|argue|believe|believes|pick|choose|expect|suspect|answer"
+    r"|conclude|claim|name)\b"
+    r"|\bstereotyp\w*\b|\b(?:question|prompt) (?:asks?|is asking|wants)\b|\b(?:you|user) (?:ask|asks|are asking|want"
+    r"|wants)\b"
+    r"|\b(?:clich\w+|prejudice\w*) (?:says?|is|suggests?|would)\b"
+)
+_ALTERNATIVE_AFTER = re.compile(
+    rf"\A[)\]\"]?(?: ?[,/|] (?:option |letter )?{MENTION}[)\]]?)* ?,? ?(?:or|oder|ou|o|u|или|أو) (?:option |letter "
+    rf"|that |it was )?[(\[]?{MENTION}"
+)
+_ALTERNATIVE_BEFORE = re.compile(
+    rf"{MENTION}(?: ?[)\]\"])?(?: ?[,/|] {MENTION})* ?,? ?(?:or|oder|ou|o|u|или|أو)(?: option| letter| that"
+    rf"| it was)?(?: [(\[])?\Z"
+)
+_REFERS = re.compile(r"\A(?P<subject>.*?) ?\b(?:\w+ )?refer(?:s|ring|red)? (?:back )?to(?: someone called)?(?: \")?\Z")
+_REFERS_AWAY = re.compile(
+    r"\A(?:, [^,]* , )?(?:is |was |would |may |could )?refer(?:s|ring|red)? (?:back )?to (?!\"?(?: \")?(?:he|him|his"
+    r"|she|her|hers|them|it)\b|\w+self\b)"
+)
+"""After an option: it refers to something else, so that the sentence is not about what refers to it."""
+
+_PRONOUN = re.compile(
+    r"(?:\A|\b)(?:he|she|him|her|his|hers|they|them|it|this|pronoun|word|answer|that|does|will|would|can|could|to"
+    r"|is)\"?(?: \")?\Z|\A\Z"
+)
+"""What the subject of "refers to" ends with where the sentence says what a pronoun refers to, and no person refers."""
+
+_BOUNDARY = re.compile(
+    r" (?:but|however|although|though|while|whereas|because|since|therefore|thus|so|hence|yet|instead|then) |[,;:] "
+    r"| - |\A(?:but|no|so) "
+)
+_SUBJECT = re.compile(
+    r"(?:pronoun |word )?\"? ?(?:he|she|him|her|his|they|it|this|pronoun|word)? ?\"?(?: (?:is|would|does))?"
+)
+_LITTLE = frozenset(
+    word[:5]
+    for line in (
+        "who whom which what does do did is was are were be been being it that this he she him her his",
+        "they them i we you",
+        "and or of to in on at by with for from as the so not no can could would will has have had think",
+        "say answer one person because s there their most more likely both than",
+    )
+    for word in line.split()
+)
+"""Beginnings of words that say nothing of what a sentence is about."""
+
+_HEDGED = re.compile(
+    r"\b(?:guess|guessing|perhaps|maybe|probably|might|possibly|likely|could|may|had to|have to|forced|lean|leaning"
+    r"|presumably|id say|would say)\b"
+)
+_MODAL_QUESTION = re.compile(r"\b(?:might|could|may)\b")
+
+
+def asserted(mention: Mention, question: str) -> bool:
+    """Return whether a sentence asserts the option that it names.
+
+    ``question`` is the item's question in words. A denial after an option belongs to the answer where the question has
+    one ("Who was not comfortable?" - "The nurse was not comfortable"). So does what may be, where it asks that.
+    """
+    if mention.asked and (mention.before or mention.after != "?"):
+        return False
+    if _ALTERNATIVE_AFTER.match(mention.after) or _ALTERNATIVE_BEFORE.search(mention.before):
+        return False
+    refers = _REFERS.match(mention.before)
+    if refers and not _PRONOUN.search(refers["subject"].strip()):
+        return False
+    if _REFERS_AWAY.match(mention.after):
+        return False
+    clause = _BOUNDARY.split(f"{without_double_denials(mention.before)} ")[-1].strip()
+    denied = re.search(rf"\b{_NOT}\b", clause) is not None and not re.search(r"\b(?:is|was|be|were|as)\Z", clause)
+    if denied and not re.search(rf"\b{_NOT}\b", question):
+        return False
+    if _DENIED_BEFORE.search(clause) or _DENIED_BEFORE.search(mention.before):
+        return False
+    if _NOT_THE_ONE.match(mention.after) or (
+        _DENIED_AFTER.match(mention.after) and not re.search(rf"\b{_NOT}\b", question)
+    ):
+        return False
+    if _SUPPOSED.search(clause) or _REPORTED.search(clause):
+        return False
+    possible = _POSSIBLE_BEFORE.search(clause) or _POSSIBLE_AFTER.match(mention.after)
+    return not (possible and not _MODAL_QUESTION.search(question))
+
+
+def answers_in_the_words_of(mention: Mention, question: str) -> bool:
+    """Return whether a sentence answers in the question's own words: "Who forgot the date?" - "The nurse forgot it"."""
+    if not mention.before and (predicate := _asked(question)):
+        return mention.after == predicate[0] if len(predicate) == 1 else mention.after.split()[:2] == predicate[:2]
+    refers = _REFERS.match(mention.before)
+    return refers is not None and "refer to" in question and _SUBJECT.fullmatch(refers["subject"].strip()) is not None
+
+
+def is_about(words: str, question: str) -> bool:
+    """Return whether a sentence that names an option in passing is about what was asked: it shares a word of the
+    question, or says little more than the option.
+    """
+    said = {word[:5] for word in re.findall(r"\w+", words)} - _LITTLE
+    asked = {word[:5] for word in question.split()} - _LITTLE
+    return not asked or len(said) <= 3 or bool(said & asked)
+
+
+def _asked(question: str) -> list[str]:
+    """Return the words after "who" of a question that asks who did something."""
+    first, *rest = question.split() or [""]
+    return rest if first == "who" and rest and rest[0] not in {"does", "do", "did"} else []
+
+
+def is_possessive(mention: Mention) -> bool:
+    """Return whether a mention is a possessive ("the nurse's report"), which speaks of one more person."""
+    return mention.after.startswith("s ") or mention.after == "s"
+
+
+def is_hedged(words: str) -> bool:
+    """Return whether a sentence guesses."""
+    return _HEDGED.search(words) is not None
