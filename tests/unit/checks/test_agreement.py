@@ -55,7 +55,7 @@ def test_the_parser_agrees_with_the_labels(replies: list[LabelledReply], items: 
 def test_no_abstention_or_refusal_is_read_as_the_choice_of_a_group(
     replies: list[LabelledReply], items: Mapping[str, Item]
 ) -> None:
-    assert sum(outcome_of(r.label, items[r.item_id]) in {"unknown", "refusal"} for r in replies) >= 30
+    assert sum(outcome_of(r.label, items[r.item_id]) in {"unknown", "refusal"} for r in replies) >= 20
     assert misread_abstentions(replies, items) == []
 
 
