@@ -14,9 +14,10 @@ from typing import Any
 
 from scripted_endpoint import KEY, Said, Scripted, completion, question
 
-from edgebias.backends.base import SERVICE_REFUSAL, Generation, GenerationRequest, GenerationSettings
+from edgebias.backends.base import Generation, GenerationRequest, GenerationSettings
 from edgebias.backends.registry import open_backend
 from edgebias.core.errors import InputError
+from edgebias.core.service_refusal import SERVICE_REFUSAL
 
 N, BATCH, SEED = 2000, 40, 20261130
 TOP = [{"token": token, "logprob": logprob, "bytes": [65]} for token, logprob in (("A", -0.1), ("B", -2.5), ("C", -9))]

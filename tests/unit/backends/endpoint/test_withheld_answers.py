@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from scripted_endpoint import Said, Scripted, ask, completion
 
-from edgebias.backends.base import SERVICE_REFUSAL
 from edgebias.cli import main
 from edgebias.core.errors import InputError
+from edgebias.core.service_refusal import SERVICE_REFUSAL
 
 NO_MESSAGE = {"index": 0, "finish_reason": "content_filter"}
 AZURE = {
