@@ -53,6 +53,8 @@ class Server:
     """Whether it tells log-probabilities of the first token."""
     cuts: bool = False
     """Whether a prompt that is too long is refused."""
+    ready: str = "/health"
+    """The path that answers once it is ready."""
     started: tuple[tuple[str, str], ...] = ()
     """Variables that it is started with."""
 
@@ -60,7 +62,7 @@ class Server:
 def llama_cpp_python(tiny: Any, port: int) -> Server:
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(tiny.gguf), "--model_alias", "tiny"]
     command += ["--port", str(port), "--n_ctx", str(CONTEXT), "--n_threads", "1", "--api_key", KEY]
-    return Server("llama-cpp-python", command, "tiny", pinned=False, strict=False, cuts=True)
+    return Server("llama-cpp-python", command, "tiny", pinned=False, strict=False, cuts=True, ready="/v1/models")
 
 
 def transformers_serve(tiny: Any, port: int) -> Server:
@@ -101,7 +103,7 @@ def running(server: Server, port: int, log: Path) -> Iterator[None]:
         )
     try:
         deadline = time.monotonic() + 600
-        while not listens(port):
+        while not is_ready(server, port):
             assert process.poll() is None, log.read_text(errors="replace")[-2000:]
             assert time.monotonic() < deadline, "it does not listen after 10 minutes"
             time.sleep(0.2)
@@ -111,10 +113,12 @@ def running(server: Server, port: int, log: Path) -> Iterator[None]:
         process.wait()
 
 
-def listens(port: int) -> bool:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/models", headers={"Authorization": f"Bearer {KEY}"})
+def is_ready(server: Server, port: int) -> bool:
+    url = f"http://127.0.0.1:{port}{server.ready}"
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers={"Authorization": f"Bearer {KEY}"}), timeout=60
+        ) as response:
             return bool(response.status == 200)
     except OSError:
         return False
