@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))
 LABELS = Path(__file__).parent / "labelled_replies.jsonl"
 
-LEAST = {"development": 0.95, "test": 0.92}
+LEAST = {"development": 0.92, "test": 0.90}
 """Share of replies that the parser reads as labelled, by half; docs/reference/answers.md prints the exact figures."""
 
 
@@ -66,7 +66,7 @@ def test_the_docs_print_the_tables_of_the_command(replies: list[LabelledReply], 
 def test_the_labelled_set_is_large_and_of_every_outcome(
     replies: list[LabelledReply], items: Mapping[str, Item]
 ) -> None:
-    assert len(replies) >= 500
+    assert len(replies) >= 800
     assert len({(r.item_id, r.format, r.model, r.build, r.style, r.temperature, r.text) for r in replies}) == len(
         replies
     )
