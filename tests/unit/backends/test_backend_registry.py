@@ -134,7 +134,7 @@ def test_the_code_of_a_job_is_that_of_its_own_backend() -> None:
     assert "llama_engine.py" in names
     assert not {"torch_engine.py", "client.py"} & names
     study = Study(config.load(ROOT / "params.yaml"))
-    assert study.code_named("infer-bbq-llama") != study.code_named("infer-bbq-torch")
+    assert study.code_named("infer/bbq/llama") != study.code_named("infer/bbq/torch")
 
 
 @pytest.mark.parametrize("entry", [{}, {"backend": None}, {"backend": "abacus"}])

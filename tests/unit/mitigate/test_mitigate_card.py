@@ -62,7 +62,7 @@ def test_the_size_of_a_vector_is_that_of_its_file(tmp_path: Path) -> None:
     write_control_vector(np.zeros((30, 576), dtype=np.float32), tmp_path / "vector.gguf", "llama")
     assert vector_bytes(tmp_path / "vector.gguf") == 29 * 576 * 4
     (tmp_path / "broken.gguf").write_text("no vector")
-    with pytest.raises(InputError, match=r"broken\.gguf: cannot be read as GGUF"):
+    with pytest.raises(InputError, match=r"broken\.gguf: not a GGUF file"):
         vector_bytes(tmp_path / "broken.gguf")
 
 

@@ -24,7 +24,6 @@ from edgebias.report.pages import (
 )
 from edgebias.stages.pages import run
 
-main = command("report")
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PAGES = CHECKOUT / "docs/results"
@@ -34,7 +33,8 @@ STUDIES = sorted(path.stem for path in PAGES.glob("*.md") if (CHECKOUT / f"resul
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Path], list[str]]) -> Path:
     root = tmp_path_factory.mktemp("pages")
-    main(study_writer(root))
+    *common, _, metrics, _, _ = study_writer(root)
+    command("report")([*common, "--metrics", metrics])
     return root
 
 

@@ -107,10 +107,10 @@ def test_a_log_that_ends_early_gives_the_records_before_and_takes_more(
     Path(f"{folder / 'cut'}-wal").write_bytes(whole[:length] + bytes(zeros * (len(whole) - length)))
     n_whole = sum(end <= length for end in lengths) - 1
     before = by_key(records[:n_whole])
-    assert read(folder / "cut") == before
+    assert repr(read(folder / "cut")) == repr(before)  # NaN is NaN
     with Journal(folder / "cut", "one") as journal:
         journal.keep("a", 0.25, "after the cut")
-    assert read(folder / "cut") == by_key([*records[:n_whole], ("a", "after the cut")])
+    assert repr(read(folder / "cut")) == repr(by_key([*records[:n_whole], ("a", "after the cut")]))
 
 
 @settings(max_examples=40)
