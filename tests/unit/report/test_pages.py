@@ -24,7 +24,6 @@ from edgebias.report.pages import (
 )
 from edgebias.stages.pages import run
 
-
 CHECKOUT = Path(__file__).resolve().parents[3]
 PAGES = CHECKOUT / "docs/results"
 STUDIES = sorted(path.stem for path in PAGES.glob("*.md") if (CHECKOUT / f"results/{path.stem}/report").exists())
