@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -182,16 +183,19 @@ def state(path: Path) -> tuple[int, int]:
 def kill_until_done(runner: Runner, job: Job, n_kills: int, seconds: float, chance: random.Random) -> int:
     """Kill ``job`` up to ``n_kills`` times, each a random time of up to ``seconds`` after it opened its journal.
 
+    Every other time it is let write some answers first, however long a busy machine takes to load the model.
     Then let it finish. Return the number of kills.
     """
     for kill in range(n_kills):
-        before = state(job.log_of_journal)
+        seen = {state(job.log_of_journal)}
         process = runner.start(job)
         deadline = time.monotonic() + 60
-        while state(job.log_of_journal) == before and time.monotonic() < deadline:
+        while len(seen) < (8 if kill % 2 else 2) and time.monotonic() < deadline and Path(f"/proc/{process}").exists():
             time.sleep(0.001)
+            seen.add(state(job.log_of_journal))
         time.sleep(chance.uniform(0, seconds))
-        os.kill(process, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
         status = runner.wait()
         if status == 0:
             return kill
@@ -240,7 +244,8 @@ def test_a_job_that_is_killed_again_and_again_writes_the_same_bytes(
         assert not job.log_of_journal.exists()
     assert kills >= n_kills // 2
     assert record["interruptions"] <= kills
-    assert 0 < record["answers_from_journal"] < sum(record["answers"].values())
+    # The last kill may fall after the last answer, before the tables are written.
+    assert 0 < record["answers_from_journal"] <= sum(record["answers"].values())
     assert record["answers"] == whole.record()["answers"]
 
 
