@@ -190,7 +190,7 @@ def kill_until_done(runner: Runner, job: Job, n_kills: int, seconds: float, chan
         seen = {state(job.log_of_journal)}
         process = runner.start(job)
         deadline = time.monotonic() + 60
-        while len(seen) < (8 if kill % 2 else 2) and time.monotonic() < deadline and Path(f"/proc/{process}").exists():
+        while len(seen) < (3 if kill % 2 else 2) and time.monotonic() < deadline and Path(f"/proc/{process}").exists():
             time.sleep(0.001)
             seen.add(state(job.log_of_journal))
         time.sleep(chance.uniform(0, seconds))
