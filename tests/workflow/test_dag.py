@@ -311,3 +311,11 @@ def test_every_key_of_a_profile_is_an_option_of_snakemake(profile: Path) -> None
     known = {option for action in get_argument_parser()._actions for option in action.option_strings}
     keys = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
     assert not [key for key in keys if f"--{key}" not in known]
+
+
+def test_what_the_snakefile_imports_leaves_the_slow_libraries_out() -> None:
+    """Every call of Snakemake pays for them, and DVC calls it once for each stage."""
+    program = "import sys; from edgebias.workflow import lock, needs, preflight; import edgebias.study; "
+    program += "print(*sorted({'pandas', 'pyarrow', 'torch', 'transformers', 'llama_cpp'} & sys.modules.keys()))"
+    done = run(ROOT, sys.executable, "-c", program)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from edgebias.backends.base import Message
-from edgebias.core.errors import InputError
+from edgebias.core.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from jinja2 import Template, nodes
@@ -109,7 +109,7 @@ def check_template(template: str | None) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return one_line(error, 300) or type(error).__name__
 
 
 def _joined(template: Template, names: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ imported by name at run time, so they are not in the closure of what opens them:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -89,11 +88,14 @@ def _imported(path: Path) -> tuple[Path, ...]:
     return tuple(sorted(file for file in found - {path} if file is not None))
 
 
-def _data_beside(path: Path) -> Iterator[Path]:
-    """Yield the files of data whose names, or whose folder's name, stand in a module beside them."""
+@cache
+def _data_beside(path: Path) -> tuple[Path, ...]:
+    """Return the files of data whose names, or whose folder's name, stand in a module beside them."""
+    found: list[Path] = []
     for string in parsed(path).strings:
         named = path.parent / string
         if named.is_file() and named.suffix != ".py":
-            yield named
+            found.append(named)
         elif named.is_dir() and not (named / "__init__.py").exists():
-            yield from (file for file in named.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+            found += (file for file in named.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return tuple(found)

@@ -22,6 +22,11 @@ class InputError(Exception):
     """Bad input: the message names the file or key, the reason, and the way out, in one line."""
 
 
+def one_line(text: object, longest: int) -> str:
+    """Return ``text`` without line breaks, and of it at most the first ``longest`` characters."""
+    return " ".join(str(text).split())[:longest]
+
+
 def fail(message: str) -> NoReturn:
     """Print one line to standard error and leave with exit status 2."""
     print(f"error: {' '.join(message.split())}", file=sys.stderr)

@@ -197,7 +197,7 @@ class JoinedParts(Record):
     sha256: Sha256
     """SHA-256 of all parts, one after the other."""
 
-    def each(self) -> list[WheelPart | FilePart | HubPart]:
+    def each(self) -> list[AnyPart]:
         """Return every single part, in order."""
         return [one for part in self.parts for one in each(part)]
 

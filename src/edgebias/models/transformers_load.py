@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from edgebias.core.errors import InputError
+from edgebias.core.errors import InputError, one_line
 from edgebias.models.gguf import metadata, open_gguf
 
 SINGLE_DIGIT_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone"})
@@ -99,7 +99,7 @@ def load_model(weights: Path, way_out: str) -> Any:
 
 def refused(weights: Path, what: str, error: Exception, way_out: str) -> InputError:
     """Return the line for an ``error`` of transformers, which raises whatever its code meets in a foreign file."""
-    reason = " ".join(str(error).split())[:LONGEST_REASON]
+    reason = one_line(error, LONGEST_REASON)
     return InputError(f"{weights}: {what} ({type(error).__name__}: {reason}); {way_out}")
 
 

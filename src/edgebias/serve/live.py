@@ -142,9 +142,9 @@ class LiveModel:
             return_freed_blocks_to_system()
         self.gain = self._added = 0.0
         self.counts = Counts()
-        self._vocabulary = llama_cpp.llama_model_get_vocab(model.model)
-        self._longest = max(len(self._piece(token, special=True)) for token in range(model.n_vocab()))
-        self._form = library_vocabulary(model).prompt_form(file.start_token)
+        self._vocabulary = library_vocabulary(model)
+        self._longest = max(len(self._vocabulary.piece(token, special=True)) for token in range(model.n_vocab()))
+        self._form = self._vocabulary.prompt_form(file.start_token)
 
     def apply(self, gain: float) -> None:
         """Add ``gain`` times the vector from now on and forget what was read; 0 takes it away altogether.
@@ -166,7 +166,7 @@ class LiveModel:
 
     def steer_for(self, prompt: Prompt | Sequence[int]) -> None:
         """Add the vector, or take it away, as the gate says of a client's ``prompt``, which is counted."""
-        tokens = self._tokenise(words_of(prompt), special=False) if isinstance(prompt, Prompt) else prompt
+        tokens = self._vocabulary.tokenise(words_of(prompt), special=False) if isinstance(prompt, Prompt) else prompt
         opened = self._steer(tokens)
         if self._gate is not None:
             self.counts.opened, self.counts.shut = self.counts.opened + opened, self.counts.shut + (not opened)
@@ -193,7 +193,7 @@ class LiveModel:
                 raise InputError(f"prompt: {wrong[0]} is no token of this model")
             tokens = list(prompt)
         elif prompt.text is None:
-            tokens = self._form.tokens(0, prompt, self._tokenise)
+            tokens = self._form.tokens(0, prompt, self._vocabulary.tokenise)
         else:
             tokens = list(self._model.tokenize(prompt.text.encode("utf-8"), add_bos=True, special=True))
         begin = int(self._model.token_bos())
@@ -260,7 +260,7 @@ class LiveModel:
         for token in islice(steps, limit):
             if grammar is not None:
                 grammar.accept(token)
-            if llama_cpp.llama_vocab_is_eog(self._vocabulary, token):
+            if llama_cpp.llama_vocab_is_eog(self._vocabulary.pointer, token):
                 return
             self.counts.written += 1
             yield self._written(token, None if top is None else self._logits(-1), top or 0)
@@ -270,30 +270,21 @@ class LiveModel:
         begin = int(tokens[0] == self._model.token_bos())
         shown = tokens[begin:]
         if top is None:
-            return [Written(self._piece(token, special=True)) for token in shown]
-        read = [] if begin else [Written(self._piece(tokens[0], special=True))]
+            return [Written(self._vocabulary.piece(token, special=True)) for token in shown]
+        read = [] if begin else [Written(self._vocabulary.piece(tokens[0], special=True))]
         rows = self._rows(list(tokens), 1)
         return read + [
             self._written(token, row, top, special=True) for token, row in zip(tokens[1:], rows, strict=True)
         ]
 
     def _written(self, token: int, logits: FloatArray | None, top: int, *, special: bool = False) -> Written:
-        piece = self._piece(token, special=special)
+        piece = self._vocabulary.piece(token, special=special)
         if logits is None:
             return Written(piece)
         likeliest = [int(index) for index in np.argsort(-logits, kind="stable")[:top]] if top else []
         logprob, *others = log_probability(logits, [token, *likeliest])
-        named = [self._piece(index, special=special) for index in likeliest]
+        named = [self._vocabulary.piece(index, special=special) for index in likeliest]
         return Written(piece, logprob, tuple(zip(named, others, strict=True)))
-
-    def _piece(self, token: int, *, special: bool) -> bytes:
-        size = 64
-        while True:
-            buffer = ctypes.create_string_buffer(size)
-            count = llama_cpp.llama_token_to_piece(self._vocabulary, token, buffer, size, 0, special)
-            if count >= 0:
-                return buffer.raw[:count]
-            size = -count
 
     def forget(self) -> None:
         """Empty the key-value cache, also in the eyes of llama-cpp-python, which else goes on from it."""
@@ -302,8 +293,8 @@ class LiveModel:
 
     def needs(self, request: OptionRequest) -> int:
         """Return the tokens that the context has to hold to score the options of ``request``."""
-        longest = max(len(self._tokenise(option, special=False)) for option in request.options)
-        return len(self._form.tokens(0, request.prompt, self._tokenise)) + longest - 1
+        longest = max(len(self._vocabulary.tokenise(option, special=False)) for option in request.options)
+        return len(self._form.tokens(0, request.prompt, self._vocabulary.tokenise)) + longest - 1
 
     def score(self, requests: Sequence[OptionRequest]) -> Iterator[OptionScores]:
         """Yield summed log-probabilities (nats) and token counts of each request's options, each option read alone.
@@ -317,10 +308,10 @@ class LiveModel:
                 model that has no chat template.
         """
         for index, request in enumerate(requests):
-            self._steer(self._tokenise(words_of(request.prompt, request.options), special=False))
-            before = self._form.tokens(index, request.prompt, self._tokenise)
+            self._steer(self._vocabulary.tokenise(words_of(request.prompt, request.options), special=False))
+            before = self._form.tokens(index, request.prompt, self._vocabulary.tokenise)
             sums, counts = [], []
-            for option in option_tokens(index, request.options, partial(self._tokenise, special=False)):
+            for option in option_tokens(index, request.options, partial(self._vocabulary.tokenise, special=False)):
                 tokens = before + option
                 check_fits_context(index, len(tokens) - 1, int(self._model.n_ctx()))
                 sums.append(sum(self._log_probabilities(tokens, len(before))))
@@ -367,9 +358,6 @@ class LiveModel:
         if code != 0:
             self.forget()
             raise RuntimeError(f"llama.cpp cannot evaluate {len(tokens)} tokens, code {code}")
-
-    def _tokenise(self, text: str, *, special: bool) -> list[int]:
-        return list(self._model.tokenize(text.encode("utf-8"), add_bos=False, special=special)) if text else []
 
 
 def _biased(biases: Mapping[int, float], _: Any, logits: FloatArray) -> FloatArray:

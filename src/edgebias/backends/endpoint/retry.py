@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tenacity import RetryCallState, wait_exponential, wait_random_exponential
+
+from edgebias.backends.endpoint.refusal import DEEPEST, json_value
 
 MOST_SECONDS = 8.0
 """Longest wait where the endpoint names none."""
@@ -23,8 +24,6 @@ BACKOFF = wait_exponential(multiplier=0.25, max=MOST_SECONDS / 2) + wait_random_
 )
 """0.5 s doubling to `MOST_SECONDS`, of which up to half is taken off at random, so that concurrent requests that failed
 together do not come back together."""
-
-_DEEPEST = 8
 
 _UNITS = {"ms": 0.001, "milliseconds": 0.001, "s": 1.0, "seconds": 1.0, "m": 60.0, "minutes": 60.0, "h": 3600.0}
 _UNITS |= {name.removesuffix("s"): _UNITS[name] for name in ("milliseconds", "seconds", "minutes")}
@@ -73,11 +72,7 @@ def asked_seconds(headers: Mapping[str, str], now: datetime | None = None, *, te
 
 
 def _in_body(text: str) -> float | None:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    named = next(_fields(value), None)
+    named = next(_fields(json_value(text)), None)
     if named is not None:
         return named
     sentence = _NAMED.search(text)
@@ -86,7 +81,7 @@ def _in_body(text: str) -> float | None:
 
 def _fields(value: Any, depth: int = 0) -> Iterator[float]:
     """Yield the waits that the fields of a JSON value name."""
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         return
     if isinstance(value, list):
         for entry in value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,16 @@ class LlamaVocabulary:
             count = llama.llama_tokenize(self.pointer, data, len(data), buffer, size, False, special)
             if count >= 0:
                 return list(buffer[:count])
+            size = -count
+
+    def piece(self, token: int, *, special: bool) -> bytes:
+        """Return the bytes of ``token``, which may be no whole character; those of control tokens if ``special``."""
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = llama.llama_token_to_piece(self.pointer, token, buffer, size, 0, special)
+            if count >= 0:
+                return buffer.raw[:count]
             size = -count
 
     def prompt_form(self, start_token: str | None) -> PromptForm:

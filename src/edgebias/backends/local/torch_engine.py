@@ -44,7 +44,7 @@ from edgebias.backends.local.tree_attention import (
     TreeAttention,
     register,
 )
-from edgebias.core.errors import InputError
+from edgebias.core.errors import InputError, one_line
 
 ROWS = 2048
 """Most tokens that are evaluated together; a longer request goes alone. The more, the more beginnings are shared."""
@@ -133,7 +133,7 @@ class TorchBackend:
                 folder, dtype=torch.float32, local_files_only=True
             )
         except Exception as error:  # transformers, tokenizers and safetensors each raise types of their own
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             raise InputError(f"{folder}: transformers cannot load it ({reason}); make the folder again") from error
         self._model.eval().requires_grad_(False)
         self._packed = pack_linear_layers(self._model)

@@ -60,7 +60,7 @@ from edgebias.infer.outcome.reading import (
     chosen,
 )
 from edgebias.infer.outcome.scope import answers_in_the_words_of, asserted, is_about, is_hedged, is_possessive
-from edgebias.infer.outcome.shapes import named_answers, own_turn, plain_text, sentences, without_marks
+from edgebias.infer.outcome.shapes import named_answers, own_turn, plain_text, says, sentences, without_marks
 from edgebias.infer.outcome.thinking import cut_while_thinking, without_thinking
 from edgebias.infer.outcome.words import LAST, LETTER, Mention, key_of, mentions_in, sentence_words, without_punctuation
 from edgebias.suites.formats import LETTERS
@@ -133,8 +133,8 @@ def read_text(
     """
     if text.startswith(SERVICE_REFUSAL):
         return Reading(-1, REFUSAL)
-    outside, _ = without_thinking(text)
-    if cut_while_thinking(text):
+    outside, cut = without_thinking(text)
+    if cut and not says(outside):
         return NOTHING
     turn = own_turn(outside)
     reader = _Reader(tuple(map(key_of, options)), tuple(roles), tuple(permutation), lettered, key_of(question))
@@ -156,7 +156,7 @@ def read_continuation(text: str) -> Reading:
         return Reading(-1, REFUSAL)
     outside, _ = without_thinking(text)
     plain = plain_text(outside)
-    if not _says(plain):
+    if not says(plain):
         return Reading(-1, BLANK)
     return Reading(-1, REFUSAL if opens_with_refusal(plain) else WRITTEN)
 
@@ -172,10 +172,6 @@ def preferred(logprobs: Sequence[float], n_tokens: Sequence[int], roles: Sequenc
     return chosen(best, roles)
 
 
-def _says(text: str) -> bool:
-    return any(character.isalnum() for character in text)
-
-
 @dataclass(frozen=True)
 class _Reader:
     """What is known of an item while its answer is read; ``keys`` are the options in words."""
@@ -188,7 +184,7 @@ class _Reader:
 
     def read(self, answer: str) -> Reading:
         plain = plain_text(answer)
-        if not _says(plain):
+        if not says(plain):
             return Reading(-1, BLANK)
         whole = [place for place, key in enumerate(self.keys) if key == key_of(plain)]
         letters = named_letters(plain, self.keys, self.permutation) if self.lettered else []
@@ -317,7 +313,7 @@ class _Reader:
         ends = [match.end() for match in _UNIT_END.finditer(plain)]
         for start, end in zip([0, *ends], [*ends, len(plain)], strict=True):
             unit = plain[start:end]
-            if "?" in unit and _says(plain[:start] + plain[end:]):
+            if "?" in unit and says(plain[:start] + plain[end:]):
                 continue
             if not _ALOUD.match(plain) or start == _last_line(plain):
                 parts.add(key_of(unit))

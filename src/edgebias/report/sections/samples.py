@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from edgebias.core.cell import Cell
-from edgebias.report.data import OUTCOMES, StudyData
+from edgebias.infer.outcome import OUTCOMES
+from edgebias.report.data import StudyData
 from edgebias.report.section import Section
 
 LIMIT = 12

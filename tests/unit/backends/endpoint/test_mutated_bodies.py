@@ -103,7 +103,7 @@ def mutated(chance: random.Random) -> Said:
             data = f"<html><title>{text}</title>{chance.choice(('<', '', '</html>'))}".encode()
             headers["Content-Type"] = "text/html"
         case 5:
-            data, headers["Content-Encoding"] = gzip.compress(data)[: chance.choice((None, -4, 5))], "gzip"
+            data, headers["Content-Encoding"] = gzip.compress(data, mtime=0)[: chance.choice((None, -4, 5))], "gzip"
         case 6:
             headers["Content-Encoding"] = chance.choice(("gzip", "deflate", "br", "zstd", "x"))
         case 7:

@@ -257,7 +257,10 @@ def test_a_redirect_is_told_and_not_followed(endpoint: Scripted, environment: di
     ("said", "words"),
     [
         (Said(b"\x1f\x8bno gzip", headers={"Content-Encoding": "gzip"}), "a damaged body"),
-        (Said(gzip.compress(b"{}")[:-9], headers={"Content-Encoding": "gzip"}), "something else than|damaged body"),
+        (
+            Said(gzip.compress(b"{}", mtime=0)[:-9], headers={"Content-Encoding": "gzip"}),
+            "something else than|damaged body",
+        ),
         (Said(b"no deflate", headers={"Content-Encoding": "deflate"}), "a damaged body"),
         (Said(completion("B"), missing=9), "broke off its answer"),
         (Said(""), "an empty body"),
@@ -285,7 +288,7 @@ def test_a_damaged_answer_is_asked_again_and_told(
         Said(completion("B"), headers={"Content-Type": "text/html"}),
         Said(completion("B"), headers={"Content-Type": ""}),
         Said("\ufeff" + json.dumps(completion("B"))),
-        Said(gzip.compress(json.dumps(completion("B")).encode()), headers={"Content-Encoding": "gzip"}),
+        Said(gzip.compress(json.dumps(completion("B")).encode(), mtime=0), headers={"Content-Encoding": "gzip"}),
         Said(completion("B"), status=201),
     ],
     ids=lambda value: str(value)[:60],
