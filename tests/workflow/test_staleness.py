@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -78,18 +79,28 @@ def names() -> list[str]:
 
 
 def hashes(study: Study, names: list[str]) -> dict[str, str]:
+    """The hash of each kind of job; jobs share most files, so the data beside a file is looked for once."""
     for remembered in (code_hash.code_hash, code_hash._imported, parsed):
         remembered.cache_clear()
-    return {name: study.code_named(name) for name in names}
+    look = code_hash._data_beside
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code_hash, "_data_beside", cache(lambda path: tuple(look(path))))
+        return {name: study.code_named(name) for name in names}
 
 
-def stale_after(edit: Edit, study: Study, names: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+@pytest.fixture(scope="module")
+def before(study: Study, names: list[str]) -> dict[str, str]:
+    """The hashes of the package as it is: a hash does not know the folder that the package lies in."""
+    return hashes(study, names)
+
+
+def stale_after(edit: Edit, study: Study, before: dict[str, str], folder: Path) -> list[str]:
     package = shutil.copytree(PACKAGE, folder / "edgebias", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(code_hash, "PACKAGE", package)
-    before = hashes(study, names)
     edit(package)
-    after = hashes(study, names)
-    return [name for name in names if before[name] != after[name]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code_hash, "PACKAGE", package)
+        after = hashes(study, list(before))
+    return [name for name in before if before[name] != after[name]]
 
 
 def in_words(stale: list[str], names: list[str]) -> str:
@@ -110,10 +121,10 @@ def in_words(stale: list[str], names: list[str]) -> str:
 
 @pytest.mark.parametrize("place", EDITS)
 def test_the_page_says_what_an_edit_makes_stale(
-    place: str, study: Study, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, study: Study, names: list[str], before: dict[str, str], tmp_path: Path
 ) -> None:
     told = {row["edit"]: row["stale"] for row in ROW.finditer(PAGE.read_text(encoding="utf-8"))}
-    stale = stale_after(EDITS[place], study, names, tmp_path, monkeypatch)
+    stale = stale_after(EDITS[place], study, before, tmp_path)
     assert told.get(place) == in_words(stale, names)
 
 
