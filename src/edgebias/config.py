@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from edgebias.backends.registry import BACKENDS, backends_with, properties_of
 from edgebias.backends.settings import EnvironmentSettings
-from edgebias.checks.settings import Tolerances
+from edgebias.checks.settings import ParitySettings
 from edgebias.core.errors import InputError
 from edgebias.core.record import Record, SetOf, checked, completed, near, show
 from edgebias.core.registry import load_plugins
@@ -83,8 +83,8 @@ class Params(Record):
     """Repeated rounds: the over-time question."""
     robustness: RobustnessSettings = RobustnessSettings()
     """Format robustness: the levels of each factor, and how many items cross them."""
-    parity: Tolerances = Tolerances()
-    """How far two backends that run the same weights may differ."""
+    parity: ParitySettings = ParitySettings()
+    """The check that two backends run the same model."""
     score: IntervalSettings = IntervalSettings()
     """Intervals of the scores."""
     compare: CompareSettings = CompareSettings()

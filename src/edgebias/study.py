@@ -23,10 +23,9 @@ from edgebias.core.cell import Cell
 from edgebias.core.code_hash import code_hash
 from edgebias.core.errors import InputError
 from edgebias.core.registry import Registry
-from edgebias.infer.cell import refused_in_chat
 from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose_all
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
-from edgebias.suites.formats import IN_CHAT
+from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
 
@@ -41,7 +40,7 @@ RAW = "data/raw/benchmarks"
 ROBUSTNESS_TABLES = ("variance_shares", "position_bias", "flip_rates", "by_level")
 
 PARITY_BACKENDS = ("llama", "torch")
-"""The two backends whose likelihoods of the same weights the parity gate compares."""
+"""The two backends that the parity gate compares."""
 
 ASKING = (
     "infer.max_new_tokens",
@@ -72,7 +71,8 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "rounds": ("seed", *ASKING, "rounds"),
     "robustness": ("seed", *ASKING, "robustness"),
     "score_robustness": ("seed", "score", "study.robustness"),
-    "parity": ("parity",),
+    "parity": ("parity", "models.{model}.chat", "models.{model}.chat_template_kwargs"),
+    "arithmetic": (),
     "score": ("seed", "score"),
     "score_rounds": ("seed", "score", "rounds"),
     "compare": (
@@ -368,10 +368,11 @@ class Study:
         }
 
     def parity_suites(self, model: str) -> list[str]:
-        """Return the suites with likelihoods that both cells of the gate answer."""
+        """Return the suites with log-probabilities of options that both cells of the gate answer."""
         cells = self.parity_cells(model)
         first, second = (self.suites_of(cells[backend]) for backend in PARITY_BACKENDS)
-        return [suite for suite in first if suite in second and "likelihood" in self.config["infer"]["formats"][suite]]
+        formats = self.config["infer"]["formats"]
+        return [suite for suite in first if suite in second and {LIKELIHOOD, LETTER}.intersection(formats[suite])]
 
     def responses(self, cell: Cell) -> list[str]:
         """Return the response tables of ``cell``."""
@@ -439,6 +440,8 @@ class Study:
     def keys_of(self, rule: str, wildcards: Mapping[str, str]) -> list[str]:
         """Return the dotted keys of ``params.yaml`` that one job depends on: a method's own settings are its alone."""
         own: list[str] = []
+        if rule == "parity":
+            own += [f"infer.formats.{suite}" for suite in self.parity_suites(wildcards["model"])]
         if rule == "mitigate":
             chosen = self.chosen_methods[wildcards["method"]]
             own += [f"infer.formats.{suite}" for suite in self.mitigated_suites()]

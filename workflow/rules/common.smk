@@ -166,7 +166,7 @@ def asked_in_chat(wildcards):
     return " ".join(f"--asked {key}" for key in study.asks_in_chat(wildcards.model))
 
 
-def parity_responses(backend):
+def full_responses(backend):
     def responses(wildcards):
         cell = study.parity_cells(wildcards.model)[backend]
         return [
@@ -175,6 +175,12 @@ def parity_responses(backend):
         ]
 
     return responses
+
+
+def parity_memory_of(wildcards, input):
+    """Megabytes: the libraries and, in transformers, the weights as 32-bit floats twice while they are packed."""
+    size = Path(input.weights).stat().st_size if Path(input.weights).exists() else 0
+    return 1500 + 4 * size // 1_000_000
 
 
 def parity_items(wildcards):

@@ -37,6 +37,9 @@ rule report:
             cell=study.rounds_cells,
         ),
         parity=rules.compare.input.parity,
+        arithmetic=expand(
+            "<results>/arithmetic/{model}.json", model=study.parity_models()
+        ),
         contrasts=rules.compare.output.contrasts,
         headline=rules.compare.output.headline,
         mitigation_scores=study.mitigation("scores.csv"),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from edgebias.backends.local.llama_vocabulary import LlamaVocabulary
 from edgebias.backends.local.prompt_tokens import PromptForm, Tokenise
 from edgebias.backends.local.sampling import common_prefix_length
 from edgebias.backends.local.transformers_vocabulary import TransformersVocabulary
-from edgebias.core.errors import InputError
+from edgebias.core.errors import InputError, one_line
 from edgebias.infer.answer import WORDINGS
 from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_header
 from edgebias.models.llama_model import loaded_model
-from edgebias.suites.item import Item, read_items
+from edgebias.suites.item import Item
 
 SHOWN = 6
 """Tokens that are shown of each side where two prompts part."""
@@ -43,11 +44,15 @@ class PartedTokens:
 
 @dataclass(frozen=True)
 class PromptParity:
-    """What is asked in one suite: how many wordings of items have other tokens in the other backend, and the first."""
+    """What is asked in one suite: how many wordings of items have other tokens in the other backend, and the first.
+
+    ``longest`` is the most tokens of a prompt and one of its options together.
+    """
 
     suite: str
     n_prompts: int
     n_differ: int
+    longest: int
     first: PartedTokens | None
 
 
@@ -59,36 +64,34 @@ class Asking:
     tokenise: Tokenise
 
 
-def compare_tables_of_items(
-    tables: Sequence[Path], formats: Mapping[str, Sequence[str]], weights: Path, folder: Path
+def compare_all_prompts(
+    items: Mapping[str, Sequence[Item]],
+    formats: Mapping[str, Sequence[str]],
+    weights: Path,
+    folder: Path,
+    template_variables: Mapping[str, Any],
 ) -> list[PromptParity]:
-    """Compare the prompts of each item table, as llama.cpp and transformers read them; no weights are loaded.
+    """Compare the prompts of all items, as llama.cpp and transformers read them; no weights are loaded.
 
     Args:
-        tables: item tables; the suite's name is that of the file.
-        formats: of each suite, those that its items were asked in.
+        items: by suite.
+        formats: of each suite, those that its items are asked in.
         weights: the GGUF file.
         folder: the folder of transformers.
+        template_variables: more names that the chat template may read.
 
     Raises:
         InputError: a file is absent or unfit, or as `compare_prompts`.
     """
     start_token = metadata(open_header(weights), START_TOKEN_KEY)
     theirs = open_transformers_vocabulary(folder)
-    transformers = Asking(theirs.prompt_form(start_token), theirs.tokenise)
     with loaded_model(weights, vocab_only=True) as model:
         ours = LlamaVocabulary(model, weights)
-        llama = Asking(ours.prompt_form(start_token), ours.tokenise)
-        found = []
-        for table in tables:
-            if table.stem not in formats:
-                raise InputError(
-                    f"--items {table}: no table of --llama is of suite {table.stem!r}; give that of a suite"
-                )
-            found.append(
-                compare_prompts(read_items(table, table.stem), formats[table.stem], llama, transformers, table.stem)
-            )
-    return found
+        llama, transformers = (
+            Asking(replace(words.prompt_form(start_token), variables=template_variables), words.tokenise)
+            for words in (ours, theirs)
+        )
+        return [compare_prompts(rows, formats[suite], llama, transformers, suite) for suite, rows in items.items()]
 
 
 def open_transformers_vocabulary(folder: Path) -> TransformersVocabulary:
@@ -102,7 +105,7 @@ def open_transformers_vocabulary(folder: Path) -> TransformersVocabulary:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # transformers and tokenizers each raise types of their own
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise InputError(
             f"{folder}: transformers cannot read its tokenizer ({reason}); make the folder again"
         ) from error
@@ -118,24 +121,31 @@ def compare_prompts(
         InputError: messages are asked of a model that has no chat template, or the template refuses them.
     """
     names = list(formats)
-    parted = [
-        found for name in names for item in items if (found := _parted(item, name, llama, transformers)) is not None
-    ]
-    return PromptParity(suite, len(items) * len(names), len(parted), parted[0] if parted else None)
+    parted, longest = [], 0
+    for name in names:
+        for item in items:
+            ours, theirs = (_parts(item, name, asking) for asking in (llama, transformers))
+            (_, prompt), *options = ours
+            longest = max(longest, len(prompt) + max((len(tokens) for _, tokens in options), default=0))
+            if ours != theirs:
+                parted.append(_first_parted(item.item_id, name, ours, theirs))
+    return PromptParity(suite, len(items) * len(names), len(parted), longest, parted[0] if parted else None)
 
 
-def _parted(item: Item, format_name: str, llama: Asking, transformers: Asking) -> PartedTokens | None:
-    """Return where the tokens of one item, asked in one format, part; None where they are the same."""
+def _parts(item: Item, format_name: str, asking: Asking) -> list[tuple[str, list[int]]]:
+    """Return the tokens of the prompt and of each option of one item, asked in one format, by name."""
     wording = WORDINGS[format_name](item, None)
+    prompt = asking.form.tokens(0, wording.prompt, asking.tokenise)
+    options = [(repr(option), asking.tokenise(option, special=False)) for option in wording.continuations]
+    return [("prompt", prompt), *options]
 
-    def parts(asking: Asking) -> list[tuple[str, list[int]]]:
-        prompt = asking.form.tokens(0, wording.prompt, asking.tokenise)
-        options = [(repr(option), asking.tokenise(option, special=False)) for option in wording.continuations]
-        return [("prompt", prompt), *options]
 
-    for (part, ours), (_, theirs) in zip(parts(llama), parts(transformers), strict=True):
-        if ours != theirs:
-            place = common_prefix_length(ours, theirs)
-            after = slice(place, place + SHOWN)
-            return PartedTokens(item.item_id, format_name, part, place, tuple(ours[after]), tuple(theirs[after]))
-    return None
+def _first_parted(
+    item_id: str, format_name: str, ours: Sequence[tuple[str, list[int]]], theirs: Sequence[tuple[str, list[int]]]
+) -> PartedTokens:
+    part, left, right = next(
+        (part, left, right) for (part, left), (_, right) in zip(ours, theirs, strict=True) if left != right
+    )
+    place = common_prefix_length(left, right)
+    after = slice(place, place + SHOWN)
+    return PartedTokens(item_id, format_name, part, place, tuple(left[after]), tuple(right[after]))

@@ -7,15 +7,10 @@ from pydantic import Field
 from edgebias.core.record import Record
 
 
-class Tolerances(Record):
-    """How far two backends that run the same weights may differ."""
+class ParitySettings(Record):
+    """What the gate asks of two backends, and how far they may differ in exact arithmetic."""
 
-    max_abs_difference: float = Field(default=0.5, ge=0)
-    """Largest difference of an option, in nats. It grows with the number of options: now and then a token is so
-    ill-conditioned that rounding moves it by tenths of a nat."""
-    p99_abs_difference: float = Field(default=0.1, ge=0)
-    """What 99 % of the differences do not exceed, in nats: the bulk, however many options."""
-    mean_abs_difference: float = Field(default=0.03, ge=0)
-    """Mean difference, in nats."""
-    min_agreement: float = Field(default=0.98, ge=0, le=1)
-    """Least share of items with the same preferred option."""
+    items: int = Field(default=4, ge=1)
+    """Items of each suite that both backends answer in exact arithmetic, in each format."""
+    max_abs_difference: float = Field(default=0.002, ge=0)
+    """Largest difference of an option's log-probability between the backends, in nats."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from edgebias.core.settings import only_one, seed_of, value_of
 from edgebias.infer.answer import AnswerSettings, ContinuationSettings
 from edgebias.infer.settings import InferSettings
 from edgebias.models.settings import ModelSettings
-from edgebias.suites.formats import IN_CHAT
+from edgebias.suites.formats import refused_in_chat
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,21 @@ def read_cell(settings: Mapping[str, Any]) -> Cell:
     )
 
 
-def formats_of(cell: Cell, suite: str) -> list[str]:
-    """Return the formats in which ``suite`` is asked of the cell's model.
+def formats_of(suite: str, asked: Mapping[str, Sequence[str]], model: Mapping[str, Any]) -> list[str]:
+    """Return the formats in which ``suite`` is asked of a model.
+
+    Args:
+        suite: its name.
+        asked: what ``infer.formats`` says of each suite.
+        model: an entry of ``models``.
 
     Raises:
         InputError: the suite has none.
     """
-    formats = cell.formats.get(suite)
-    if not isinstance(formats, list) or not formats:
-        raise InputError(f"infer.formats: suite {suite!r} has no formats there; it has {sorted(cell.formats)}")
-    refused = refused_in_chat(cell.model)
+    formats = asked.get(suite)
+    if not formats:
+        raise InputError(f"infer.formats: suite {suite!r} has no formats there; it has {sorted(asked)}")
+    refused = refused_in_chat(model)
     left = [name for name in formats if name not in refused]
     if not left:
         raise InputError(
@@ -70,11 +75,6 @@ def formats_of(cell: Cell, suite: str) -> list[str]:
             "likelihood there"
         )
     return left
-
-
-def refused_in_chat(model: Mapping[str, Any]) -> frozenset[str]:
-    """Return the formats that are not asked of ``model``, an entry of ``models``."""
-    return IN_CHAT if model.get("chat") is False else frozenset()
 
 
 @contextmanager

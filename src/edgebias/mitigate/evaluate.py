@@ -217,7 +217,7 @@ def _held_out(
     neutral = neutral_sentences(texts, "perplexity")[:sentences]
     reference = read_reference_answers(answers, "measured")
     items = {suite: items_from_table(table, str(paths[suite]), suite) for suite, table in tables.items()}
-    formats = {suite: _formats(method, formats_of(cell, suite), suite) for suite in items}
+    formats = {suite: _formats(method, formats_of(suite, cell.formats, cell.model), suite) for suite in items}
     return HeldOut(paths, tables, items, formats, neutral, reference)
 
 

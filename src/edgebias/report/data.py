@@ -16,15 +16,14 @@ from edgebias.core.cell import Cell
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_json, read_table
 from edgebias.core.settings import keys_of, value_of
-from edgebias.infer.cell import refused_in_chat
-from edgebias.infer.outcome import cut_while_thinking
+from edgebias.infer.outcome import OUTCOMES, cut_while_thinking
 from edgebias.infer.study_settings import StudySettings
 from edgebias.mitigate.registry import ChosenMethod, choose_all
 from edgebias.mitigate.settings import DriverKeys, LearningSettings
 from edgebias.models.roofline.hardware import read_hardware
 from edgebias.study import PARITY_BACKENDS
+from edgebias.suites.formats import refused_in_chat
 
-OUTCOMES = ("stereotype", "anti_stereotype", "unknown", "refusal", "unparsed", "blank", "written")
 SCORE_COLUMNS = (
     "suite",
     "format",
@@ -152,6 +151,9 @@ class StudyData:
     """How well linear probes tell contrast pairs apart, by probed cell, block and target."""
     variants: tuple[Mapping[str, Any], ...]
     parity: Mapping[str, Mapping[str, Any]]
+    """What the gate found, by model."""
+    arithmetic: Mapping[str, Mapping[str, Any]]
+    """How far the answers of the same weights lie apart in the two backends, by model, suite and format."""
     robustness: Mapping[str, pd.DataFrame]
     """The tables of format robustness by name; empty where no cell was asked in every format."""
     provenance: Mapping[str, Any]
@@ -223,6 +225,13 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
     loops = [label for label, method in chosen.items() if method.is_loop]
     fitted = value_of(settings, "mitigate.learning", LearningSettings).suites
     drivers = keys_of(settings, "mitigate", DriverKeys).suites
+    compared = [
+        model
+        for model in sorted({cell.model for cell in cells})
+        if {
+            environments[cell.environment]["backend"] for cell in cells if (cell.model, cell.variant) == (model, "full")
+        }.issuperset(PARITY_BACKENDS)
+    ]
     return StudyData(
         title=study.title,
         suites=suites,
@@ -276,15 +285,8 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
                 (cell.model, cell.variant) for cell in cells if not _remote(environments, cell)
             )
         ),
-        parity={
-            model: read_json(results / "parity" / f"{model}.json")
-            for model in sorted({cell.model for cell in cells})
-            if {
-                environments[cell.environment]["backend"]
-                for cell in cells
-                if (cell.model, cell.variant) == (model, "full")
-            }.issuperset(PARITY_BACKENDS)
-        },
+        parity={model: read_json(results / "parity" / f"{model}.json") for model in compared},
+        arithmetic={model: read_json(results / "arithmetic" / f"{model}.json") for model in compared},
         robustness={
             name: read_table(results / "robustness" / f"{name}.csv", columns)
             for name, columns in ROBUSTNESS_COLUMNS.items()

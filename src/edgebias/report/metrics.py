@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from edgebias.core.files import write_csv, write_json
+from edgebias.infer.outcome import OUTCOMES
 from edgebias.mitigate.reductions import overview
-from edgebias.report.data import CELL, OUTCOMES, StudyData
+from edgebias.report.data import CELL, StudyData
 from edgebias.report.findings import Reduction, broken_builds, cell_name, reductions
 from edgebias.report.numbers import rounded
 from edgebias.report.primary import primary_contrasts, primary_metric
@@ -62,11 +63,12 @@ def headline_metrics(study: StudyData) -> dict[str, Any]:
             "relative_reduction_percent": rounded(100 * reduction.relative_bias),
         }
     for model, record in study.parity.items():
+        agreements = [
+            values["agreement"] for formats in study.arithmetic[model].values() for values in formats.values()
+        ]
         metrics["parity"][model] = {
-            "passed": record.get("passed"),
-            "smallest_agreement": rounded(
-                min((s["agreement"] for s in record.get("suites", {}).values()), default=None)
-            ),
+            "passed": record["passed"],
+            "smallest_agreement": rounded(min(agreements, default=None)),
         }
     metrics["paper_readings"] = paper_readings(study)
     metrics["findings"] = _findings(study)

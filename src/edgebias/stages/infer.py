@@ -43,7 +43,7 @@ def run(
 
     sections = parse_settings(settings)
     cell = read_cell(sections)
-    formats = formats_of(cell, suite)
+    formats = formats_of(suite, cell.formats, cell.model)
     asked = read_items(items, suite)
     with open_job(__name__, sections, cell, [items], weights, [responses, cost], more=[suite]) as job:
         with job.model() as backend:

@@ -12,69 +12,70 @@ from edgebias.stages.options import Settings
 
 def run(
     settings: Settings,
-    llama: Annotated[list[Path], typer.Option(help="response table of llama.cpp; repeat it, once for each suite")],
-    torch: Annotated[list[Path], typer.Option(help="that of transformers; repeat it in the same order")],
+    items: Annotated[list[Path], typer.Option(help="item table; repeat it, once for each suite")],
+    weights: Annotated[Path, typer.Option(help="GGUF of float weights that llama.cpp runs")],
+    folder: Annotated[Path, typer.Option(help="folder of the same weights that transformers runs")],
     output: Annotated[Path, typer.Option(help="result to write (JSON)")],
-    items: Annotated[
-        list[Path] | None, typer.Option(help="item table; repeat it in the same order: prompts are compared, too")
-    ] = None,
-    weights: Annotated[Path | None, typer.Option(help="GGUF that llama.cpp ran; only with --items")] = None,
-    folder: Annotated[Path | None, typer.Option(help="folder that transformers ran; only with --items")] = None,
-    tokens: Annotated[bool, typer.Option("--tokens", help="fail, too, where an option has other token counts")] = False,
+    threads: Annotated[int, typer.Option(help="of each program; they run one after the other", min=1)] = 1,
 ) -> None:
-    r"""Check that the same weights give the same option log-probabilities in two backends, to the same prompts.
+    r"""Check that llama.cpp and transformers run the same model, before anything is asked.
 
-    The formats `likelihood` and, where a table has it, `letter` are compared. With --items, --weights and --folder
-    each prompt and option is compared token by token, as both backends read it. A gate that fails leaves no output, so
-    that nothing can go on from it. Its numbers go to NAME.failed.json beside the output, and the exit status is 2.
-    Settings: ``parity``.
+    All prompts and options are compared token by token, as both read them. A few items of each suite and format are
+    then scored with 32-bit weights and cache in llama.cpp and in 64 bits in transformers, where the two differ by
+    rounding alone. A gate that fails
+    leaves no output, so that nothing can go on from it. Its numbers go to NAME.failed.json beside the output, and the
+    exit status is 2. Settings: ``parity``, ``infer``, ``models``.
 
     Raises:
-        InputError: the tables are unfit, a tolerance is exceeded, or a prompt has other tokens.
+        InputError: a file is unfit, the numbers differ by more than the tolerance, or a prompt has other tokens.
 
     Example:
-        edgebias parity --settings '{"parity": {"max_abs_difference": 0.5, "p99_abs_difference": 0.1,
-                                     "mean_abs_difference": 0.03, "min_agreement": 0.98}}' \
-          --llama results/edge/responses/edge/smollm2-135m-instruct/full/bbq.parquet \
-          --llama results/edge/responses/edge/smollm2-135m-instruct/full/stereoset.parquet \
-          --torch results/edge/responses/desktop/smollm2-135m-instruct/full/bbq.parquet \
-          --torch results/edge/responses/desktop/smollm2-135m-instruct/full/stereoset.parquet \
-          --items data/items/edge/bbq.parquet --items data/items/edge/stereoset.parquet \
+        edgebias parity --settings '{"parity": {"items": 4}, "models": {"smollm2": {}},
+                                     "infer": {"formats": {"bbq": ["likelihood", "letter"]}}}' \
+          --items data/items/edge/bbq.parquet \
           --weights data/models/smollm2-135m-instruct/full.gguf \
           --folder data/models/smollm2-135m-instruct/full.transformers \
           --output results/edge/parity/smollm2-135m-instruct.json
     """
-    from edgebias.checks.parity import compare_files, compare_letters, failures, formats_in, parity_record
-    from edgebias.checks.settings import Tolerances
+    from edgebias.checks.parity import ExactModel, compare_exact, failures, parity_record, spread
+    from edgebias.checks.prompts import compare_all_prompts
+    from edgebias.checks.settings import ParitySettings
     from edgebias.core.errors import InputError
     from edgebias.core.files import write_json
-    from edgebias.core.settings import parse_settings, value_of
-    from edgebias.suites.formats import LETTER
+    from edgebias.core.record import mapping_of
+    from edgebias.core.settings import only_one, parse_settings, value_of
+    from edgebias.infer.cell import formats_of
+    from edgebias.infer.settings import InferSettings
+    from edgebias.models.settings import ModelSettings
+    from edgebias.suites.item import read_items
 
-    tolerances = value_of(parse_settings(settings), "parity", Tolerances)
-    if len(llama) != len(torch):
-        raise InputError(f"--torch: {len(torch)} tables for {len(llama)} of --llama; give one for each")
-    pairs = list(zip(llama, torch, strict=True))
-    suites = [compare_files(*pair) for pair in pairs]
-    formats = {ours.stem: formats_in(ours, theirs) for ours, theirs in pairs}
-    near = tolerances.max_abs_difference
-    letters = [compare_letters(*pair, near) for pair in pairs if LETTER in formats[pair[0].stem]]
-    prompts = []
-    if items:
-        from edgebias.checks.prompts import compare_tables_of_items
-
-        if weights is None or folder is None or len(items) != len(llama):
-            raise InputError("--items: give one table for each of --llama, and both --weights and --folder")
-        prompts = compare_tables_of_items(items, formats, weights, folder)
-    failed = failures(suites, tolerances, same_tokens=tokens, letters=letters, prompts=prompts)
-    record = parity_record(suites, tolerances, failed, letters=letters, prompts=prompts)
+    parsed = parse_settings(settings)
+    how = value_of(parsed, "parity", ParitySettings)
+    asked = value_of(parsed, "infer", InferSettings).formats
+    _, model = only_one(parsed, "models", ModelSettings)
+    tables = {path.stem: read_items(path, path.stem) for path in items}
+    formats = {suite: formats_of(suite, asked, mapping_of(model)) for suite in tables}
+    variables = model.chat_template_kwargs or {}
+    prompts = compare_all_prompts(tables, formats, weights, folder, variables)
+    model_in_both = ExactModel(
+        weights=weights,
+        folder=folder,
+        threads=threads,
+        context=max(found.longest for found in prompts),
+        template_variables=variables,
+        scratch=output.with_suffix(".exact.gguf"),
+    )
+    few = {suite: spread(rows, how.items) for suite, rows in tables.items()}
+    exact = [] if any(found.n_differ for found in prompts) else compare_exact(few, formats, model_in_both)
+    failed = failures(exact, prompts, how)
+    record = parity_record(exact, prompts, how, failed)
     failed_path = output.with_suffix(".failed.json")
     if failed:
         output.unlink(missing_ok=True)
         write_json(record, failed_path)
         raise InputError(
-            f"parity gate: {'; '.join(failed)}; the backends do not run the same model: see {failed_path}, "
-            "mend the conversion or widen `parity` knowingly"
+            f"parity gate: {'; '.join(failed)}; the backends do not run the same model: see {failed_path} and mend the "
+            "conversion"
         )
     write_json(record, output)
     failed_path.unlink(missing_ok=True)

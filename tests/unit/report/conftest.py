@@ -377,23 +377,36 @@ def write_study(root: Path) -> list[str]:
         {
             "passed": True,
             "failures": [],
-            "tolerances": {
-                "max_abs_difference": 0.5,
-                "p99_abs_difference": 0.1,
-                "mean_abs_difference": 0.03,
-                "min_agreement": 0.98,
-            },
-            "suites": {
+            "max_abs_difference": 0.002,
+            "exact": {
                 "bbq": {
+                    "likelihood": {
+                        "n_items": 4,
+                        "n_options": 12,
+                        "max_abs_difference": 0.00004,
+                        "mean_abs_difference": 0.00001,
+                    }
+                }
+            },
+            "prompts": {"bbq": {"n_prompts": 96, "n_differ": 0, "longest": 120, "first": None}},
+        },
+        root / f"parity/{MODEL}.json",
+    )
+    _json(
+        {
+            "bbq": {
+                "likelihood": {
                     "n_items": 96,
                     "agreement": 0.997,
                     "max_abs_difference": 0.11,
                     "p99_abs_difference": 0.05,
                     "mean_abs_difference": 0.004,
+                    "n_texts_differ": 0,
+                    "first_text": None,
                 }
-            },
+            }
         },
-        root / f"parity/{MODEL}.json",
+        root / f"arithmetic/{MODEL}.json",
     )
     _json(
         {"machine": {"processor": "Some processor", "cores": 2}, "packages": {"numpy": "2.0"}, "git": None},

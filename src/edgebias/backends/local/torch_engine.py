@@ -101,6 +101,8 @@ class TorchBackend:
         context: most tokens of prompt and continuation together.
         start_token: what ``Prompt(text=...)`` follows; None for the model's own begin token.
         template_variables: more names that the chat template may read, such as ``enable_thinking``.
+        exact: compute in 64 bits, at twice the memory and a fraction of the speed. In 32 bits a sum of Qwen2.5-0.5B lay
+            0.0046 nats from that in 64 bits (a CrowS-Pairs sentence of 17 tokens).
 
     Raises:
         InputError: the folder or one of its files is absent or cannot be loaded.
@@ -117,6 +119,7 @@ class TorchBackend:
         context: int,
         start_token: str | None,
         template_variables: Mapping[str, Any] | None = None,
+        exact: bool = False,
     ) -> None:
         if not (folder / "config.json").is_file():
             raise InputError(
@@ -130,7 +133,7 @@ class TorchBackend:
         try:
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True
+                folder, dtype=torch.float64 if exact else torch.float32, local_files_only=True
             )
         except Exception as error:  # transformers, tokenizers and safetensors each raise types of their own
             reason = one_line(error, 200)

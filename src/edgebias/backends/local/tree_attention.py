@@ -88,15 +88,17 @@ class TreeAttention:
             tensor[0].index_select(1, places).view(key_heads, n_blocks, width, -1).transpose(0, 1)
             for tensor in (key, value)
         )
-        found = scaled_dot_product_attention(asked, keys, values, attn_mask=self._mask(group, window), scale=scale)
+        found = scaled_dot_product_attention(
+            asked, keys, values, attn_mask=self._mask(group, window, query.dtype), scale=scale
+        )
         found = found.view(n_blocks, key_heads, group, BLOCK, -1).permute(0, 3, 1, 2, 4)
         return found.reshape(1, n_blocks * BLOCK, heads, -1)[:, : self._n_rows]
 
-    def _mask(self, group: int, window: int | None) -> torch.Tensor:
+    def _mask(self, group: int, window: int | None, dtype: torch.dtype) -> torch.Tensor:
         known = self._masks.get((group, window))
         if known is None:
             seen = self._seen if window is None else self._seen & (self._distances < window)
-            mask = torch.zeros(seen.shape).masked_fill_(~seen, float("-inf"))
+            mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, float("-inf"))
             known = self._masks[group, window] = mask.repeat(1, group, 1)[:, None]
         return known
 
