@@ -41,7 +41,7 @@ _SUFFIXED = re.compile(
 )
 _AFFIRMED = re.compile(
     r"""(?<![\w'])["'(\[]?(?P<letter>[A-Z])["')\]]?\s+(?:is|was|would\s+be|must\s+be|should\s+be|ist|es|est)\s+
-        (?:(?:the|a|our|my|la)\s+)?(?:correct[ao]?|right|best|final|answer|choice|richtig)\b""",
+        (?:(?:the|a|our|my|la)\s+)?(?:correct[ao]?|right|best|final|answer|choice|richtig|(?:more|most)\s+likely)\b""",
     re.VERBOSE,
 )
 _DRAWN = re.compile(
@@ -64,6 +64,8 @@ _LABEL = re.compile(
     re.VERBOSE,
 )
 _FIRST = re.compile(r"\A[^\w]*(?P<letter>[A-Za-z])(?=[^\w']*\Z|\s*[)>:\].,;!\u3001\u3002\u2014-]|\s+\(\d|[ \t]*\n)")
+_OWN_LINE = re.compile(r"\A[^\w\n]*(?P<letter>[A-Z])[^\w\n]*\n")
+"""A letter that is the whole first line: the answer, whatever is written below it."""
 _FIRST_BARE = re.compile(r"\A[^\w]*(?P<letter>[B-HJ-Z])\s+\w")
 _BEFORE_TEXT = re.compile(r"(?<![\w'])(?P<letter>[A-Z])(?=[\s\"'=:.)\]({-]+(?P<rest>\S.*))", re.DOTALL)
 _RUN = re.compile(
@@ -130,11 +132,16 @@ def named_letters(plain: str, keys: Sequence[str], permutation: Sequence[int]) -
         for match in pattern.finditer(plain):
             if match["letter"].isupper() and match["letter"] != "I" and not _is_article(plain, match.end("letter")):
                 add(match["letter"], match.start("letter"), announced=True)
+    own_line = _OWN_LINE.match(plain)
+    if own_line:
+        add(own_line["letter"], own_line.start("letter"), announced=True)
     for run in _RUN.finditer(plain):
         letters = [match for match in re.finditer(r"(?<![\w'])[A-Z](?![\w'])", run[0]) if match[0] in shown]
         if len({match[0] for match in letters}) > 1 and not _is_article(plain, run.end()):
-            for match in letters:
-                add(match[0], run.start() + match.start(), announced=False)
+            starts = [run.start() + match.start() for match in letters]
+            announced = any(start in found for start in starts)
+            for match, start in zip(letters, starts, strict=True):
+                add(match[0], start, announced=announced)
     first = _FIRST.match(plain)
     if first and not (first["letter"].islower() and not _ends_or_closes(plain, first.end("letter"))):
         add(first["letter"], first.start("letter"), announced=False)
@@ -148,6 +155,8 @@ def named_letters(plain: str, keys: Sequence[str], permutation: Sequence[int]) -
                 add(match["letter"], match.start("letter"), announced=False)
     for match in _LABEL.finditer(plain):
         group = match.lastgroup or ""
+        if own_line and group == "marked" and _labels_other_text(plain, match, keys, permutation):
+            continue
         if group == "enclosed" or match[group].isupper():
             add(match[group], match.start(group), announced=False)
     for mention in list(found.values()):
@@ -162,6 +171,14 @@ def named_letters(plain: str, keys: Sequence[str], permutation: Sequence[int]) -
 
 def _is_article(plain: str, end: int) -> bool:
     return plain[end - 1] == "A" and _ARTICLE_FOLLOWS.match(plain, end) is not None
+
+
+def _labels_other_text(plain: str, label: re.Match[str], keys: Sequence[str], permutation: Sequence[int]) -> bool:
+    """Return whether a label heads a line of text that is not its option: a list of the model's own."""
+    letter, rest = label["marked"], plain[label.end() :].lstrip("):].").split("\n", 1)[0]
+    shown = LETTERS[: len(keys)]
+    head = not plain[: label.start()].rsplit("\n", 1)[-1].strip()
+    return head and letter in shown and says(rest) and not _begins_with(rest, keys[permutation[shown.index(letter)]])
 
 
 def _ends_or_closes(plain: str, end: int) -> bool:
@@ -182,11 +199,15 @@ def is_begun(text: str, key: str) -> bool:
 
 def contradicted(plain: str, mention: LetterMention, place: int, keys: Sequence[str]) -> bool:
     """Return whether the text of another option stands right beside a letter, and not that of its own."""
-    after = plain[mention.end :]
+    beside, _, below = plain[mention.end :].partition("\n")
+    if not says(beside):
+        # A sentence on a line of its own explains; an option alone on it is a second answer.
+        beside = below.split("\n", 1)[0]
+        beside = beside if key_of(beside) in keys else ""
     line = plain[: mention.start].rsplit("\n", 1)[-1]
     before = f" {key_of(line)}"
     own = keys[place]
-    if _begins_with(after, own) or (own and before.endswith(f" {own}")):
+    if _begins_with(beside, own) or (own and before.endswith(f" {own}")):
         return False
     others = [key for other, key in enumerate(keys) if other != place and key]
-    return any(_begins_with(after, key) or before.endswith(f" {key}") for key in others)
+    return any(_begins_with(beside, key) or before.endswith(f" {key}") for key in others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from edgebias.infer.outcome.words import MENTION, Mention, without_double_denials
 
@@ -30,7 +31,8 @@ _DENIED_AFTER = re.compile(
     r"|can be (?:ruled out|excluded)|fails\b|lacks\b)"
 )
 _NOT_THE_ONE = re.compile(
-    r"\A(?:(?:is|was|were|has|had|did|does|do|could|should|can|would) )?(?:\w+nt|not|never|cannot) (?:be )?"
+    r"\A(?:(?:is|was|were|has|had|did|does|do|could|should|can|would) )?"
+    r"(?:(?:is|was|were|has|had|did|does|do|could|should|ca|wo|would)nt|not|never|cannot) (?:be )?"
     r"(?:one|answer|case|person|right|correct|it|stated|mentioned|said)\b"
     r"|\A(?:is|was|would be) (?:\w+ly )?(?:wrong|incorrect|false)\b"
 )
@@ -59,15 +61,25 @@ _ALTERNATIVE_BEFORE = re.compile(
     rf"{MENTION}(?: ?[)\]\"])?(?: ?[,/|] {MENTION})* ?,? ?(?:or|oder|ou|o|u|или|أو)(?: option| letter| that"
     rf"| it was)?(?: [(\[])?\Z"
 )
-_REFERS = re.compile(r"\A(?P<subject>.*?) ?\b(?:\w+ )?refer(?:s|ring|red)? (?:back )?to(?: someone called)?(?: \")?\Z")
+_REFERS = re.compile(
+    r"\A(?P<subject>.*?)(?:,? (?:in|of|from) (?:[\w'\"]+ ){0,3}"
+    r"(?:context|sentence|passage|text|question|statement|scenario|situation|phrase|paragraph|case),?)*"
+    r" ?\b(?:(?:\w+ly|is|was|does|would|could|may|must|can|used|being|most|to|also) )*"
+    r"(?:refer(?:s|ring|red)?|points?|belongs?|relates?|reference)(?: \w+ly)?"
+    r" (?:back )?to(?: someone called)?(?: \")?\Z"
+)
 _REFERS_AWAY = re.compile(
-    r"\A(?:, [^,]* , )?(?:is |was |would |may |could )?refer(?:s|ring|red)? (?:back )?to (?!\"?(?: \")?(?:he|him|his"
-    r"|she|her|hers|them|it)\b|\w+self\b)"
+    r"\A(?:[(\[] \S )?(?:[)\"\]] )?(?:, [^,]* , )?(?:is |was |would |may |could )?refer(?:s|ring|red)?"
+    r" (?:back )?to (?!(?:[\"(] ?)*(?:he|him|his|she|her|hers|them|it|as|by|\w+self)\b)"
 )
 """After an option: it refers to something else, so that the sentence is not about what refers to it."""
 
+_JOINED = re.compile(r"\A(?:\w+ ){1,4}and\Z")
+"""Before an option: somebody else, of whom the sentence says the same."""
+
+_COPULA = re.compile(r"\b(?:is|was|be)(?: \")?\Z")
 _PRONOUN = re.compile(
-    r"(?:\A|\b)(?:he|she|him|her|his|hers|they|them|it|this|pronoun|word|answer|that|does|will|would|can|could|to"
+    r"(?:\A|\b)(?:he|she|him|her|his|hers|they|them|it|this|pronoun|word|context|sentence|text|answer|that|does|will|would|can|could|to"
     r"|is)\"?(?: \")?\Z|\A\Z"
 )
 """What the subject of "refers to" ends with where the sentence says what a pronoun refers to, and no person refers."""
@@ -77,13 +89,33 @@ _BOUNDARY = re.compile(
     r"| - |\A(?:but|no|so) "
 )
 _SUBJECT = re.compile(
-    r"(?:pronoun |word )?\"? ?(?:he|she|him|her|his|they|it|this|pronoun|word)? ?\"?(?: (?:is|would|does))?"
+    rf"(?:{MENTION} [:.)-] |explanation : )?(?:pronoun |word |context|sentence|text)?\"? ?"
+    r"(?:he|she|him|her|his|they|it|this|pronoun|word)? ?\"?(?: (?:is|would|does))?"
 )
+_PREFERRED = re.compile(
+    r"\A(?:\" )?(?:is|was|seems) (?:(?:more|most|likelier|better|best) (?:likely|probable|plausible|accurate|sensible"
+    r"|appropriate|suited|answer|option|choice|sentence|statement)|right|true|correct|likelier)\b(?! to\b)"
+)
+"""After an option: it is the likelier or the right one of them."""
+
+_LABEL = re.compile(
+    r"(?:(?:explanation|reason|answer) :|because|(?:.* )?answer(?: to \w+ question)? is(?: that| :)?"
+    r"|(?:(?:based|according|given|in|from|per|so|therefore|thus|hence|yes|well|here)\b[^,:]*,)"
+    r"|(?:i (?:think|believe|would say)|it (?:is clear|seems|appears)|(?:context|text|passage|sentence) \w+s)"
+    r"(?: that)?)?"
+)
+"""Before the subject of a sentence."""
+
+_RELATIVE = re.compile(r"\A,? ?(?:who|whose)\b(?!.*\brefer)")
+"""After an option at the head of a sentence: what is said of the person who is the answer."""
+
+_BECAUSE = re.compile(r"\A,? ?(?:because|since)\b")
+
 _LITTLE = frozenset(
     word[:5]
     for line in (
         "who whom which what does do did is was are were be been being it that this he she him her his",
-        "they them i we you",
+        "they them i we you himself herself itself themselves",
         "and or of to in on at by with for from as the so not no can could would will has have had think",
         "say answer one person because s there their most more likely both than",
     )
@@ -108,10 +140,12 @@ def asserted(mention: Mention, question: str) -> bool:
         return False
     if _ALTERNATIVE_AFTER.match(mention.after) or _ALTERNATIVE_BEFORE.search(mention.before):
         return False
+    if _JOINED.match(mention.before):
+        return False
     refers = _REFERS.match(mention.before)
     if refers and not _PRONOUN.search(refers["subject"].strip()):
         return False
-    if _REFERS_AWAY.match(mention.after):
+    if _REFERS_AWAY.match(mention.after) and not _COPULA.search(mention.before):
         return False
     clause = _BOUNDARY.split(f"{without_double_denials(mention.before)} ")[-1].strip()
     denied = re.search(rf"\b{_NOT}\b", clause) is not None and not re.search(r"\b(?:is|was|be|were|as)\Z", clause)
@@ -130,20 +164,47 @@ def asserted(mention: Mention, question: str) -> bool:
 
 
 def answers_in_the_words_of(mention: Mention, question: str) -> bool:
-    """Return whether a sentence answers in the question's own words: "Who forgot the date?" - "The nurse forgot it"."""
-    if not mention.before and (predicate := _asked(question)):
-        return mention.after == predicate[0] if len(predicate) == 1 else mention.after.split()[:2] == predicate[:2]
+    """Return whether a sentence answers in the question's own words ("Who forgot the date?" - "The nurse forgot it"),
+    says that the option is the likelier or right one, or gives a reason for it.
+    """
+    if _PREFERRED.match(mention.after) or (not mention.before and _BECAUSE.match(mention.after)):
+        return True
+    if _LABEL.fullmatch(mention.before):
+        if (predicate := _asked(question)) and _begins(mention.after, predicate):
+            return True
+        if _RELATIVE.match(mention.after):
+            return True
+    asked = _said(question) - {"refer"}
+    if asked and _COPULA.search(mention.before) and mention.after in {"", "."} and asked & _said(mention.before):
+        return True
     refers = _REFERS.match(mention.before)
     return refers is not None and "refer to" in question and _SUBJECT.fullmatch(refers["subject"].strip()) is not None
 
 
+def _begins(after: str, predicate: Sequence[str]) -> bool:
+    """Return whether words begin with a predicate of the question, or say most of it."""
+    if len(predicate) == 1:
+        return after == predicate[0]
+    asked = _said(" ".join(predicate))
+    most = len(asked) > 1 and 2 * len(asked & _said(after)) > len(asked)
+    return after.split()[:2] == list(predicate[:2]) or most
+
+
 def is_about(words: str, question: str) -> bool:
     """Return whether a sentence that names an option in passing is about what was asked: it shares a word of the
-    question, or says little more than the option.
+    question ("refer" where it asks whom a pronoun refers to), or says nothing but the option.
     """
-    said = {word[:5] for word in re.findall(r"\w+", words)} - _LITTLE
-    asked = {word[:5] for word in question.split()} - _LITTLE
-    return not asked or len(said) <= 3 or bool(said & asked)
+    said, asked = _said(words), _said(question)
+    return not asked or not said or bool(said & ({"refer"} if "refer to" in question else asked))
+
+
+def only_names(words: str, question: str) -> bool:
+    """Return whether a sentence says nothing but an option and words of the question: "It was the nurse who forgot"."""
+    return not _said(words) - _said(question)
+
+
+def _said(words: str) -> set[str]:
+    return {word[:5] for word in re.findall(r"\w+", words)} - _LITTLE
 
 
 def _asked(question: str) -> list[str]:

@@ -32,6 +32,7 @@ _END_OF_TURN = re.compile(
 )
 _NEXT_TURN = re.compile(
     r"\n[ \t>#]*(?:context|question|q|user|human|instruction|input|passage|problem|example|exercise)\b[^\n:]{0,12}:"
+    r"|\n[ \t>#]*(?:please\s+)?answer[ ]+(?:with|in|using|by)[ ]"
     r"|\n[ \t]*###\s+(?!answer|response|final)|\n\s*(?:user|human)\s*\n",
     re.IGNORECASE,
 )

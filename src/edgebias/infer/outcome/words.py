@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 TEXT, LETTER, LAST = 0xE000, 0xE100, 0xF8FF
@@ -22,6 +22,16 @@ _NOT_WORD = re.compile(r"[^\w']+")
 _POSSESSIVE = re.compile(r"(?<=[\w\ue000-\uf8ff])'s\b")
 _TOKEN = re.compile(rf"{MENTION}|[\w']+|[,:;?!.()\"/|&-]")
 _PUNCTUATION = re.compile(r" [,:;!.()\"/|&-](?= )")
+
+_NEUTRAL = frozenset({"person", "individual", "one", "friend", "worker"})
+_NOUNS = (frozenset({"man", "guy", "male", "gentleman"}), frozenset({"woman", "lady", "female"}), _NEUTRAL)
+_ANYONE = ("one", "person", "man", "woman")
+_NAMED = re.compile(r"(?P<first>[A-Z][\w'-]+) (?P<last>[A-Z][\w'-]+)(?P<more>, .+)?")
+_CLAUSE = re.compile(r"(?P<core>.+?)(?: (?P<joint>who|whos|with|in|from) (?P<clause>.+))?")
+_ENDS_THERE = (
+    r"(?=\s*(?:[,.;:!?\n)\"]|\Z)|\s+(?:is|was|are|were|has|had|did|does|would|will|could|because|since|as|who)\b)"
+)
+"""After a modifier without its noun ("the Muslim"): else another noun may follow."""
 
 _CLAIMS = re.compile(
     r"\b(?:no|without(?: any)?|beyond) (?:\w+ )?(?:doubt|question|mistake|denying)\b|\bnot (?:hard|difficult)\b"
@@ -52,6 +62,50 @@ def key_of(text: str) -> str:
     words = _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold())
     words = _POSSESSIVE.sub(" s", words)
     return " ".join(_ARTICLES.sub(" ", words).replace("'", "").split())
+
+
+def spelled_out(plain: str, options: Sequence[str], people: Sequence[int]) -> str:
+    """Return a text with what can only mean one option in that option's words: "Khalid" for "Khalid Ali", "the Muslim"
+    or "the Muslim lady" for "the Muslim woman", "the one who drives" for "the woman who drives".
+
+    ``people`` are the places of options that name somebody.
+    """
+    keys = [key_of(option) for option in options]
+    said = f" {key_of(plain)} "
+    for place in people:
+        others = [key for key in keys if key != keys[place]]
+        for own, pattern in _short_forms(options[place].strip(), keys[place]):
+            if f" {own} " in said and not any(f" {own} " in f" {other} " for other in others):
+                plain = re.sub(pattern, keys[place], plain)
+                break
+    return plain
+
+
+def _short_forms(option: str, key: str) -> Iterator[tuple[str, str]]:
+    """Yield words that are an option's own, and the pattern of the short form that has them."""
+    name = _NAMED.fullmatch(option)
+    if name:
+        first, last, more = (re.escape(name[group] or "") for group in ("first", "last", "more"))
+        yield key_of(name["first"]), rf"\b{first}\b(?: +{last}\b)?(?! +[A-Z]){f'(?!{more})' if more else ''}"
+        return
+    parts = _CLAUSE.fullmatch(key)
+    core, joint, clause = parts.group("core", "joint", "clause") if parts else ("", None, None)
+    if joint and core in _ANYONE:
+        yield f"{joint} {clause}", rf"(?i)\b(?:{'|'.join(_ANYONE)})\s+{_spaced(f'{joint} {clause}')}\b"
+    elif joint:
+        yield core, rf"(?i)\b{_spaced(core)}\b(?!,?[\s-]+{joint})"
+    *modifiers, noun = core.split() or [""]
+    alike = next((nouns for nouns in _NOUNS if noun in nouns), None)
+    if alike and modifiers and not joint:
+        short, nouns = _spaced(" ".join(modifiers)), "|".join(sorted(alike | _NEUTRAL))
+        yield " ".join(modifiers), rf"(?i)(?<![\w-])(?:{short}[\s-]+(?:{nouns})\b|(?<=the ){short}{_ENDS_THERE})"
+    elif len(modifiers) == 1 and modifiers[0].isalpha() and not joint:
+        yield noun, rf"(?i)(?<=the ){re.escape(noun)}{_ENDS_THERE}"
+
+
+def _spaced(words: str) -> str:
+    """Return the pattern of words with hyphens or articles between them."""
+    return r"[\s-]+(?:(?:the|a|an)\s+)?".join(map(re.escape, words.split()))
 
 
 def sentence_words(sentence: str, keys: Sequence[str]) -> str:
