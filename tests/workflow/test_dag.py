@@ -12,6 +12,7 @@ import pytest
 import yaml
 from snakemake.cli import get_argument_parser
 
+from edgebias.cli import command
 from edgebias.core import registry
 from edgebias.study import RULE_KEYS, read_study
 from edgebias.suites.registry import SUITES
@@ -178,11 +179,13 @@ def test_every_stage_depends_on_one_hash_of_code_for_each_kind_of_job_and_on_no_
         assert not [path for path in stage["deps"] if path.startswith("src/")], name
 
 
-def test_a_new_cell_leaves_the_stages_of_all_others_as_they_are(checkout: Path, tmp_path: Path) -> None:
+def test_a_new_cell_leaves_the_stages_of_all_others_as_they_are(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout)
+
     def stages() -> dict:
-        command = (sys.executable, "-m", "edgebias", "dvc", "--output", str(tmp_path / "dvc.yaml"))
-        done = run(checkout, *command)
-        assert done.returncode == 0, done.stderr
+        command("dvc")(["--output", str(tmp_path / "dvc.yaml")])
         return stages_as_dvc_reads_them(yaml.safe_load((tmp_path / "dvc.yaml").read_text())["stages"])
 
     before = stages()

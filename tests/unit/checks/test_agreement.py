@@ -47,11 +47,13 @@ def items(replies: list[LabelledReply]) -> dict[str, Item]:
     return items_of(replies, RAW, ROOT / "data" / "forced_choice")
 
 
+@pytest.mark.model
 def test_the_parser_agrees_with_the_labels(replies: list[LabelledReply], items: Mapping[str, Item]) -> None:
     found = {row.half: row.share for row in agreements(replies, items) if row.group == "all"}
     assert all(found[half] >= least for half, least in LEAST.items())
 
 
+@pytest.mark.model
 def test_no_abstention_or_refusal_is_read_as_the_choice_of_a_group(
     replies: list[LabelledReply], items: Mapping[str, Item]
 ) -> None:
@@ -59,10 +61,12 @@ def test_no_abstention_or_refusal_is_read_as_the_choice_of_a_group(
     assert misread_abstentions(replies, items) == []
 
 
+@pytest.mark.model
 def test_the_docs_print_the_tables_of_the_command(replies: list[LabelledReply], items: Mapping[str, Item]) -> None:
     assert tables(replies, items) in (ROOT / "docs" / "reference" / "answers.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.model
 def test_the_labelled_set_is_large_and_of_every_outcome(
     replies: list[LabelledReply], items: Mapping[str, Item]
 ) -> None:
@@ -80,6 +84,7 @@ def test_the_labelled_set_is_large_and_of_every_outcome(
         assert sorted(r.permutation) == list(range(len(items[r.item_id].options)))
 
 
+@pytest.mark.model
 def test_confusions_add_up(replies: list[LabelledReply], items: Mapping[str, Item]) -> None:
     counts = confusion(replies, items)
     assert sum(counts.values()) == len(replies)

@@ -45,6 +45,7 @@ NOISE, PLANTED, CLUSTER_ONLY, STRONG, LATER_NOISE = range(5)
 STRENGTH = {PLANTED: 1.2, STRONG: 4.0}
 AXIS = np.eye(WIDTH)[3]
 HOW = ProbeSettings(("stereoset",), 5, 30, Resampling(3, 300, 0.95))
+FEW_FLIPS = ProbeSettings(("stereoset",), 5, 5, Resampling(3, 300, 0.95))
 SEEDS = range(3)
 
 
@@ -156,7 +157,7 @@ def test_words_and_length_are_found_where_they_tell_the_completions_apart() -> N
         Pair(Contrast(f"{n} 0", " bad" + n % 3 * "d", " fine" + n % 3 * "e"), f"{n % 12:02d}", "c") for n in range(48)
     ]
     what = representations(Synthetic(0), [pair.contrast for pair in pairs], embed)
-    table = layer_probe_table(what, pairs, HOW).set_index("target")
+    table = layer_probe_table(what, pairs, FEW_FLIPS).set_index("target")
     assert table.loc[[WORDS, LENGTH, "last_token"], "accuracy"].eq(100.0).all()
     assert (table.loc[[BIAS], "above_words"] <= 0).all()
 
@@ -164,7 +165,7 @@ def test_words_and_length_are_found_where_they_tell_the_completions_apart() -> N
 def test_the_same_words_in_another_order_are_a_tie() -> None:
     pairs = [Pair(Contrast(f"{n} 0", f" abc{n:02d}z", f" cba{n:02d}z"), f"{n:02d}", "c") for n in range(20)]
     what = representations(Synthetic(0), [pair.contrast for pair in pairs], embed)
-    table = layer_probe_table(what, pairs, HOW)
+    table = layer_probe_table(what, pairs, FEW_FLIPS)
     controls = table[table["layer"] == -1]
     assert len(controls) == 3
     assert (controls["accuracy"] == CHANCE).all()
