@@ -12,6 +12,7 @@ rule items:
         "<logs>/items/{suite}.log",
     benchmark:
         "<benchmarks>/items/{suite}.tsv"
+    priority: 20  # before the parity gate, which may stop the run
     resources:
         mem_mb=350,
     params:

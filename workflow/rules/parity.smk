@@ -17,8 +17,7 @@ rule parity:
         "<logs>/parity/{model}.log",
     benchmark:
         "<benchmarks>/parity/{model}.tsv"
-    # Before the inference that it may make useless.
-    priority: 1
+    priority: 20  # before the inference that it may make useless
     threads: 1
     resources:
         mem_mb=parity_memory_of,

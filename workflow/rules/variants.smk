@@ -69,6 +69,7 @@ rule transformers_weights:
         "<logs>/transformers_weights/{model}/{variant}.log",
     benchmark:
         "<benchmarks>/transformers_weights/{model}/{variant}.tsv"
+    priority: 20  # before the parity gate, which may stop the run
     resources:
         mem_mb=1700,
     params:
