@@ -61,6 +61,48 @@ def written(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Pa
 
 
 @pytest.fixture(scope="module")
+def altered(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Path], list[str]]) -> Path:
+    """The study with one more method, a measured cost, scores without intervals and answers cut while thinking.
+
+    Writing a page takes seconds, and each of these changes another part of it.
+    """
+    root = tmp_path_factory.mktemp("altered")
+    arguments = study_writer(root)
+    settings = json.loads(arguments[1])
+    settings["study"]["methods"].insert(1, "always_refuse")
+    folder = root / "mitigation/edge/tiny/wanda50_q8_0"
+    shutil.copytree(folder / "instruction", folder / "always_refuse")
+    scores = pd.read_csv(folder / "instruction/scores.csv").assign(estimate=None, low=None, high=None)
+    scores.to_csv(folder / "always_refuse/scores.csv", index=False)
+    cost = {"backend_seconds": 152.3, "peak_memory_mb": 851.2, "gate_opened": {"bbq": 0.122}, "threads": 1}
+    (folder / "feedback_loop/cost.json").write_text(json.dumps(cost))
+    for path in (root / "scores/edge/tiny/q8_0/winobias.csv", root / "compare/contrasts.csv"):
+        rows = pd.read_csv(path)
+        chosen = (rows["suite"] == "winobias") & (rows["metric"] == "accuracy_gap") & (rows["format"] == "likelihood")
+        rows.loc[chosen & (rows.get("cell_a", "edge/tiny/q8_0") == "edge/tiny/q8_0"), ["low", "high"]] = float("nan")
+        rows.to_csv(path, index=False)
+    path = next((root / "responses").glob("edge/*/*/winobias.parquet"))
+    answers = pd.read_parquet(path)
+    letters = answers.index[answers["format"] == "letter"][:5]
+    answers.loc[letters, "text"] = ["<think>\nOkay, let me", "<think>A", "[THINK]A", "<think>A</think>B", "B"]
+    answers.to_parquet(path)
+    main(["--settings", json.dumps(settings), *arguments[2:]])
+    return root
+
+
+@pytest.fixture(scope="module")
+def narrowed(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Path], list[str]]) -> Path:
+    """The study without layer probes, its vector fitted to every suite that has mitigation scores."""
+    root = tmp_path_factory.mktemp("narrowed")
+    arguments = study_writer(root)
+    settings = json.loads(arguments[1])
+    settings["study"]["layer_probes"] = []
+    settings["mitigate"]["learning"]["suites"] = ["stereoset", "forced_choice"]
+    main(["--settings", json.dumps(settings), *arguments[2:]])
+    return root
+
+
+@pytest.fixture(scope="module")
 def page(written: Path) -> Page:
     parsed = Page()
     parsed.feed((written / "report/index.html").read_text(encoding="utf-8"))
@@ -89,14 +131,8 @@ def test_a_cell_breaks_at_the_seams_of_names_and_escapes_everything(text: str, m
     assert cell_markup(text) == markup
 
 
-def test_cost_of_each_method_is_one_row_with_the_gate_and_a_remark_on_the_times(
-    tmp_path: Path, study_writer: Callable[[Path], list[str]]
-) -> None:
-    arguments = study_writer(tmp_path)
-    cost = {"backend_seconds": 152.3, "peak_memory_mb": 851.2, "gate_opened": {"bbq": 0.122}, "threads": 1}
-    (tmp_path / "mitigation/edge/tiny/wanda50_q8_0/feedback_loop/cost.json").write_text(json.dumps(cost))
-    main(arguments)
-    text = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+def test_cost_of_each_method_is_one_row_with_the_gate_and_a_remark_on_the_times(altered: Path) -> None:
+    text = (altered / "report/index.html").read_text(encoding="utf-8")
     row = '<th scope="row">Feedback loop</th><td class="number">152</td><td class="number">851</td>'
     row += "<td>BBQ 12.2\N{NO-BREAK SPACE}%</td>"
     overview, every = text.split("Every cost of each method", 1)
@@ -138,58 +174,30 @@ def test_all_nine_figures_have_alt_text(page: Page, written: Path) -> None:
     assert len(list((written / "report/figures").glob("*.svg"))) == 9
 
 
-def test_layer_probes_are_drawn_and_tabled_as_they_were_measured(
-    written: Path, tmp_path: Path, study_writer: Callable[[Path], list[str]]
-) -> None:
+def test_layer_probes_are_drawn_and_tabled_as_they_were_measured(written: Path, narrowed: Path) -> None:
     measured = pd.read_csv(written / "mitigation/edge/tiny/full/layer_probes.csv").set_index(["target", "layer"])
     shown = pd.read_csv(written / "report/plots/layer_probes.csv")
     assert sorted(shown["variant"].unique()) == ["full", "wanda50_q8_0"]
     shown = shown[shown["variant"] == "full"].set_index(["target", "layer"])
     columns = ["accuracy", "low", "high"]
     pd.testing.assert_frame_equal(shown[columns].sort_index(), measured[columns].sort_index(), atol=1e-6)
-    arguments = study_writer(tmp_path)
-    place = arguments.index("--settings") + 1
-    settings = json.loads(arguments[place])
-    settings["study"]["layer_probes"] = []
-    arguments[place] = json.dumps(settings)
-    main(arguments)
-    assert not (tmp_path / "report/figures/layer_probes.svg").exists()
-    assert not (tmp_path / "report/plots/layer_probes.csv").exists()
+    assert not (narrowed / "report/figures/layer_probes.svg").exists()
+    assert not (narrowed / "report/plots/layer_probes.csv").exists()
 
 
-def test_a_method_without_a_point_is_in_the_table_and_not_in_the_legend(
-    tmp_path: Path, study_writer: Callable[[Path], list[str]]
-) -> None:
-    arguments = study_writer(tmp_path)
-    settings = json.loads(arguments[1])
-    settings["study"]["methods"].append("always_refuse")
-    folder = tmp_path / "mitigation/edge/tiny/wanda50_q8_0"
-    shutil.copytree(folder / "instruction", folder / "always_refuse")
-    scores = pd.read_csv(folder / "instruction/scores.csv").assign(estimate=None, low=None, high=None)
-    scores.to_csv(folder / "always_refuse/scores.csv", index=False)
-    main(["--settings", json.dumps(settings), *arguments[2:]])
-    figure = (tmp_path / "report/figures/mitigation.svg").read_text()
+def test_a_method_without_a_point_is_in_the_table_and_not_in_the_legend(altered: Path) -> None:
+    figure = (altered / "report/figures/mitigation.svg").read_text()
     assert "<!-- feedback loop -->" in figure  # text is drawn as paths, and a comment says which
     assert "<!-- always refuse -->" not in figure
-    assert '<th scope="row">Always refuse</th>' in (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert '<th scope="row">Always refuse</th>' in (altered / "report/index.html").read_text(encoding="utf-8")
 
 
-def test_transfer_has_the_suites_that_steering_was_not_fitted_to(
-    tmp_path: Path, study_writer: Callable[[Path], list[str]]
-) -> None:
-    arguments = study_writer(tmp_path)
-    place = arguments.index("--settings") + 1
-    main(arguments)
-    table = _table(tmp_path / "report/index.html", "Transfer: ")
+def test_transfer_has_the_suites_that_steering_was_not_fitted_to(written: Path, narrowed: Path) -> None:
+    table = _table(written / "report/index.html", "Transfer: ")
     assert "fitted to: StereoSet" in table
     assert '<th scope="row">Feedback loop</th><td>Forced choice stereotype rate</td>' in table
     assert table.count('<th scope="row">') == 1, "an instruction has no vector that could carry over"
-
-    settings = json.loads(arguments[place])
-    settings["mitigate"]["learning"]["suites"] = ["stereoset", "forced_choice"]
-    arguments[place] = json.dumps(settings)
-    main(arguments)
-    assert "Transfer: " not in (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert "Transfer: " not in (narrowed / "report/index.html").read_text(encoding="utf-8")
 
 
 def _table(page: Path, caption: str) -> str:
@@ -198,22 +206,9 @@ def _table(page: Path, caption: str) -> str:
     return table.split("</table>")[0]
 
 
-def test_a_score_without_an_interval_is_a_grey_cross(
-    written: Path, tmp_path: Path, study_writer: Callable[[Path], list[str]]
-) -> None:
-    arguments = study_writer(tmp_path)
-    tables = {
-        "scores": tmp_path / "scores/edge/tiny/q8_0/winobias.csv",
-        "contrasts": tmp_path / "compare/contrasts.csv",
-    }
-    for path in tables.values():
-        rows = pd.read_csv(path)
-        chosen = (rows["suite"] == "winobias") & (rows["metric"] == "accuracy_gap") & (rows["format"] == "likelihood")
-        rows.loc[chosen & (rows.get("cell_a", "edge/tiny/q8_0") == "edge/tiny/q8_0"), ["low", "high"]] = float("nan")
-        rows.to_csv(path, index=False)
-    main(arguments)
-    for name in tables:
-        before, after = ((root / f"report/figures/{name}.svg").read_text() for root in (written, tmp_path))
+def test_a_score_without_an_interval_is_a_grey_cross(written: Path, altered: Path) -> None:
+    for name in ("scores", "contrasts"):
+        before, after = ((root / f"report/figures/{name}.svg").read_text() for root in (written, altered))
         assert "#999999" not in before
         assert "#999999" in after
 
@@ -224,22 +219,13 @@ def test_outcomes_that_cover_nothing_are_visible(page: Page) -> None:
         assert f"Read as: {outcome}" in text
 
 
-def test_answers_cut_while_thinking_have_a_count_of_their_own(
-    page: Page, tmp_path: Path, study_writer: Callable[[Path], list[str]]
-) -> None:
+def test_answers_cut_while_thinking_have_a_count_of_their_own(page: Page, altered: Path) -> None:
     """No study that has none shows a column of zeros; the counts of the outcomes stay as they are."""
     assert "cut while thinking" not in page.text
-    arguments = study_writer(tmp_path)
-    path = next((tmp_path / "responses").glob("edge/*/*/winobias.parquet"))
-    answers = pd.read_parquet(path)
-    letters = answers.index[answers["format"] == "letter"][:5]
-    answers.loc[letters, "text"] = ["<think>\nOkay, let me", "<think>A", "[THINK]A", "<think>A</think>B", "B"]
-    answers.to_parquet(path)
-    main(arguments)
-    markup = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    markup = (altered / "report/index.html").read_text(encoding="utf-8")
     assert "Of the answers that could not be read, 3 were cut while the model was thinking" in markup
     assert '<th scope="col" class="number">cut while thinking</th>' in _table(
-        tmp_path / "report/index.html", "Outcomes: WinoBias"
+        altered / "report/index.html", "Outcomes: WinoBias"
     )
 
 
