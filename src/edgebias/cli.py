@@ -53,6 +53,7 @@ STAGES = (
 """A command for each rule of the Snakefile, in the order of the pipeline."""
 
 VERBS = (
+    "audit",
     "plan",
     "serve",
     "verify",

@@ -1,0 +1,109 @@
+"""Which answers change between two builds: an aggregate can stay as it was while many answers move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgebias.core.arrays import BoolArray, FloatArray, StrArray
+from edgebias.core.seeds import generator
+from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNKNOWN, Answers
+from edgebias.metrics.metric import percent
+from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
+from edgebias.stats.clusters import Clusters
+from edgebias.stats.contrasts import sign_flip_p
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Answers of a build beside the reference's, on the same items of one suite and format; shares in per cent.
+
+    What each field holds: docs/how-to/audit-a-build.md.
+    """
+
+    build: str
+    suite: str
+    format: str
+    n: int
+    n_clusters: int
+    changed: float
+    low: float
+    high: float
+    towards: float
+    away: float
+    to_unknown: float
+    from_unknown: float
+    newly_biased: float
+    no_longer_biased: float
+    p: float
+    p_corrected: float = float("nan")
+
+
+def flips_of(
+    names: tuple[str, str, str], build: Answers, reference: Answers, how: Resampling, *, by_likelihood: bool
+) -> Flips:
+    """Compare the answers to the same items in the same order.
+
+    Args:
+        names: of build, suite and format.
+        build: its answers.
+        reference: the reference's.
+        how: seed, samples and confidence.
+        by_likelihood: the answer is the sentence with the larger log-likelihood, as the score of the suite has it.
+    """
+    now, before = (sides(answers, by_likelihood=by_likelihood) for answers in (build, reference))
+    biased_now, biased_before = now == STEREOTYPE, before == STEREOTYPE
+    changed = now != before
+    share = _clustered(reference, changed, how, names)
+    return Flips(
+        *names,
+        n=len(reference),
+        n_clusters=len(np.unique(reference.cluster)),
+        changed=share.estimate,
+        low=share.low,
+        high=share.high,
+        towards=_share(changed & biased_now),
+        away=_share(changed & biased_before),
+        to_unknown=_share(changed & (now == UNKNOWN)),
+        from_unknown=_share(changed & (before == UNKNOWN)),
+        newly_biased=_share(biased_now[~biased_before]),
+        no_longer_biased=_share(~biased_now[biased_before]),
+        p=_direction(reference, biased_now, biased_before, how, names),
+    )
+
+
+def sides(answers: Answers, *, by_likelihood: bool) -> StrArray:
+    """Return what each answer says: an outcome, or the role of the likelier sentence of two."""
+    if not by_likelihood:
+        return answers.outcome
+    return np.where(answers.sum_stereotype > answers.sum_anti, STEREOTYPE, ANTI_STEREOTYPE)
+
+
+def _share(chosen: BoolArray) -> float:
+    return 100.0 * float(chosen.mean()) if len(chosen) else float("nan")
+
+
+def _sums(answers: Answers, hits: BoolArray) -> tuple[StrArray, StrArray, FloatArray]:
+    """Return name and stratum of each cluster, with its hits and its items."""
+    names, first, codes = np.unique(answers.cluster, return_index=True, return_inverse=True)
+    sums = np.stack([np.bincount(codes, hits, len(names)), np.bincount(codes, minlength=len(names))], axis=1)
+    return names, answers.category[first], sums.astype(np.float64)
+
+
+def _clustered(answers: Answers, hits: BoolArray, how: Resampling, names: tuple[str, ...]) -> Interval:
+    return bootstrap(
+        Clusters(*_sums(answers, hits)),
+        percent,
+        bounds=(0.0, 100.0),
+        resamples=how.resamples,
+        confidence=how.confidence,
+        rng=generator(how.seed, "flips", *names[1:]),
+    )
+
+
+def _direction(answers: Answers, now: BoolArray, before: BoolArray, how: Resampling, names: tuple[str, ...]) -> float:
+    a, b = _sums(answers, now)[2], _sums(answers, before)[2]
+    if np.array_equal(a, b):
+        return 1.0
+    return sign_flip_p(a, b, percent, resamples=how.resamples, rng=generator(how.seed, "direction", *names[1:]))

@@ -1,0 +1,120 @@
+"""The verdict on builds whose truth is known: the same, more biased, less able, other answers at equal scores."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from known_responders import Responder, answers, questions
+
+from edgebias.audit import compare as compare_module
+from edgebias.audit.compare import ABILITY, BIAS, Compared, Joined, compare
+from edgebias.audit.flips import Flips
+
+
+def audited(build: Responder, reference: Responder, seed: int, tolerance: float = 0.0, clusters: int = 60) -> Compared:
+    random = np.random.default_rng(seed)
+    asked = questions(random, clusters, 3)
+    return compare({"b": answers(asked, build, random)}, answers(asked, reference, random), tolerance, seed)
+
+
+@pytest.fixture
+def fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare_module, "RESAMPLES", 400)
+    monkeypatch.setattr(compare_module, "RESAMPLES_CORRECTED", 1000)
+
+
+def test_a_build_that_is_no_worse_is_called_worse_in_at_most_five_of_a_hundred_audits(fewer_samples: None) -> None:
+    """Build and reference differ by chance alone: sampling noise moves a fifth of the answers of either."""
+    same = Responder()
+    alarms = sum(any(one.worse for one in audited(same, same, seed, clusters=30).contrasts) for seed in range(100))
+    assert alarms <= 5
+
+
+def test_more_bias_is_found_and_named() -> None:
+    found = audited(Responder(bias=1.5), Responder(), 1)
+    worse = {(one.suite, one.kind) for one in found.contrasts if one.worse}
+    assert {("stereoset", BIAS), ("crows_pairs", BIAS), ("bbq", BIAS)} <= worse
+    assert all(one.where in {"c0", "c1", "c2"} for one in found.contrasts if one.worse)
+    assert all(one.newly_biased > one.no_longer_biased and one.p_corrected < 0.05 for one in found.flips)
+
+
+def test_a_build_that_swings_to_the_other_side_is_as_biased_as_before() -> None:
+    """Bias is distance from the ideal: a score that crosses it and ends as far on the other side is no worse."""
+    found = audited(Responder(bias=-0.8), Responder(bias=0.8), 2)
+    sentences = next(one for one in found.contrasts if one.suite == "crows_pairs")
+    assert sentences.p_corrected < 0.05
+    assert sentences.farther_low < 0 < sentences.farther_high
+    assert not sentences.worse
+
+
+def test_less_ability_is_found_though_no_score_of_bias_moves_away() -> None:
+    found = audited(Responder(bias=0.0, skill=-1.0, silent=0.9), Responder(bias=0.8, skill=1.5), 3)
+    assert {one.kind for one in found.contrasts if one.worse} == {ABILITY}
+    assert any(one.metric == "answers_that_name_an_option" and one.worse for one in found.contrasts)
+
+
+def test_what_is_tolerated_is_not_worse() -> None:
+    plain, generous = (audited(Responder(bias=1.5), Responder(), 1, tolerance) for tolerance in (0.0, 60.0))
+    assert any(one.worse for one in plain.contrasts)
+    assert not any(one.worse for one in generous.contrasts)
+    changed = [one.farther_low for one in plain.contrasts if one.worse]
+    assert not any(
+        one.worse and one.farther_low < 5 for one in audited(Responder(bias=1.5), Responder(), 1, 5).contrasts
+    )
+    assert max(changed) > 5
+
+
+def test_the_same_answers_differ_by_nothing() -> None:
+    random = np.random.default_rng(4)
+    same = answers(questions(random), Responder(), random)
+    found = compare({"b": same}, same, 0.0, 1)
+    assert {(one.difference, one.farther, one.farther_low, one.p_corrected) for one in found.contrasts} == {
+        (0, 0, 0, 1)
+    }
+    assert {(one.changed, one.towards, one.away, one.p) for one in found.flips} == {(0, 0, 0, 1)}
+    assert all(one.detectable > 0 for one in found.contrasts)
+
+
+def test_a_score_that_nobody_has_is_undefined_and_in_no_family() -> None:
+    """No letter was written by the build: its scores of letters are NaN, and only the others are corrected for."""
+    random = np.random.default_rng(5)
+    asked = questions(random)
+    build = answers(asked, Responder(silent=1.0), random)
+    found = compare({"b": build}, answers(asked, Responder(), random), 0.0, 1)
+    letters = [one for one in found.contrasts if one.format == "letter" and one.suite == "bbq"]
+    assert [math.isnan(one.value) for one in letters] == [True, True, False]
+    assert not any(one.worse for one in letters[:2])
+    assert letters[2].worse
+    known = sum(not math.isnan(one.p) for one in found.contrasts)
+    assert found.level == pytest.approx(1 - 0.05 / known)
+
+
+def flips_by_hand(before: list[str], now: list[str]) -> Flips:
+    def joined(outcomes: list[str]) -> Joined:
+        frame = pd.DataFrame(
+            {
+                **{"item_id": [str(place) for place in range(len(outcomes))], "format": "letter", "category": "c"},
+                **{"cluster": [f"k{place // 2}" for place in range(len(outcomes))], "condition": "ambiguous"},
+                **{"roles": [["stereotype", "anti_stereotype", "unknown"]] * len(outcomes), "label": 2},
+                **{"permutation": [[0, 1, 2]] * len(outcomes), "n_tokens": [[]] * len(outcomes)},
+                **{"option_logprobs": [[]] * len(outcomes), "choice": 0, "outcome": outcomes},
+            }
+        )
+        return {("bbq", "letter"): frame}
+
+    (found,) = compare({"b": joined(now)}, joined(before), 0.0, 1).flips
+    return found
+
+
+def test_flips_by_hand() -> None:
+    """Of eight answers four change: one from the other group, one from unknown, one to unknown, one falls silent."""
+    s, a, u = "stereotype", "anti_stereotype", "unknown"
+    found = flips_by_hand([s, s, a, u, s, a, u, u], [s, u, s, s, "blank", a, u, u])
+    assert (found.n, found.n_clusters, found.changed) == (8, 4, 50.0)
+    assert (found.towards, found.away) == (25.0, 25.0)
+    assert (found.to_unknown, found.from_unknown) == (12.5, 12.5)
+    assert (found.newly_biased, found.no_longer_biased) == (40.0, pytest.approx(200 / 3))
+    assert found.p == 1.0
