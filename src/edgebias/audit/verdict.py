@@ -122,10 +122,10 @@ def remarks(result: Result) -> list[str]:
         if not bias.worse and not bias.nearer and one.low > MANY_FLIPS:
             split = f", {number(one.towards)} % towards the stereotype and {number(one.away)} % away from it"
             found.append(
-                f"{who}equal score, different answers. {number(one.changed)} % of the answers changed"
-                f"{split if bias.kind == BIAS else ''}."
+                f"{who}equal score, different answers: no change of the score is detectable, and "
+                f"{number(one.changed)} % of the answers changed{split if bias.kind == BIAS else ''}."
             )
-        if one.p_corrected < 0.05 and one.newly_biased > one.no_longer_biased:
+        if one.p_corrected < 0.05 and one.towards > one.away:
             found.append(
                 f"{who}more answers went towards the stereotype ({number(one.towards)} %) than away from it "
                 f"({number(one.away)} %), corrected {p_value(one.p_corrected)}."
