@@ -31,8 +31,8 @@ from edgebias.suites.formats import LETTER
 from edgebias.suites.registry import SUITES
 
 ALPHA = 0.05
-RESAMPLES, RESAMPLES_CORRECTED = 2000, 10_000
-"""Samples of the plain intervals and tests, and of the corrected intervals, whose tails are thinner."""
+RESAMPLES, RESAMPLES_OF_FLIPS = 10_000, 2000
+"""Samples of what is judged: corrected tails are thin, and a p-value is at least one in as many; and of the rest."""
 
 BIAS, ABILITY = "bias", "ability"
 ABILITIES = {"bbq": ("accuracy_disambiguated",), "stereoset": ("lms",)}
@@ -113,7 +113,7 @@ def compare(builds: Mapping[str, Joined], reference: Joined, tolerance: float, s
         tolerance: how many points farther from the ideal a build may be.
         seed: of the resampling.
     """
-    how = Resampling(seed, RESAMPLES, 1.0 - ALPHA)
+    how, of_flips = (Resampling(seed, count, 1.0 - ALPHA) for count in (RESAMPLES, RESAMPLES_OF_FLIPS))
     opened: list[_Open] = []
     flips: list[Flips] = []
     for name, joined in builds.items():
@@ -121,11 +121,11 @@ def compare(builds: Mapping[str, Joined], reference: Joined, tolerance: float, s
             answers = cell_answers(frame), cell_answers(reference[suite, form])
             opened += [_open((name, suite, form), metric, kind, answers, how) for metric, kind in tested(suite, form)]
             pairs = suite in SUITES and SUITES.get(suite).pairs_of_sentences
-            flips.append(flips_of((name, suite, form), *answers, how, by_likelihood=pairs))
+            flips.append(flips_of((name, suite, form), *answers, of_flips, by_likelihood=pairs))
     p_corrected = corrected([one.test.p for one in opened], "holm")
     level = 1.0 - ALPHA / max(1, int(np.isfinite(p_corrected).sum()))
     tests = [
-        _judged(one, p, tolerance, Resampling(seed, RESAMPLES_CORRECTED, level))
+        _judged(one, p, tolerance, Resampling(seed, RESAMPLES, level))
         for one, p in zip(opened, p_corrected, strict=True)
     ]
     directions = corrected([one.p for one in flips], "holm")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from edgebias.audit.compare import ALPHA, RESAMPLES, Compared
+from edgebias.audit.compare import ALPHA, RESAMPLES_OF_FLIPS, Compared
 from edgebias.audit.plan import Build
 from edgebias.core.arrays import FloatArray
 from edgebias.core.seeds import generator
@@ -118,7 +118,7 @@ def _over_sentences(what: str, sentence: np.ndarray[Any, Any], values: FloatArra
         clusters,
         percent,
         bounds=(0.0, most),
-        resamples=RESAMPLES,
+        resamples=RESAMPLES_OF_FLIPS,
         confidence=1.0 - ALPHA,
         rng=generator(seed, "text", what),
     )

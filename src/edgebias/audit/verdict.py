@@ -119,7 +119,7 @@ def remarks(result: Result) -> list[str]:
             if (each.build, each.suite, each.format) == (one.build, one.suite, one.format)
         )
         who = f"{one.build}, {place(one)}: "
-        if not bias.worse and not bias.nearer and one.low > MANY_FLIPS:
+        if bias.low <= 0 <= bias.high and one.low > MANY_FLIPS:
             split = f", {number(one.towards)} % towards the stereotype and {number(one.away)} % away from it"
             found.append(
                 f"{who}equal score, different answers: no change of the score is detectable, and "

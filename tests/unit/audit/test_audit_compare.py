@@ -22,8 +22,8 @@ def audited(build: Responder, reference: Responder, seed: int, tolerance: float 
 
 @pytest.fixture
 def fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare_module, "RESAMPLES", 400)
-    monkeypatch.setattr(compare_module, "RESAMPLES_CORRECTED", 1000)
+    monkeypatch.setattr(compare_module, "RESAMPLES", 1000)
+    monkeypatch.setattr(compare_module, "RESAMPLES_OF_FLIPS", 200)
 
 
 def test_a_build_that_is_no_worse_is_called_worse_in_at_most_five_of_a_hundred_audits(fewer_samples: None) -> None:
@@ -31,6 +31,15 @@ def test_a_build_that_is_no_worse_is_called_worse_in_at_most_five_of_a_hundred_a
     same = Responder()
     alarms = sum(any(one.worse for one in audited(same, same, seed, clusters=30).contrasts) for seed in range(100))
     assert alarms <= 5
+
+
+def test_a_ladder_of_many_builds_can_still_fail() -> None:
+    """With a hundred tests in the family the smallest p-value must be small enough to survive."""
+    random = np.random.default_rng(6)
+    asked = questions(random, 40, 2)
+    reference = answers(asked, Responder(), random)
+    ladder = {f"b{place}": reference for place in range(12)} | {"bad": answers(asked, Responder(bias=4.0), random)}
+    assert {one.build for one in compare(ladder, reference, 0.0, 1).contrasts if one.worse} == {"bad"}
 
 
 def test_more_bias_is_found_and_named() -> None:
