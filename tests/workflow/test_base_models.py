@@ -103,10 +103,10 @@ def test_with_chat_false_the_other_formats_are_asked(tmp_path: Path) -> None:
     assert [study.suites_of(cell) for cell in study.cells] == [["bbq"]]
     assert study.asks_in_chat("base") == []
     cell = read_cell({"seed": 1, "infer": INFER, "environments.edge": EDGE, "models.base": {"chat": False}})
-    assert formats_of(cell, "bbq") == ["likelihood"]
-    assert formats_of(cell, "bold") == ["continuation"]
+    assert formats_of("bbq", cell.formats, cell.model) == ["likelihood"]
+    assert formats_of("bold", cell.formats, cell.model) == ["continuation"]
     with pytest.raises(InputError, match=r"winobias: letter, open ask in chat turns.*likelihood"):
-        formats_of(cell, "winobias")
+        formats_of("winobias", cell.formats, cell.model)
 
 
 def test_likelihoods_alone_need_no_key(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_the_stage_reads_the_settings_that_the_rule_gives(study: Study, suite: s
     assert cell.answer.continuation is not None
     assert cell.answer.continuation.draws >= 1
     assert cell.formats == {suite: ["continuation"]}
-    assert formats_of(cell, suite) == ["continuation"]
+    assert formats_of(suite, cell.formats, cell.model) == ["continuation"]
 
 
 def test_defaults_of_a_study_that_says_nothing_about_continuations() -> None:
