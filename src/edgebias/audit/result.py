@@ -16,11 +16,9 @@ from edgebias.audit.plan import Build
 from edgebias.core.arrays import FloatArray
 from edgebias.core.seeds import generator
 from edgebias.metrics.metric import percent
+from edgebias.report.findings import BROKEN
 from edgebias.stats.bootstrap import Interval, bootstrap
 from edgebias.stats.clusters import Clusters
-
-BROKEN = 3.0
-"""Factor of perplexity from which a build counts as broken, as in the report of a study."""
 
 SCHEMA = 1
 """Version of the JSON."""
@@ -60,7 +58,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Result:
-    """All that an audit found; ``sentences`` are the verdicts, one for each build."""
+    """All that an audit found."""
 
     size: str
     tolerance: float

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from edgebias.backends.base import OptionRequest, OptionScores
 from edgebias.checks.prompts import PromptParity
 from edgebias.checks.settings import ParitySettings
-from edgebias.core.progress import Progress
+from edgebias.core.progress import watched
 from edgebias.infer.answer import WORDINGS
 from edgebias.models.full import write_full
 from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_header
@@ -60,6 +61,12 @@ class ExactModel:
     template_variables: Mapping[str, Any]
     scratch: Path
 
+    @property
+    def start_token(self) -> str | None:
+        """What a plain text follows; None for the model's own begin token."""
+        token: str | None = metadata(open_header(self.weights), START_TOKEN_KEY)
+        return token
+
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
     """Return at most ``count`` items, at even distances in the order of the table."""
@@ -87,15 +94,9 @@ def compare_exact(
             if all(worded.continuations for worded in wordings):
                 asked.append((suite, name, [OptionRequest(worded.prompt, worded.continuations) for worded in wordings]))
     requests = [request for _, _, part in asked for request in part]
-    with Progress("parity", 2 * len(requests)) as progress:
-        ours, theirs = _llama_scores(model, requests, progress), _torch_scores(model, requests, progress)
-    found, start = [], 0
-    for suite, name, part in asked:
-        pairs = zip(ours[start : start + len(part)], theirs[start : start + len(part)], strict=True)
-        start += len(part)
-        apart = [np.abs(np.subtract(left.logprobs, right.logprobs)) for left, right in pairs]
-        found.append(format_parity(suite, name, apart))
-    return found
+    pairs = zip(_llama_scores(model, requests), _torch_scores(model, requests), strict=True)
+    apart = iter([np.abs(np.subtract(ours.logprobs, theirs.logprobs)) for ours, theirs in pairs])
+    return [format_parity(suite, name, list(islice(apart, len(part)))) for suite, name, part in asked]
 
 
 def format_parity(suite: str, name: str, apart: Sequence[np.ndarray]) -> FormatParity:
@@ -105,45 +106,36 @@ def format_parity(suite: str, name: str, apart: Sequence[np.ndarray]) -> FormatP
     return FormatParity(suite, name, len(apart), len(together), largest, mean)
 
 
-def _llama_scores(model: ExactModel, requests: Sequence[OptionRequest], progress: Progress) -> list[OptionScores]:
+def _llama_scores(model: ExactModel, requests: Sequence[OptionRequest]) -> list[OptionScores]:
     from edgebias.backends.local.llama_engine import LlamaBackend
 
-    start_token = metadata(open_header(model.weights), START_TOKEN_KEY)
     try:
-        write_full(model.weights, model.scratch, start_token, "F32")
+        write_full(model.weights, model.scratch, model.start_token, "F32")
         with LlamaBackend(
             model.scratch,
             threads=model.threads,
             context=model.context,
-            start_token=start_token,
+            start_token=model.start_token,
             template_variables=model.template_variables,
             exact=True,
         ) as backend:
-            return _counted(backend.score(requests), progress)
+            return list(watched(backend.score(requests), "llama.cpp", len(requests)))
     finally:
         model.scratch.unlink(missing_ok=True)
 
 
-def _torch_scores(model: ExactModel, requests: Sequence[OptionRequest], progress: Progress) -> list[OptionScores]:
+def _torch_scores(model: ExactModel, requests: Sequence[OptionRequest]) -> list[OptionScores]:
     from edgebias.backends.local.torch_engine import TorchBackend
 
     with TorchBackend(
         model.folder,
         threads=model.threads,
         context=model.context,
-        start_token=metadata(open_header(model.weights), START_TOKEN_KEY),
+        start_token=model.start_token,
         template_variables=model.template_variables,
         exact=True,
     ) as backend:
-        return _counted(backend.score(requests), progress)
-
-
-def _counted(scores: Iterable[OptionScores], progress: Progress) -> list[OptionScores]:
-    found = []
-    for score in scores:
-        found.append(score)
-        progress.advance()
-    return found
+        return list(watched(backend.score(requests), "transformers", len(requests)))
 
 
 def failures(exact: Sequence[FormatParity], prompts: Sequence[PromptParity], settings: ParitySettings) -> list[str]:

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import gguf
 import numpy as np
 import pytest
+import yaml
 from gguf import GGUFReader
 
 from edgebias.audit import plan, run
@@ -286,3 +287,10 @@ def test_bad_input_is_one_line(
     usage = namedtuple("usage", ("total", "used", "free"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
     assert fault(capsys, tiny, "--against", tiny).startswith("error: --folder: audit: 1 MB are free")
+
+
+def test_the_benchmarks_are_those_of_the_default_study() -> None:
+    """One pin in two places: an audit has no parameter file."""
+    stated = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))["benchmarks"]
+    pin = plan.BENCHMARKS.model_dump(exclude_none=True)
+    assert pin == {key: stated[key] for key in pin}
