@@ -121,13 +121,13 @@ def test_dvc_repro_runs_what_a_scoring_change_affects_and_returns_from_the_run_c
     (tracked / "params.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     output = call(tracked, "dvc", "repro").stdout
     ran = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
-    assert any(stage.startswith("score@") for stage in ran)
+    assert any(stage.startswith("score-") for stage in ran)
     assert not [
         stage for stage in ran if stage.startswith(("infer", "rounds", "compress", "fit_", "mitigate", "items-"))
     ]
     (tracked / "params.yaml").write_text(original)
     output = call(tracked, "dvc", "repro").stdout
-    assert "Running stage 'score@" not in output, "going back must restore from the run cache"
+    assert "Running stage 'score-" not in output, "going back must restore from the run cache"
     assert digests(tracked) == before
 
 
