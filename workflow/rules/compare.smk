@@ -1,6 +1,6 @@
 # Paired contrasts over the whole study, corrected within each family.
 # REQUIRED INPUTS: items, responses and over-time scores of all cells, the parity gate.
-# OUTPUTS: results/compare/contrasts.csv, results/compare/headline.json
+# OUTPUTS: results/compare/contrasts.csv, results/compare/flips.csv, results/compare/headline.json
 
 
 rule compare:
@@ -16,6 +16,11 @@ rule compare:
         contrasts=report(
             "<results>/compare/contrasts.csv",
             caption="../report/contrasts.rst",
+            category="Contrasts",
+        ),
+        flips=report(
+            "<results>/compare/flips.csv",
+            caption="../report/flips.rst",
             category="Contrasts",
         ),
         headline="<results>/compare/headline.json",
@@ -35,4 +40,4 @@ rule compare:
     shell:
         "python -m edgebias compare --settings {params.settings:q} --items-folder {params.items_folder:q}"
         " --responses-folder {params.results:q}/responses --scores-folder {params.results:q}/scores"
-        " --contrasts {output.contrasts:q} --headline {output.headline:q} 2> {log:q}"
+        " --contrasts {output.contrasts:q} --flips {output.flips:q} --headline {output.headline:q} 2> {log:q}"

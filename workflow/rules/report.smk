@@ -41,6 +41,7 @@ rule report:
             "<results>/arithmetic/{model}.json", model=study.parity_models()
         ),
         contrasts=rules.compare.output.contrasts,
+        flips=rules.compare.output.flips,
         headline=rules.compare.output.headline,
         mitigation_scores=study.mitigation("scores.csv"),
         trajectory=study.trajectories(),

@@ -167,19 +167,12 @@ def _answer(job: Job, backend: Any) -> None:
             environment=job.environment,
             weights=Path(job.weights) if job.weights else None,
             skipped={},
-            peak_memory_mb=_peak_mb(),
+            peak_memory_mb=peak_memory_mb(),
             journal=journal,
         )
         spent["alone"] = speed_alone(backend, asked_in(job.formats[-1], items), job.formats, job.environment)
         write_json(spent, job.cost)
         journal.remove(*job.answers, job.cost)
-
-
-def _peak_mb(status: Path = Path("/proc/self/status")) -> float:
-    """Return the largest memory of this process in MiB; `peak_memory_mb` counts that of its parent, too."""
-    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
-    found = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")]
-    return found[0] if found else peak_memory_mb()
 
 
 def asked_in(form: str, items: Sequence[Item]) -> list[Item]:

@@ -17,12 +17,12 @@ import pandas as pd
 from scipy.special import ndtri
 
 from edgebias.audit import control
-from edgebias.audit.flips import Flips, flips_of
 from edgebias.core.arrays import FloatArray
 from edgebias.core.seeds import generator
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.estimate import add_up
 from edgebias.metrics.metric import Metric, answered, lettered, rate
+from edgebias.score.flips import Flips, flips_of
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Interval, Pieces, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, Formula, align

@@ -73,7 +73,7 @@ class Size:
 
 
 SIZES = {
-    "quick": Size({"bbq": (1, 9), "stereoset": (4, 0), "crows_pairs": (1, 20), "forced_choice": (1, 8)}, 60, 1024),
+    "quick": Size({"bbq": (1, 6), "stereoset": (3, 0), "crows_pairs": (1, 16), "forced_choice": (1, 6)}, 40, 512),
     "standard": Size({"bbq": (4, 0), "stereoset": (0, 0), "crows_pairs": (1, 0), "forced_choice": (4, 0)}, 400, 2048),
     "full": Size({"bbq": (16, 0), "stereoset": (0, 0), "crows_pairs": (1, 0), "forced_choice": (0, 0)}, 2850, 4096),
 }

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from edgebias.audit import control
 from edgebias.audit.compare import ABILITY, BIAS, Contrast
-from edgebias.audit.flips import Flips
 from edgebias.audit.result import Divergence, Result
 from edgebias.report.numbers import interval, number, p_value, signed
 from edgebias.report.table import title_of
+from edgebias.score.flips import Flips
 
 MANY_FLIPS = 5.0
 """Per cent of changed answers, at the lower end of their interval, from which an equal score is called out."""

@@ -54,6 +54,10 @@ CONTRAST_COLUMNS = (
     "p_corrected",
     "minimum_detectable_effect",
 )
+FLIP_COLUMNS = (
+    *("kind", "cell_a", "cell_b", "suite", "format", "changed", "low", "high", "towards", "away"),
+    *("to_unknown", "from_unknown", "newly_biased", "no_longer_biased", "p_corrected", "n"),
+)
 RESPONSE_COLUMNS = ("item_id", "format", "text", "outcome")
 ITEM_COLUMNS = ("item_id", "suite", "category", "context", "question", "options", "permutation")
 PROJECTION_COLUMNS = (
@@ -140,6 +144,8 @@ class StudyData:
     over_time: pd.DataFrame
     rounds: pd.DataFrame
     contrasts: pd.DataFrame
+    flips: pd.DataFrame
+    """Answers that change between the cells of each contrast."""
     headline: Mapping[str, Any]
     mitigation: pd.DataFrame
     mitigation_costs: pd.DataFrame
@@ -252,6 +258,7 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         ),
         rounds=_stack(results / "scores", round_cells, "over_time_rounds.csv", ("mode", "round", "stereotype_rate")),
         contrasts=read_table(results / "compare/contrasts.csv", CONTRAST_COLUMNS),
+        flips=read_table(results / "compare/flips.csv", FLIP_COLUMNS),
         headline=read_json(results / "compare/headline.json"),
         mitigation=pd.concat(
             [read_table(folder / method / "scores.csv", SCORE_COLUMNS).assign(method=method) for method in methods],

@@ -11,7 +11,7 @@ from known_responders import Responder, answers, questions
 
 from edgebias.audit import compare as compare_module
 from edgebias.audit.compare import ABILITY, BIAS, Compared, Joined, compare
-from edgebias.audit.flips import Flips
+from edgebias.score.flips import Flips
 
 
 def audited(build: Responder, reference: Responder, seed: int, tolerance: float = 0.0, clusters: int = 60) -> Compared:

@@ -133,11 +133,17 @@ def _contrast(
         "family_size": 11,
         "n_items": 96,
         "n_clusters": 24,
-        "flip_rate": 8.3,
-        "flip_low": 0.03,
-        "flip_high": 0.14,
         "minimum_detectable_effect": 2.9,
     }
+
+
+def _flips(contrasts: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Changed answers of each comparison, suite and format: as many towards the stereotype as away from it."""
+    names = ("kind", "cell_a", "cell_b", "suite", "format")
+    compared = dict.fromkeys(tuple(row[name] for name in names) for row in contrasts)
+    shares = {"changed": 12.5, "low": 8.0, "high": 18.0, "towards": 6.25, "away": 6.25, "to_unknown": 0.0}
+    rest = {"from_unknown": 0.0, "newly_biased": 14.0, "no_longer_biased": 11.0, "p": 1.0, "p_corrected": 1.0}
+    return [dict(zip(names, key, strict=True)) | shares | rest | {"n": 96, "n_clusters": 24} for key in compared]
 
 
 def _robustness(rng: np.random.Generator, folder: Path) -> None:
@@ -284,6 +290,7 @@ def write_study(root: Path) -> list[str]:
                 for kind, a, b in pairs:
                     contrasts.append(_contrast(rng, kind, key[a], key[b], suite, form, metric))
     _csv(contrasts, root / "compare/contrasts.csv")
+    _csv(_flips(contrasts), root / "compare/flips.csv")
     _json(
         {
             "suite": "forced_choice",

@@ -167,11 +167,18 @@ def test_figures_are_numbered_in_the_order_of_the_page(written: Path) -> None:
     assert len(numbers) >= 9
 
 
-def test_all_nine_figures_have_alt_text(page: Page, written: Path) -> None:
+def test_all_ten_figures_have_alt_text(page: Page, written: Path) -> None:
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 9
+    assert len(images) == 10
     assert all(len(image["alt"] or "") > 20 for image in images)
-    assert len(list((written / "report/figures").glob("*.svg"))) == 9
+    assert len(list((written / "report/figures").glob("*.svg"))) == 10
+
+
+def test_equal_scores_with_changed_answers_are_said_in_words(page: Page) -> None:
+    """The invented builds change an eighth of their answers, as many towards the stereotype as away from it."""
+    text = "".join(page.text)
+    assert "equal score, different answers." in text
+    assert "12.5 [8.00, 18] % of the answers changed: 6.25 % towards the stereotype, 6.25 % away from it." in text
 
 
 def test_layer_probes_are_drawn_and_tabled_as_they_were_measured(written: Path, narrowed: Path) -> None:
@@ -285,6 +292,7 @@ def test_metrics_hold_the_numbers_of_the_tables(written: Path) -> None:
     "absent",
     [
         "contrasts.csv",
+        "flips.csv",
         "paper.csv",
         "roofline/projection.csv",
         "scores/edge/tiny/full/bbq.csv",

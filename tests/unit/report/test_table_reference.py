@@ -21,6 +21,7 @@ from edgebias.mitigate.probes.layer_probes import LAYER_PROBE
 from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
 from edgebias.report.table_reference.listing import TABLES
 from edgebias.report.table_reference.markdown import read_listed, reading_line
+from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
@@ -55,7 +56,7 @@ def contrasted(**changes: Any) -> pd.DataFrame:
         **{"kind": "variant", "cell_a": "e/m/q8", "cell_b": "e/m/full", "suite": "bbq", "format": "letter"},
         **{"metric": "sAMB", "estimate_a": 1.0, "estimate_b": 2.0, "difference": -1.0, "low": -2.0, "high": 0.0},
         **{"p": 0.04, "p_corrected": 0.08, "family": "variant", "family_size": 7, "n_items": 50, "n_clusters": 20},
-        **{"flip_rate": 10.0, "flip_low": 5.0, "flip_high": 20.0, "minimum_detectable_effect": np.nan, "reason": ""},
+        **{"minimum_detectable_effect": np.nan, "reason": ""},
     }
     return pd.DataFrame([row | changes], columns=list(CONTRAST.names))
 
@@ -158,11 +159,21 @@ def test_a_written_table_reads_back_typed(tmp_path_factory: pytest.TempPathFacto
         assert path.read_bytes() == first
 
 
+def flipped(**changes: Any) -> pd.DataFrame:
+    row = {
+        **{"kind": "variant", "cell_a": "e/m/q8", "cell_b": "e/m/full", "suite": "bbq", "format": "letter"},
+        **{"changed": 10.0, "low": 5.0, "high": 20.0, "towards": 4.0, "away": 2.0, "to_unknown": 1.0},
+        **{"from_unknown": 0.0, "newly_biased": 6.0, "no_longer_biased": 3.0, "p": 0.4, "p_corrected": 1.0},
+        **{"n": 50, "n_clusters": 20},
+    }
+    return pd.DataFrame([row | changes], columns=list(CELL_FLIP.names))
+
+
 def test_rounding_noise_of_a_limit_is_no_fault(tmp_path: Path) -> None:
     # Wilson's lower limit of no flips at all is a few 1e-15
-    CONTRAST.write(contrasted(flip_rate=0.0, flip_low=4e-15, flip_high=3.0), tmp_path / "x.csv")
-    with pytest.raises(InputError, match="flip_low <= flip_rate"):
-        CONTRAST.write(contrasted(flip_rate=0.0, flip_low=1e-6, flip_high=3.0), tmp_path / "x.csv")
+    CELL_FLIP.write(flipped(changed=0.0, low=4e-15, high=3.0), tmp_path / "x.csv")
+    with pytest.raises(InputError, match="low <= changed"):
+        CELL_FLIP.write(flipped(changed=0.0, low=1e-6, high=3.0), tmp_path / "x.csv")
 
 
 def test_readers_of_some_columns_check_these_alone() -> None:
@@ -259,6 +270,7 @@ def study(tmp_path: Path) -> Path:
         "over-time score": scored().assign(p=np.nan, reason=["", "no answer names a group"]),
         "over-time trajectory": pd.DataFrame([["independent", -1, 1, 1, 12.5]], columns=list(TRAJECTORY.names)),
         "contrast": contrasted(),
+        "cell flip": flipped(),
         "layer probe": pd.DataFrame(
             [
                 (-1, "words", 60.0, 50.0, 70.0, 0.1, 0.1, np.nan, np.nan, np.nan, 8, 4),

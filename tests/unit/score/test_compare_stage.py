@@ -32,12 +32,14 @@ STUDY: dict[str, Any] = {
 
 
 def run(folder: Path, study: dict[str, Any] = STUDY) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table of contrasts and the headline; the table of changed answers lies beside them."""
     settings = {"seed": 1, "study": study, "compare": {"resamples": 300, "confidence": 0.95, "correction": "holm"}}
     main(
         [
             *("--settings", json.dumps(settings), "--items-folder", str(folder / "prompts")),
             *("--responses-folder", str(folder / "responses"), "--scores-folder", str(folder / "scores")),
-            *("--contrasts", str(folder / "contrasts.csv"), "--headline", str(folder / "headline.json")),
+            *("--contrasts", str(folder / "contrasts.csv"), "--flips", str(folder / "flips.csv")),
+            *("--headline", str(folder / "headline.json")),
         ]
     )
     return pd.read_csv(folder / "contrasts.csv"), json.loads((folder / "headline.json").read_text(encoding="utf-8"))
@@ -88,12 +90,11 @@ def test_contrasts_by_hand(study: Path) -> None:
         ("variant", "edge/m/small", "edge/m/full"),
     }
     same = rows.loc[("environment", "edge/m/full", "cloud/m/full")]
-    assert same[["difference", "low", "high", "p", "flip_rate"]].tolist() == [0, 0, 0, 1, 0]
+    assert same[["difference", "low", "high", "p"]].tolist() == [0, 0, 0, 1]
     moved = rows.loc[("deployed", "edge/m/small", "desktop/m/full")]
     assert (moved["estimate_a"], moved["estimate_b"]) == pytest.approx((90.0, 60.0))
     assert moved["difference"] == pytest.approx(30.0)
     assert 0 < moved["low"] < 30 < moved["high"]
-    assert moved["flip_rate"] == pytest.approx(30.0)
     assert (moved["n_items"], moved["family"]) == (40, "deployed")
     assert moved["p"] <= moved["p_corrected"] < 0.05
     # two letter contrasts and one of likelihood; deployed and environment ones alike
@@ -107,6 +108,42 @@ def test_contrasts_by_hand(study: Path) -> None:
     assert same["reason"] == "equal in every cluster"
     likelihood = table[table["format"] == "likelihood"]
     assert not likelihood["cell_b"].str.startswith("cloud").any()
+
+
+def test_changed_answers_by_hand(study: Path) -> None:
+    """12 of 40 answers move, all from the other option to the stereotype, of 16 that were not the stereotype."""
+    run(study)
+    flips = pd.read_csv(study / "flips.csv")
+    rows = flips[flips["format"] == "letter"].set_index(["kind", "cell_a", "cell_b"])
+    same = rows.loc[("environment", "edge/m/full", "cloud/m/full")]
+    assert same[["changed", "low", "towards", "away", "newly_biased", "p"]].tolist() == [0, 0, 0, 0, 0, 1]
+    moved = rows.loc[("deployed", "edge/m/small", "desktop/m/full")]
+    assert moved[["changed", "towards", "away", "newly_biased", "no_longer_biased", "to_unknown"]].tolist() == [
+        *(30.0, 30.0, 0.0, 75.0, 0.0, 0.0)
+    ]
+    assert 0 < moved["low"] < 30 < moved["high"] < 60
+    assert moved["p"] <= moved["p_corrected"] < 0.05
+    assert (moved["n"], moved["n_clusters"]) == (40, 20)
+    assert len(flips) == 8  # the cloud writes letters alone
+
+
+def test_equal_scores_do_not_hide_changed_answers(study: Path) -> None:
+    """Two builds of one score whose answers are each other's opposite in 20 of 40 items."""
+    path = study / "responses/desktop/m/full/forced_choice.parquet"
+    table = pd.read_parquet(path)
+    order = np.random.default_rng(1).permutation(40)
+    swapped = {f"i{n:02d}" for n in range(40) if 14 <= order[n] < 34}  # 10 of 24 followers, 10 of 16 others
+    flip = table["item_id"].isin(swapped)
+    table.loc[flip, "choice"] = 1 - table.loc[flip, "choice"]
+    table["outcome"] = [ROLES[choice] for choice in table["choice"]]
+    table.to_parquet(path)
+    contrasts, _ = run(study)
+    keys = ["kind", "cell_a", "cell_b", "format"]
+    wanted = ("environment", "edge/m/full", "desktop/m/full", "letter")
+    score = contrasts.set_index(keys).loc[[wanted]].iloc[0]
+    flips = pd.read_csv(study / "flips.csv").set_index(keys).loc[[wanted]].iloc[0]
+    assert score["difference"] == 0
+    assert (flips["changed"], flips["towards"], flips["away"], flips["p"]) == (50.0, 25.0, 25.0, 1.0)
 
 
 def test_headline_states_the_relative_excess_in_both_readings(study: Path) -> None:

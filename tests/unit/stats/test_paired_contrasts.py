@@ -9,7 +9,7 @@ import pytest
 from edgebias.core.seeds import generator
 from edgebias.metrics.metric import percent
 from edgebias.stats.clusters import Clusters
-from edgebias.stats.contrasts import Difference, corrected, paired_difference, share_interval, sign_flip_p
+from edgebias.stats.contrasts import Difference, corrected, paired_difference, sign_flip_p
 
 
 def cell(hits: list[float], n: float = 10.0) -> Clusters:
@@ -130,9 +130,3 @@ def test_a_cell_with_one_answer_left_has_no_p_value() -> None:
 
 def test_holm_by_hand_leaves_nan_alone() -> None:
     assert corrected([0.01, math.nan, 0.04, 0.03], "holm") == pytest.approx([0.03, math.nan, 0.06, 0.06], nan_ok=True)
-
-
-def test_share_interval_is_wilson() -> None:
-    share, low, high = share_interval(2, 10, 0.95)
-    assert (share, low, high) == pytest.approx((20.0, 5.668, 50.984), abs=0.01)
-    assert all(math.isnan(value) for value in share_interval(0, 0, 0.95))

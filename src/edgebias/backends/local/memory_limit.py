@@ -19,9 +19,18 @@ MEBIBYTE = 1024 * 1024
 def peak_memory_mb() -> float:
     """Return the largest resident memory so far in MiB, of this process and of a server that it started and that still
     runs.
+
+    On Linux it is the high-water mark of this process's own memory. `getrusage` begins with that of the parent, which a
+    started process inherits, and is read only where there is no /proc.
     """
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
+    own = next(iter(_of_status("VmHWM")), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return own + peak_of_children_mb()
+
+
+def _of_status(key: str, status: Path = Path("/proc/self/status")) -> list[float]:
+    """Return what the operating system says of this process's memory under ``key``, in MiB; nothing elsewhere."""
+    lines = status.read_text(encoding="ascii", errors="replace").splitlines() if status.is_file() else []
+    return [int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{key}:")]
 
 
 def check_memory_limit(weights: Path, memory_mb: int) -> None:
@@ -71,9 +80,7 @@ def apply_memory_limit(environment: Mapping[str, Any], weights: Path | None) -> 
 
 
 def _check_room(weights: Path, memory_mb: int) -> None:
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="ascii", errors="replace").splitlines() if status.is_file() else []
-    used = sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmData:"))
+    used = sum(_of_status("VmData"))
     size = weights.stat().st_size / MEBIBYTE if weights.is_file() else 0.0
     if used + size > memory_mb:
         raise InputError(

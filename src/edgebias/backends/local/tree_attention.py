@@ -176,16 +176,16 @@ class Continuation:
         n_entries, heads, _, width = query.shape
         asked = query.reshape(n_entries, key.shape[1], -1, width)
         found = scaled_dot_product_attention(
-            asked, keys[:, :, :size], values[:, :, :size], attn_mask=self._mask(size, window), scale=scale
+            asked, keys[:, :, :size], values[:, :, :size], attn_mask=self._mask(size, window, query.dtype), scale=scale
         )
         return found.reshape(n_entries, 1, heads, -1)
 
-    def _mask(self, size: int, window: int | None) -> torch.Tensor:
+    def _mask(self, size: int, window: int | None, dtype: torch.dtype) -> torch.Tensor:
         known = self._masks.get(window)
         if known is None:
             distance = self.lengths[:, None] - torch.arange(size)[None]
             seen = (distance >= 0) if window is None else (distance >= 0) & (distance < window)
-            known = torch.zeros(seen.shape).masked_fill_(~seen, float("-inf"))[:, None, None]
+            known = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, float("-inf"))[:, None, None]
             self._masks[window] = known
         return known
 

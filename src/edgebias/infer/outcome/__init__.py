@@ -126,6 +126,9 @@ _CORRECTION = re.compile(r"\n\W*(?:correction|corrected(?: answer| response)?)\W
 _DOUBTED = re.compile(r"n't\b|\b(?:not|never|if|whether|unless|stereotyp\w*|some|many|most|people)\b", re.IGNORECASE)
 """Before an announced option: words that take the announcement back."""
 
+_OWN_LABEL = re.compile(r"\A\W*[A-Z][).:\]]\s+(?=\w)(?!.*(?<!\w)[A-Z][).:\]]\s)", re.DOTALL)
+"""The one label of a reply, at its head: a list has several."""
+
 _ITEM = re.compile(r"\s*[-*\u2022]\s")
 _GOES_ON = re.compile(r"(?:\b(?:and|or|nor)|&)\W*\Z", re.IGNORECASE)
 _LABELLED = re.compile(r"\A(?:[,.:;)\]!-]|because\b|since\b|as\b|although\b|but\b|though\b|for\b|\Z)")
@@ -213,6 +216,8 @@ class _Reader:
 
     def read(self, answer: str) -> Reading:
         plain = plain_text(answer)
+        if not self.lettered:  # what a model puts before its own words ("B) The nurse") labels nothing that was shown
+            plain = _OWN_LABEL.sub("", plain)
         if not says(plain):
             return Reading(-1, BLANK)
         whole = [place for place, key in enumerate(self.keys) if key == key_of(plain)]

@@ -98,6 +98,9 @@ _PREFERRED = re.compile(
 )
 """After an option: it is the likelier or the right one of them."""
 
+_THE_ONE = re.compile(r"\A,? ?(?:is|was|would be) (?:the )?(?:one|person) (?:who|whom|that|being)\b(?! (?:\w+ )?refer)")
+"""After an option: it is the person whom the sentence goes on to describe; not the one who refers to somebody."""
+
 _LABEL = re.compile(
     r"(?:(?:explanation|reason|answer) :|because|(?:.* )?answer(?: to \w+ question)? is(?: that| :)?"
     r"|(?:(?:based|according|given|in|from|per|so|therefore|thus|hence|yes|well|here)\b[^,:]*,)"
@@ -165,7 +168,8 @@ def asserted(mention: Mention, question: str) -> bool:
 
 def answers_in_the_words_of(mention: Mention, question: str) -> bool:
     """Return whether a sentence answers in the question's own words ("Who forgot the date?" - "The nurse forgot it"),
-    says that the option is the likelier or right one, or gives a reason for it.
+    says that the option is the likelier or right one, or gives a reason for it. Where it asks whom a pronoun refers to,
+    "The nurse is the one who forgot" answers, too.
     """
     if _PREFERRED.match(mention.after) or (not mention.before and _BECAUSE.match(mention.after)):
         return True
@@ -177,8 +181,12 @@ def answers_in_the_words_of(mention: Mention, question: str) -> bool:
     asked = _said(question) - {"refer"}
     if asked and _COPULA.search(mention.before) and mention.after in {"", "."} and asked & _said(mention.before):
         return True
+    if "refer to" not in question:
+        return False
+    if _LABEL.fullmatch(mention.before) and _THE_ONE.match(mention.after):
+        return True
     refers = _REFERS.match(mention.before)
-    return refers is not None and "refer to" in question and _SUBJECT.fullmatch(refers["subject"].strip()) is not None
+    return refers is not None and _SUBJECT.fullmatch(refers["subject"].strip()) is not None
 
 
 def _begins(after: str, predicate: Sequence[str]) -> bool:

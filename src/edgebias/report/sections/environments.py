@@ -15,7 +15,7 @@ from edgebias.report.canvas import COLOURS, WIDTH, error_bars, name_rows, new_gr
 from edgebias.report.data import StudyData, of_cell
 from edgebias.report.figures import Drawing
 from edgebias.report.findings import ALPHA, KINDS, cell_name
-from edgebias.report.numbers import ABSENT, MINUS, number, p_number, p_value, signed
+from edgebias.report.numbers import MINUS, number, p_number, p_value, signed
 from edgebias.report.primary import ideal_of, primary_contrasts, primary_metric, score_panels
 from edgebias.report.section import Section
 from edgebias.report.table import Table, family_of, limits_of, title_of, value_of
@@ -29,7 +29,6 @@ def contrast_table(study: StudyData) -> Table:
     """Return every contrast that was computed."""
     listed = []
     for _, row in study.contrasts.iterrows():
-        flips = f"{number(value_of(row['flip_rate']))} %" if "flip_rate" in row.index else ABSENT
         listed.append(
             (
                 cell_name(str(row["cell_a"]), study.several_models),
@@ -39,13 +38,12 @@ def contrast_table(study: StudyData) -> Table:
                 f"{signed(value_of(row['difference']))} {limits_of(row)}",
                 p_number(value_of(row["p_corrected"])),
                 number(value_of(row["minimum_detectable_effect"])),
-                flips,
                 family_of(row),
                 str(row["kind"]),
             )
         )
     suites = [title_of(suite) for suite in study.suites]
-    listed.sort(key=lambda r: (KINDS.index(r[9]), suites.index(r[2]) if r[2] in suites else 99, r[3], r[0], r[1]))
+    listed.sort(key=lambda r: (KINDS.index(r[8]), suites.index(r[2]) if r[2] in suites else 99, r[3], r[0], r[1]))
     return Table(
         "Paired differences, first cell minus second, on the same items; p corrected within the family named, with its "
         "number of comparisons",
@@ -57,11 +55,10 @@ def contrast_table(study: StudyData) -> Table:
             "Difference [low, high]",
             "Corrected p",
             "Smallest detectable",
-            "Changed answers",
             "Family (comparisons)",
         ),
-        tuple(r[:9] for r in listed),
-        frozenset({5, 6, 7}),
+        tuple(r[:8] for r in listed),
+        frozenset({5, 6}),
         unbroken=frozenset({4}),
     )
 

@@ -10,6 +10,7 @@ from edgebias.infer.robustness.ask import ROBUSTNESS
 from edgebias.mitigate.probes.layer_probes import LAYER_PROBE
 from edgebias.mitigate.reductions import MITIGATION
 from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
+from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
@@ -56,6 +57,7 @@ TABLES = (
     Listed(OVER_TIME, _EDGE_BUILD, extends=SCORE),
     Listed(TRAJECTORY, _EDGE_BUILD),
     Listed(CONTRAST, {}),
+    Listed(CELL_FLIP, {}),
     Listed(ROBUSTNESS, _FULL),
     Listed(VARIANCE, {}),
     Listed(POSITION, {}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
 from edgebias.core.cell import Cell
@@ -15,7 +14,7 @@ from edgebias.score.contrasts.cells import DEPLOYED, ENVIRONMENT, VARIANT, Contr
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling
 from edgebias.stats.clusters import align
-from edgebias.stats.contrasts import corrected, paired_difference, share_interval
+from edgebias.stats.contrasts import corrected, paired_difference
 from edgebias.suites.formats import FORMATS
 from edgebias.suites.registry import SUITES
 
@@ -55,16 +54,6 @@ CONTRAST = Table(
         Column("n_items", "int", "shared items that the metric is about", rule=at_least(1)),
         Column("n_clusters", "int", "clusters that these come from", rule=at_least(0)),
         Column(
-            "flip_rate",
-            "float",
-            "per cent of the shared items on which the two cells choose differently; no choice is a choice of its own; "
-            "NaN for open suites, where there is nothing to choose",
-            rule=between(0.0, 100.0),
-            undefined=True,
-        ),
-        Column("flip_low", "float", "lower end of its interval (Wilson)", rule=between(0.0, 100.0), undefined=True),
-        Column("flip_high", "float", "upper end", rule=between(0.0, 100.0), undefined=True),
-        Column(
             "minimum_detectable_effect",
             "float",
             "smallest difference that this many clusters would find (80 % power, 5 % level); NaN where nothing varies",
@@ -76,7 +65,6 @@ CONTRAST = Table(
     order=SORT_BY,
     relations=(
         ascending("low", "high"),
-        ascending("flip_low", "flip_rate", "flip_high"),
         ascending("p", "p_corrected"),
         ascending("n_clusters", "n_items"),
     ),
@@ -95,9 +83,7 @@ def contrast_table(
     contrast.
 
     Both cells enter with the items that both answered; each score uses its own usable answers of these, as the score
-    tables do. The flip rate is the share of these items whose choice differs (no choice is a choice of its own), with
-    Wilson's interval; NaN for open suites, where there is nothing to choose. ``family_size`` is the number of p-values
-    that ``family`` has; undefined ones do not count.
+    tables do. ``family_size`` is the number of p-values that ``family`` has; undefined ones do not count.
     """
     rows = []
     for contrast in contrasts:
@@ -147,9 +133,6 @@ def _rows(
                 rng=generator(how.seed, contrast.kind, contrast.a.path, contrast.b.path, suite, form, name),
                 branches=metric.branches,
             )
-            flips = int(np.sum(answers_a.choice[about] != answers_b.choice[about]))
-            n_choices = 0 if entry.open_ended else int(about.sum())
-            flip_rate, flip_low, flip_high = share_interval(flips, n_choices, how.confidence)
             rows.append(
                 {
                     "kind": contrast.kind,
@@ -168,9 +151,6 @@ def _rows(
                     "family_size": 0,
                     "n_items": int(about.sum()),
                     "n_clusters": result.n_clusters,
-                    "flip_rate": flip_rate,
-                    "flip_low": flip_low,
-                    "flip_high": flip_high,
                     "minimum_detectable_effect": result.minimum_detectable_effect,
                     "reason": result.reason,
                 }

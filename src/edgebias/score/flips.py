@@ -1,4 +1,9 @@
-"""Which answers change between two builds: an aggregate can stay as it was while many answers move."""
+"""Which answers change between two builds: an aggregate can stay as it was while many answers move.
+
+Counted by direction, as studies of quantised models count them (arXiv 2605.08137): to the stereotype and away from it,
+to "unknown" and from it, and what share of the answers that were free of the stereotype is the stereotype now. The test
+of a direction swaps the builds within clusters; with one answer in each cluster it is McNemar's.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +17,27 @@ from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNKNOWN, Answe
 from edgebias.metrics.metric import percent
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters
-from edgebias.stats.contrasts import sign_flip_p
+from edgebias.stats.contrasts import SWAPS, sign_flip_p
 
 
 @dataclass(frozen=True)
 class Flips:
     """Answers of a build beside the reference's, on the same items of one suite and format; shares in per cent.
 
-    What each field holds: docs/how-to/audit-a-build.md.
+    Attributes:
+        build: its name.
+        suite: what was asked.
+        format: how.
+        n: items.
+        n_clusters: clusters that these come from.
+        changed: answers that changed; ``low`` and ``high`` are the interval over clusters.
+        towards: answers that are the stereotype now and were not.
+        away: answers that were the stereotype and are not.
+        to_unknown: answers that are "unknown" now and were not.
+        from_unknown: answers that were "unknown" and are not.
+        newly_biased: share of those that were not the stereotype which are now.
+        no_longer_biased: share of those that were the stereotype which are not.
+        p: of no direction; ``p_corrected`` within a family.
     """
 
     build: str
@@ -106,4 +124,6 @@ def _direction(answers: Answers, now: BoolArray, before: BoolArray, how: Resampl
     a, b = _sums(answers, now)[2], _sums(answers, before)[2]
     if np.array_equal(a, b):
         return 1.0
-    return sign_flip_p(a, b, percent, resamples=how.resamples, rng=generator(how.seed, "direction", *names[1:]))
+    return sign_flip_p(
+        a, b, percent, resamples=max(how.resamples, SWAPS), rng=generator(how.seed, "direction", *names[1:])
+    )
