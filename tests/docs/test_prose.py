@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.main import get_command
 
 from edgebias import config
@@ -155,3 +156,10 @@ def test_every_study_shown_is_accepted(page: Path, tmp_path: Path) -> None:
         overlay = tmp_path / f"{number}.yaml"
         overlay.write_text(shown, encoding="utf-8")
         config.load(CHECKOUT / "params.yaml", overlay)
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=name_of)
+def test_every_yaml_shown_can_be_read(page: Path) -> None:
+    """A workflow or an overlay that a reader copies is valid YAML."""
+    for shown in re.findall(r"^```yaml\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE):
+        assert yaml.safe_load(shown)
