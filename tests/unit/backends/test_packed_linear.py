@@ -49,6 +49,22 @@ def test_outputs_and_gradients_are_those_of_the_layer(
     assert close(ours.grad, own.grad)
 
 
+@pytest.mark.skipif(packed_linear.fast_type() == torch.float32, reason="the processor does not multiply bfloat16")
+def test_bfloat16_inside_changes_outputs_and_gradients_by_its_rounding_alone() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(200, 300)
+    packed = PackedLinear(layer, differentiable=True, dtype=torch.bfloat16)
+    own, ours = (torch.randn(100, 200, generator=torch.Generator().manual_seed(1)).requires_grad_() for _ in range(2))
+    direction = torch.randn(100, 300)
+    for one, x in ((layer, own), (packed, ours)):
+        (one(x) * direction).sum().backward()
+    assert own.grad is not None
+    assert ours.grad is not None
+    for found, expected in ((packed(ours).detach(), layer(own).detach()), (ours.grad, own.grad)):
+        assert found.dtype == torch.float32
+        assert 0.0 < float((found - expected).abs().max() / expected.abs().max()) < 2**-7
+
+
 def test_rows_that_do_not_lie_one_after_the_other() -> None:
     torch.manual_seed(0)
     layer = torch.nn.Linear(12, 7)

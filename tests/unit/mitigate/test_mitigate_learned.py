@@ -205,11 +205,40 @@ def test_the_same_seed_gives_the_same_vectors_and_another_one_others(tiny: Path)
 
 
 def test_items_together_score_as_each_alone(model: SteeredModel) -> None:
-    with torch.no_grad():
-        model.vector.normal_(generator=torch.Generator().manual_seed(0), std=0.2)
+    random_vector(model, first=0)
     fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
     alone = np.concatenate([gaps(model, [example]) for example in fitted])
     np.testing.assert_allclose(gaps(model, fitted), alone, atol=1e-4)
+
+
+def random_vector(model: SteeredModel, *, first: int) -> None:
+    with torch.no_grad():
+        model.vector[first:].normal_(generator=torch.Generator().manual_seed(0), std=0.2)
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_what_is_held_of_the_first_blocks_changes_no_score(model: SteeredModel, tiny: Path, first: int) -> None:
+    """A second pass, of other texts beside the same, begins behind the first steered block for those it knows."""
+    fitted = [example.asked for example in examples(model, [item(number) for number in range(4)], [-1] * 4)]
+    texts = [model.text(text) for text in NEUTRAL]
+    random_vector(model, first=first)
+    model.steer_from(first)
+    model.score(fitted[:2], texts[1:])
+    means, after = model.score(fitted[1:], texts)
+    fresh = SteeredModel(tiny, START, "")
+    random_vector(fresh, first=first)
+    for asked, found in zip(fitted[1:], means, strict=True):
+        torch.testing.assert_close(found, fresh.score([asked])[0][0], atol=1e-4, rtol=0.0)
+    alone = torch.cat([fresh.score([], [text])[1] for text in texts])
+    torch.testing.assert_close(after, alone, atol=1e-3, rtol=0.0)
+
+
+def test_bfloat16_scores_as_float32_does_within_its_rounding(model: SteeredModel, tiny: Path) -> None:
+    """Also on a processor without bfloat16, whose layers stay as they are."""
+    fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
+    np.testing.assert_allclose(
+        gaps(SteeredModel(tiny, START, "", dtype=torch.bfloat16), fitted), gaps(model, fitted), atol=0.05
+    )
 
 
 def test_without_steering_the_vector_has_no_effect_and_keeps_no_graph(model: SteeredModel) -> None:

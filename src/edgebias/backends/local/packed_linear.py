@@ -19,24 +19,34 @@ kernel that stays in memory (1.8 MB; 1.3 GB after all of BBQ). What a row gives 
 PROBE_ROWS = 3, ROW_STEP + 1
 """Numbers of rows on which a layer must agree with the one that it takes the place of: as they are, and filled up."""
 
-TOLERANCE = 1e-4
-"""Largest difference allowed there, relative to the largest output: float32 sums of some thousand products."""
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2}
+"""Largest difference allowed there, relative to the largest output: float32 sums of some thousand products, of numbers
+with 24 or with 8 significant bits."""
+
+
+def fast_type() -> torch.dtype:
+    """Return the type whose products cost this processor least: bfloat16 where it multiplies that, else float32.
+
+    Without such instructions oneDNN would turn bfloat16 into float32 first, or refuse it.
+    """
+    return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16") else torch.float32
 
 
 class PackedLinear(torch.nn.Module):
-    """``x @ weight.T + bias`` with a frozen float32 weight, differentiable in ``x``.
+    """``x @ weight.T + bias`` with a frozen weight, differentiable in ``x``; float32 outside.
 
     Args:
         linear: the layer whose place it takes; its weight is copied.
         differentiable: hold the transposed weight too, which the gradient of ``x`` is multiplied with. Without it, a
             pass that asks for a gradient raises RuntimeError.
+        dtype: what is multiplied, float32 or bfloat16; sums are float32.
     """
 
-    def __init__(self, linear: torch.nn.Linear, *, differentiable: bool) -> None:
+    def __init__(self, linear: torch.nn.Linear, *, differentiable: bool, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        weight = linear.weight.detach()
-        self._bias = None if linear.bias is None else linear.bias.detach()
+        weight = linear.weight.detach().to(dtype)
+        self._bias = None if linear.bias is None else linear.bias.detach().to(dtype)
         self._packed = _pack(weight)
         self._transposed = _pack(weight.T.contiguous()) if differentiable else None
 
@@ -67,7 +77,9 @@ class _Differentiable(torch.autograd.Function):
         return _product(gradients[0], ctx.layer._transposed, None), None
 
 
-def pack_linear_layers(model: torch.nn.Module, *, differentiable: bool = False) -> int:
+def pack_linear_layers(
+    model: torch.nn.Module, *, differentiable: bool = False, dtype: torch.dtype = torch.float32
+) -> int:
     """Put packed layers in the place of a frozen model's float32 linear layers, one after the other.
 
     A layer of another type or class, or one whose packed product fails or is not what its own is, stays as it is; so do
@@ -76,6 +88,7 @@ def pack_linear_layers(model: torch.nn.Module, *, differentiable: bool = False) 
     Args:
         model: changed in place.
         differentiable: whether gradients are to flow to what the layers are given.
+        dtype: what is multiplied.
 
     Returns:
         How many layers were packed.
@@ -87,28 +100,28 @@ def pack_linear_layers(model: torch.nn.Module, *, differentiable: bool = False) 
         for name, layer in list(parent.named_children()):
             # Subclasses compute something else besides.
             if type(layer) is torch.nn.Linear and layer.weight.dtype == torch.float32:
-                candidate = _packed_if_alike(layer, differentiable)
+                candidate = _packed_if_alike(layer, differentiable, dtype)
                 if candidate is not None:
                     setattr(parent, name, candidate)
                     packed += 1
     return packed
 
 
-def _packed_if_alike(layer: torch.nn.Linear, differentiable: bool) -> PackedLinear | None:
+def _packed_if_alike(layer: torch.nn.Linear, differentiable: bool, dtype: torch.dtype) -> PackedLinear | None:
     # oneDNN raises where it has no kernel for a processor; PyTorch's own layer works there.
     try:
-        packed = PackedLinear(layer, differentiable=differentiable)
-        return packed if all(_alike(layer, packed, rows) for rows in PROBE_ROWS) else None
+        packed = PackedLinear(layer, differentiable=differentiable, dtype=dtype)
+        return packed if all(_alike(layer, packed, rows, TOLERANCE[dtype]) for rows in PROBE_ROWS) else None
     except RuntimeError:
         return None
 
 
-def _alike(layer: torch.nn.Linear, packed: PackedLinear, rows: int) -> bool:
+def _alike(layer: torch.nn.Linear, packed: PackedLinear, rows: int, tolerance: float) -> bool:
     # Fixed numbers instead of drawn ones: the global generator belongs to whoever loads the model.
     x = torch.linspace(-1.0, 1.0, rows * layer.in_features).sin().reshape(rows, layer.in_features)
     with torch.no_grad():
         expected = layer(x)
-        return bool(((packed(x) - expected).abs() <= TOLERANCE * expected.abs().max()).all())
+        return bool(((packed(x) - expected).abs() <= tolerance * expected.abs().max()).all())
 
 
 def _pack(weight: torch.Tensor) -> torch.Tensor:
@@ -118,8 +131,8 @@ def _pack(weight: torch.Tensor) -> torch.Tensor:
 
 
 def _product(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    rows = x.reshape(-1, x.shape[-1])
+    rows = x.reshape(-1, x.shape[-1]).to(packed.dtype)
     missing = -len(rows) % ROW_STEP if len(rows) > ROW_STEP else 0
     padded = torch.nn.functional.pad(rows, (0, 0, 0, missing)) if missing else rows.contiguous()
     found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(padded, packed, bias, "none", [], "")
-    return found[: len(rows)].reshape(*x.shape[:-1], found.shape[-1])
+    return found[: len(rows)].reshape(*x.shape[:-1], found.shape[-1]).to(x.dtype)

@@ -101,11 +101,12 @@ def _learned(
     answers: Path,
     weights: Path,
 ) -> tuple[Directions, pd.DataFrame]:
+    from edgebias.backends.local.packed_linear import fast_type
     from edgebias.mitigate.steering.learning import examples, first_block, learn
 
     how = value_of(settings, "mitigate.learning", LearningSettings)
     tables = _fitted_tables(settings, how.suites, fitted_on, items_folder)
-    model = _steered_model(weights, cell)
+    model = _steered_model(weights, cell, dtype=fast_type())
     model.steer_from(first_block(len(model.vector)))
     fitted = [
         example
@@ -119,7 +120,7 @@ def _learned(
     return from_vector(result.vector, LEARNED), result.training
 
 
-def _steered_model(weights: Path, cell: Cell) -> SteeredModel:
+def _steered_model(weights: Path, cell: Cell, **how: Any) -> SteeredModel:
     from edgebias.mitigate.steering.steered_model import SteeredModel
 
     return SteeredModel(
@@ -127,6 +128,7 @@ def _steered_model(weights: Path, cell: Cell) -> SteeredModel:
         cell.model.get("start_token"),
         _WAY_OUT,
         template_variables=cell.model.get("chat_template_kwargs"),
+        **how,
     )
 
 

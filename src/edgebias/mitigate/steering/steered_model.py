@@ -2,12 +2,12 @@
 
 The mathematics is llama.cpp's control vector: the vector of block ``il`` is added to the block's output, for every
 token, and block 0 cannot be steered. Weights are those of a GGUF file, decoded to float32, so that vectors are fitted
-on the very build that is steered.
+on the very build that is steered. What comes before the first vector is the same at every step, so that it is held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,10 @@ from edgebias.models.convert import special_tokens
 from edgebias.models.gguf import metadata, open_gguf
 from edgebias.models.transformers_load import load_model, load_tokenizer
 
-Tokens = list[int]
+Tokens = tuple[int, ...]
+
+HELD_BYTES = 256 * 2**20
+"""Most memory that is given to what comes out of the blocks that are not steered; StereoSet takes a tenth of it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class Asked:
     prompt: Tokens
     options: tuple[Tokens, ...]
 
+    def add_to(self, tree: PrefixTree) -> list[list[int]]:
+        """Insert what is read, and return the rows of each option's path; nothing is read after its last token."""
+        return [tree.add(self.prompt + option[:-1]) for option in self.options]
+
 
 @dataclass(frozen=True)
 class Text:
@@ -41,6 +48,10 @@ class Text:
 
     read: Tokens
     told: Tokens
+
+    def add_to(self, tree: PrefixTree) -> list[list[int]]:
+        """Insert what is read, and return the rows of its one path; nothing is read after its last token."""
+        return [tree.add(self.read + self.told[:-1])]
 
 
 def divergence(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
@@ -65,6 +76,7 @@ class SteeredModel:
         start_token: what every prompt begins with; None for the file's own begin token.
         way_out: the end of the message where transformers cannot read the file.
         template_variables: more names that the chat template may read, such as ``enable_thinking``.
+        dtype: of the numbers that linear layers multiply, float32 or bfloat16; all else is float32.
 
     Raises:
         InputError: transformers cannot read the file.
@@ -77,11 +89,12 @@ class SteeredModel:
         way_out: str,
         *,
         template_variables: Mapping[str, Any] | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         torch.set_num_threads(1)  # sums over threads would depend on how many there are
         self._tokenizer = load_tokenizer(weights, way_out)
         self._model = load_model(weights, way_out).eval().requires_grad_(False)
-        pack_linear_layers(self._model, differentiable=True)
+        pack_linear_layers(self._model, differentiable=True, dtype=dtype)
         file = open_gguf(weights)
         special = special_tokens(file)
         self._form = PromptForm(
@@ -92,10 +105,12 @@ class SteeredModel:
             variables=template_variables or {},
         )
         self._steered = True
-        self._first = 1
         register()
         self._model.set_attn_implementation(NAME)
         blocks = self._model.get_decoder().layers
+        self._running = range(len(blocks))
+        self._reached = torch.empty(0)
+        self.steer_from(1)
         self.vector = torch.zeros(len(blocks), self._model.config.hidden_size, requires_grad=True)
         """What is added to the output of each block, shape (n_layer, n_embd); rows before `steer_from` are
         never used, nor row 0."""
@@ -103,19 +118,20 @@ class SteeredModel:
         """Median norm of each block's output, before steering, over the tokens of the last pass: the first token of a
         text has an output many times larger than all others, which would carry a mean away."""
         for index, block in enumerate(blocks):
-            block.register_forward_hook(self._hook(index))
+            block.forward = self._block(index, block.forward)
 
     def steer_from(self, block: int) -> None:
         """Leave the blocks before ``block`` alone; block 0 always is."""
         self._first = max(1, block)
+        self._held: dict[Asked | Text, torch.Tensor] = {}
 
     def ask(self, prompt: str, options: Sequence[str]) -> Asked:
         """Return the tokens of a prompt, after the start token, and of its options."""
-        return Asked([*self._form.start, *self._encode(prompt)], tuple(self._encode(option) for option in options))
+        return Asked((*self._form.start, *self._encode(prompt)), tuple(self._encode(option) for option in options))
 
     def text(self, sentence: str) -> Text:
         """Return a sentence after the start token, its first token read, or the start token where there is one."""
-        tokens = [*self._form.start, *self._encode(sentence)]
+        tokens = (*self._form.start, *self._encode(sentence))
         return Text(tokens[:1], tokens[1:])
 
     def answer(self, prompt: Prompt, answer: str) -> Text:
@@ -124,18 +140,18 @@ class SteeredModel:
         Raises:
             InputError: the prompt has messages and the file no chat template.
         """
-        read = self._form.tokens(0, prompt, lambda text, *, special: self._encode(text))
-        return Text(read, self._encode(answer))
+        read = self._form.tokens(0, prompt, lambda text, *, special: list(self._encode(text)))
+        return Text(tuple(read), self._encode(answer))
 
     @contextmanager
     def unsteered(self) -> Iterator[None]:
         """Leave the vector out, and keep no graph."""
-        self._steered = False
+        before, self._steered = self._steered, False
         try:
             with torch.no_grad():
                 yield
         finally:
-            self._steered = True
+            self._steered = before
 
     def score(self, asked: Sequence[Asked], texts: Sequence[Text] = ()) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Mean log-probability (nats per token) of every option, and log-probabilities at the told tokens of ``texts``.
@@ -146,35 +162,51 @@ class SteeredModel:
             One tensor (options,) for each of ``asked``; a tensor (told tokens of all texts, vocabulary).
         """
         tree = PrefixTree()
-        places: dict[int, int] = {}
-        rows, tokens, lengths = list[int](), Tokens(), list[int]()
-
-        def place(row: int) -> int:
-            return places.setdefault(row, len(places))
-
+        rows, tokens, lengths, told = list[int](), list[int](), list[int](), list[int]()
+        read: dict[Asked | Text, list[int]] = {}
         for one in asked:
-            for option in one.options:
-                path = tree.add(one.prompt + option[:-1])
-                rows += map(place, path[len(one.prompt) - 1 :])
+            paths = one.add_to(tree)
+            read[one] = _rows(paths)
+            for option, path in zip(one.options, paths, strict=True):
+                rows += path[len(one.prompt) - 1 :]
                 tokens += option
                 lengths.append(len(option))
-        after = [
-            place(row)
-            for text in texts
-            for row in tree.add(text.read + text.told[:-1])[len(text.read) - 1 :]
-            if text.told
-        ]
-        logprobs = torch.log_softmax(self._logits(tree, list(places)), dim=-1)
+        for text in texts:
+            paths = text.add_to(tree)
+            read[text] = _rows(paths)
+            told += paths[0][len(text.read) - 1 :] if text.told else []
+        places = {row: place for place, row in enumerate(dict.fromkeys(rows))}  # options of an item begin at one row
+        of_options, of_texts = torch.split(self._logits(tree, read, [*places, *told]), [len(places), len(told)])
         # One gather for all options: a gather for each would make a gradient of the size of all logits for each.
         whole = torch.int64
-        flat = torch.tensor(rows, dtype=whole) * logprobs.shape[1] + torch.tensor(tokens, dtype=whole)
-        chosen = logprobs.flatten()[flat]
+        at = torch.tensor([places[row] for row in rows], dtype=whole)
+        flat = at * of_options.shape[1] + torch.tensor(tokens, dtype=whole)
+        chosen = of_options.flatten()[flat] - of_options.logsumexp(dim=-1)[at]
         counts = torch.tensor(lengths, dtype=whole)
         sums = torch.zeros(len(lengths)).index_add(0, torch.arange(len(lengths)).repeat_interleave(counts), chosen)
         means = torch.split(sums / counts, [len(one.options) for one in asked])
-        return list(means), logprobs[torch.tensor(after, dtype=whole)]
+        return list(means), torch.log_softmax(of_texts, dim=-1)
 
-    def _logits(self, tree: PrefixTree, rows: Sequence[int]) -> torch.Tensor:
+    def _logits(self, tree: PrefixTree, read: Mapping[Asked | Text, list[int]], rows: Sequence[int]) -> torch.Tensor:
+        """Return logits at ``rows`` of ``tree``; ``read`` has the rows of all that was put into it."""
+        missing = [one for one in read if one not in self._held]
+        held = self._held
+        if missing:
+            part = PrefixTree()
+            places = [_rows(one.add_to(part)) for one in missing]
+            with self.unsteered():
+                self._run(part, range(self._first + 1), [0])
+            held = held | {one: self._reached[:, at] for one, at in zip(missing, places, strict=True)}
+            if sum(hidden.nbytes for hidden in held.values()) <= HELD_BYTES:
+                self._held = held
+        self._reached = torch.empty(1, len(tree), self.vector.shape[1])
+        for one, at in read.items():
+            self._reached[:, at] = held[one]
+        return self._run(tree, range(self._first + 1, len(self.vector)), rows)
+
+    def _run(self, tree: PrefixTree, blocks: range, rows: Sequence[int]) -> torch.Tensor:
+        """Return logits at ``rows``; a block that is not of ``blocks`` hands on what it is given."""
+        self._running = blocks
         logits: torch.Tensor = self._model(
             input_ids=torch.tensor([tree.tokens]),
             position_ids=torch.tensor([tree.positions]),
@@ -185,16 +217,23 @@ class SteeredModel:
         ).logits[0]
         return logits
 
-    def _hook(self, index: int) -> Any:
-        def hook(_module: object, _inputs: object, output: torch.Tensor | tuple[torch.Tensor, ...]) -> object:
-            hidden = output[0] if isinstance(output, tuple) else output
-            self.residual_norm[index] = hidden.detach()[0].norm(dim=-1).median()
-            if index < self._first or not self._steered:
-                return output
-            steered = hidden + self.vector[index]
-            return (steered, *output[1:]) if isinstance(output, tuple) else steered
+    def _block(self, index: int, forward: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        def steered(hidden: torch.Tensor, *others: Any, **named: Any) -> torch.Tensor:
+            if index in self._running:
+                hidden = forward(hidden, *others, **named)
+                self.residual_norm[index] = hidden.detach()[0].norm(dim=-1).median()
+                if index == self._first:
+                    self._reached = hidden
+            elif index == self._first:
+                hidden = self._reached
+            return hidden + self.vector[index] if self._steered and index >= self._first else hidden
 
-        return hook
+        return steered
 
     def _encode(self, text: str) -> Tokens:
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def _rows(paths: Sequence[Sequence[int]]) -> list[int]:
+    """Return the rows of ``paths``, each once, in an order that is the same in every tree."""
+    return list(dict.fromkeys(row for path in paths for row in path))
