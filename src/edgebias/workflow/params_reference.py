@@ -95,9 +95,11 @@ def _key(node: Mapping[str, Any], definitions: Mapping[str, Any], path: str, *, 
         prose = {key: node[key] for key in ("description",) if key in node}
         for record in records:
             yield from _below({**prose, **record}, definitions, f"{path}.")
-    elif _is_mapping(resolved(node.get("items", {}), definitions)):
-        yield from _below(resolved(node["items"], definitions), definitions, f"{path}[].")
-    else:
+        return
+    entries = [option for option in options(node.get("items", {}), definitions) if _is_mapping(option)]
+    for record in entries:
+        yield from _below(record, definitions, f"{path}[].")
+    if not entries:
         yield Key(path, node, required, allowed(node, definitions))
 
 
