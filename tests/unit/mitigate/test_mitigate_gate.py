@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
+from edgebias.backends.base import (
+    GenerationRequest,
+    GenerationSettings,
+    Message,
+    OptionRequest,
+    OptionScores,
+    Prompt,
+)
 from edgebias.backends.local import llama_engine as llama
 from edgebias.backends.local.control_vector import apply_control_vector
 from edgebias.backends.local.llama_engine import LlamaBackend
@@ -50,6 +57,20 @@ def test_requests_are_steered_where_the_gate_opens_and_nowhere_else(backend: Lla
     assert gated.opened() == 2 / len(requests)
     assert np.isnan(gated.opened())
     assert list(gated.score(requests, skip=2)) == found[2:]
+
+
+def test_under_another_vector_only_what_it_steers_is_asked_again(
+    backend: LlamaBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests, gate, vector = [ABOUT, OTHER, ABOUT], gate_for(backend, "Z"), vector_of(backend)
+    expected = list(GatedBackend(backend, 2 * vector, gate).score(requests))
+    known: dict[OptionRequest, OptionScores] = {}
+    list(GatedBackend(backend, vector, gate, known).score(requests))
+    asked: list[OptionRequest] = []
+    score = backend.score
+    monkeypatch.setattr(backend, "score", lambda new: (asked.extend(new), score(new))[1])
+    assert list(GatedBackend(backend, 2 * vector, gate, known).score(requests)) == expected
+    assert asked == [ABOUT, ABOUT]
 
 
 def test_a_vector_that_acts_already_is_not_set_again(backend: LlamaBackend, monkeypatch: pytest.MonkeyPatch) -> None:

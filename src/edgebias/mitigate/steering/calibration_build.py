@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from edgebias.backends.base import Backend, OptionRequest
+from edgebias.backends.base import Backend, OptionRequest, OptionScores
 from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.core.seeds import generator
 from edgebias.infer.answer import AnswerSettings, answer_items
@@ -87,6 +87,7 @@ class CalibrationBuild:
         self._stream = stream_of_items(self._items, answer.seed)
         self._told = None if questions is None else questions[questions["condition"] == TELLING]
         self._gains: Vector = np.zeros(backend.n_layer)
+        self._unsteered: dict[OptionRequest, OptionScores] = {}
 
     def target(self) -> LoopTarget:
         """Return the build as the loop sees it."""
@@ -163,7 +164,7 @@ class CalibrationBuild:
 
     def _steered(self, vector: Matrix) -> Backend:
         if self._gate is not None:
-            return GatedBackend(self._backend, vector, self._gate)
+            return GatedBackend(self._backend, vector, self._gate, self._unsteered)
         self._backend.set_control_vector(vector)
         return self._backend
 

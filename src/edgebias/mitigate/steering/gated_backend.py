@@ -37,11 +37,19 @@ class GatedBackend(BackendWrapper[LlamaBackend]):
         inner: the build; its control vector is changed with every request.
         vector: what steers it, shape (n_layer, n_embd).
         gate: when.
+        unsteered: scores of requests for which the gate stays shut, known from before; new ones are put into it. For
+            a caller that asks the same requests under one vector after the other.
     """
 
-    def __init__(self, inner: LlamaBackend, vector: Matrix, gate: RequestGate) -> None:
+    def __init__(
+        self,
+        inner: LlamaBackend,
+        vector: Matrix,
+        gate: RequestGate,
+        unsteered: dict[OptionRequest, OptionScores] | None = None,
+    ) -> None:
         super().__init__(inner)
-        self._vector, self._gate = vector, gate
+        self._vector, self._gate, self._unsteered = vector, gate, unsteered
         return_freed_blocks_to_system()
         self._asked = self._opened = 0
 
@@ -59,7 +67,14 @@ class GatedBackend(BackendWrapper[LlamaBackend]):
             InputError: an option is empty.
         """
         for part in in_chunks(requests[skip:]):
-            yield from self._sorted(part, [request.options for request in part], self._inner.score)
+            yield from self._sorted(part, [request.options for request in part], self._scores)
+
+    def _scores(self, requests: Sequence[OptionRequest], steered: bool) -> Iterator[OptionScores]:
+        if steered or self._unsteered is None:
+            return self._inner.score(requests)
+        new = [request for request in requests if request not in self._unsteered]
+        self._unsteered |= zip(new, self._inner.score(new), strict=True)
+        return map(self._unsteered.__getitem__, requests)
 
     def generate(
         self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0
@@ -70,13 +85,13 @@ class GatedBackend(BackendWrapper[LlamaBackend]):
             ContextError: a prompt and its new tokens do not fit in the context.
         """
         for part in in_chunks(requests[skip:]):
-            yield from self._sorted(part, [()] * len(part), lambda chosen: self._inner.generate(chosen, settings))
+            yield from self._sorted(part, [()] * len(part), lambda chosen, _: self._inner.generate(chosen, settings))
 
     def _sorted(
         self,
         part: Sequence[Request],
         options: Sequence[Sequence[str]],
-        answer: Callable[[list[Request]], Iterator[Answer]],
+        answer: Callable[[list[Request], bool], Iterator[Answer]],
     ) -> list[Answer]:
         opens = [
             self._gate.opens(self._inner.tokenise(words_of(request.prompt, shown), special=False))
@@ -88,5 +103,5 @@ class GatedBackend(BackendWrapper[LlamaBackend]):
             places = [place for place, opened in enumerate(opens) if opened == steered]
             if places:
                 self._inner.set_control_vector(self._vector if steered else None)
-                found |= dict(zip(places, answer([part[place] for place in places]), strict=True))
+                found |= dict(zip(places, answer([part[place] for place in places], steered), strict=True))
         return [found[place] for place in range(len(part))]
