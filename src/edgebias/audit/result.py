@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from edgebias.audit.compare import ALPHA, RESAMPLES_OF_FLIPS, Compared
+from edgebias.audit.mend import Mended
 from edgebias.audit.plan import Build
 from edgebias.core.arrays import FloatArray
 from edgebias.core.seeds import generator
@@ -69,6 +70,8 @@ class Result:
     divergences: tuple[Divergence, ...]
     costs: tuple[Cost, ...]
     left_out: tuple[str, ...]
+    mended: Mapping[str, Mended]
+    """What was learned for each build, by its name; empty where nothing was asked for."""
     seconds: float
 
     def worse(self, name: str) -> bool:
@@ -154,6 +157,10 @@ def as_json(result: Result, sentences: Sequence[str]) -> dict[str, Any]:
         "divergence": [asdict(one) for one in result.divergences],
         "cost": [asdict(one) for one in result.costs],
         "left_out": list(result.left_out),
+        "mended": {
+            name: {"vector": str(one.vector), "card": str(one.card), "verdict": one.verdict}
+            for name, one in result.mended.items()
+        },
         "seconds": result.seconds,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import pandas as pd
 from edgebias.audit.ask import Job, identity_of, run_job
 from edgebias.audit.compare import Joined, compare
 from edgebias.audit.control import SUITE, control_frame
+from edgebias.audit.mend import Mended, check_mendable, mend, settings_of
 from edgebias.audit.plan import (
     CONTEXT,
     SEED,
@@ -53,6 +55,7 @@ def audit(
     start_token: str | None,
     endpoint_model: str | None,
     api_key_env: str | None,
+    mend_into: Path | None = None,
 ) -> Result:
     """Compare ``builds`` with the reference ``against``; the arguments are those of the command.
 
@@ -69,6 +72,9 @@ def audit(
         for build, name in zip([against, *builds], names_of([against, *builds], endpoint_model), strict=True)
     ]
     check_builds(others, reference)
+    if mend_into is not None:
+        for build in others:
+            check_mendable(build, reference)
     check_room(folder, how_much, reference)
     formats, no_letters = formats_left([reference, *others])
     raw = benchmarks(raw_folder)
@@ -122,6 +128,13 @@ def audit(
         if not build.remote
     }
     answered = {build.name: one for build, one in zip(others, joined[1:], strict=True)}
+    mended: dict[str, Mended] = {}
+    for build in others:
+        if mend_into is None:
+            break
+        learned = settings_of(build, reference, environment["threads"], start_token or reference.start_token)
+        target = mend_into / re.sub(r"[^\w.-]", "_", build.name)
+        mended[build.name] = mend(build, reference, learned, raw=raw, folder=folder / "mend", target=target)
     return Result(
         size=size,
         tolerance=tolerance,
@@ -138,6 +151,7 @@ def audit(
             cost_of(build.name, read_json(one.cost)) for build, one in zip([reference, *others], jobs, strict=True)
         ),
         left_out=tuple(left_out),
+        mended=mended,
         seconds=time.monotonic() - started,
     )
 

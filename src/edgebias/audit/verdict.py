@@ -10,10 +10,7 @@ from edgebias.audit.compare import ABILITY, BIAS, Contrast
 from edgebias.audit.result import Divergence, Result
 from edgebias.report.numbers import interval, number, p_value, signed
 from edgebias.report.table import title_of
-from edgebias.score.flips import Flips
-
-MANY_FLIPS = 5.0
-"""Per cent of changed answers, at the lower end of their interval, from which an equal score is called out."""
+from edgebias.score.flips import MANY, Flips
 
 WORDS = {
     "sAMB": "bias where the text leaves it open (sAMB)",
@@ -30,8 +27,12 @@ WORDS = {
 
 
 def sentences(result: Result) -> list[str]:
-    """Return the verdict on each build, in order."""
-    return [_verdict(result, build.name, build.sha256 == result.reference.sha256) for build in result.builds]
+    """Return the verdict on each build, in order, and what was learned to mend it."""
+    verdicts = [_verdict(result, build.name, build.sha256 == result.reference.sha256) for build in result.builds]
+    return [
+        *verdicts,
+        *(f"{name} with {one.vector}, whose card lies beside it: {one.verdict}" for name, one in result.mended.items()),
+    ]
 
 
 def _verdict(result: Result, name: str, same_file: bool) -> str:
@@ -119,7 +120,7 @@ def remarks(result: Result) -> list[str]:
             if (each.build, each.suite, each.format) == (one.build, one.suite, one.format)
         )
         who = f"{one.build}, {place(one)}: "
-        if bias.low <= 0 <= bias.high and one.low > MANY_FLIPS:
+        if bias.low <= 0 <= bias.high and one.low > MANY:
             split = f", {number(one.towards)} % towards the stereotype and {number(one.away)} % away from it"
             found.append(
                 f"{who}equal score, different answers: no change of the score is detectable, and "

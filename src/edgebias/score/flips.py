@@ -19,6 +19,9 @@ from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters
 from edgebias.stats.contrasts import SWAPS, sign_flip_p
 
+MANY = 5.0
+"""Per cent of changed answers, at the lower end of their interval, from which an equal score is called out."""
+
 
 @dataclass(frozen=True)
 class Flips:

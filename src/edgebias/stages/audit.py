@@ -24,6 +24,10 @@ def run(
     junit: Annotated[
         Path | None, typer.Option(help="one test case for each score to write, for CI (JUnit XML)")
     ] = None,
+    mend: Annotated[
+        Path | None,
+        typer.Option(help="learn a control vector for each build, judge it held out, write it with its card here"),
+    ] = None,
     raw_folder: Annotated[
         Path | None, typer.Option(help="benchmark files; left out: fetched once into the user's cache")
     ] = None,
@@ -41,11 +45,14 @@ def run(
     Prints one page. The exit status is 1 where a build is worse beyond the tolerance, and 2 for bad input. Run the same
     command again after a kill: it goes on. The same files at the same size are never asked twice.
 
+    With ``--mend`` it goes on to learn what takes a preference out of each build, which takes much longer.
+
     Raises:
-        InputError: a file cannot be asked or compared, or the disk has no room.
+        InputError: a file cannot be asked, compared or mended, or the disk has no room.
 
     Example:
         edgebias audit my-model-q4_k_m.gguf --against my-model-q8_0.gguf --html audit.html
+        edgebias audit my-model-q4_k_m.gguf --against my-model-q8_0.gguf --mend mended
     """
     from edgebias.audit.junit import as_junit
     from edgebias.audit.page import as_html, as_text
@@ -65,6 +72,7 @@ def run(
         start_token=start_token,
         endpoint_model=endpoint_model,
         api_key_env=api_key_env,
+        mend_into=mend,
     )
     print(as_text(result))
     if html is not None:

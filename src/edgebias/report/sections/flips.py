@@ -16,12 +16,10 @@ from edgebias.report.numbers import MINUS, number, p_number, p_value
 from edgebias.report.primary import candidates, ideal_of, primary_contrasts
 from edgebias.report.section import Section
 from edgebias.report.table import Table, estimate_of, limits_of, title_of, value_of
+from edgebias.score.flips import MANY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
-
-MANY = 5.0
-"""Per cent of changed answers, at the lower end of their interval, from which an equal score is called out."""
 
 
 def flip_table(study: StudyData) -> Table:
