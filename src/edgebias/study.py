@@ -25,7 +25,7 @@ from edgebias.core.errors import InputError
 from edgebias.core.registry import Registry
 from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose_all
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
-from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat
+from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat, wordings_of
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
 
@@ -372,7 +372,8 @@ class Study:
         cells = self.parity_cells(model)
         first, second = (self.suites_of(cells[backend]) for backend in PARITY_BACKENDS)
         formats = self.config["infer"]["formats"]
-        return [suite for suite in first if suite in second and {LIKELIHOOD, LETTER}.intersection(formats[suite])]
+        compared = {LIKELIHOOD, LETTER}
+        return [suite for suite in first if suite in second and compared.intersection(wordings_of(formats[suite]))]
 
     def responses(self, cell: Cell) -> list[str]:
         """Return the response tables of ``cell``."""

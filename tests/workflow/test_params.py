@@ -35,7 +35,7 @@ def test_every_configuration_is_valid(overlay: Path) -> None:
         ({"score": {"resample": 10}}, ["resample", "score", "resamples"]),
         (
             {"infer": {"formats": {"bbq": ["essay"]}}},
-            ["infer.formats.bbq.0", "essay", "letter, option_text, open"],
+            ["infer.formats.bbq.0", "essay", "letter, letter_balanced, option_text, open"],
         ),
         ({"study": {"suites": ["bqq"]}}, ["study.suites.0", "bqq", "stereoset"]),
         ({"environments": {"edge": {"backend": "moon"}}}, ["environments.edge.backend", "moon", "llama"]),

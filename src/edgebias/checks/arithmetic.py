@@ -12,11 +12,11 @@ import pandas as pd
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table
-from edgebias.suites.formats import LETTER, LIKELIHOOD
+from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD
 
 COLUMNS = ("item_id", "format", "template", "option_logprobs", "n_tokens", "choice")
 
-COMPARED = (LIKELIHOOD, LETTER)
+COMPARED = (LIKELIHOOD, LETTER, LETTER_BALANCED)
 """Formats in which both backends give log-probabilities."""
 
 
@@ -27,7 +27,7 @@ class ArithmeticDifference:
     Attributes:
         agreement: share of items with the same preferred option; in ``letter`` also with the same letter read, where
             both wrote one.
-        n_texts_differ: items to which the two wrote other texts; 0 in ``likelihood``, where nothing is written.
+        n_texts_differ: items to which the two wrote other texts; only in ``letter`` is anything written.
         first_text: the first of them by identifier, and both texts; None where there is none.
     """
 

@@ -16,6 +16,7 @@ from edgebias.backends.base import Backend, GenerationRequest, GenerationSetting
 from edgebias.backends.registry import properties_of
 from edgebias.core.errors import InputError
 from edgebias.infer.wording import continuation_wording, letter_wording, likelihood_wording
+from edgebias.suites.formats import LETTER, wordings_of
 from edgebias.suites.item import Item
 
 PROMPTS = 3
@@ -29,7 +30,7 @@ def speed_alone(
 ) -> dict[str, Any]:
     """Ask `PROMPTS` prompts of ``items`` one by one, each from nothing, and time them.
 
-    The prompt of an item is that of the format ``letter`` where the job has it, else the text that is continued or
+    The prompt of an item is that of the format ``letter`` where the job has letters, else the text that is continued or
     scored after. Time to first token: from handing over the prompt to having its first new token. Pace of generation:
     the time that `NEW_TOKENS` new tokens take beyond that of the first.
 
@@ -80,7 +81,7 @@ def _timed(backend: Backend, prompt: Prompt, new_tokens: int) -> tuple[float, in
 
 
 def _prompt(item: Item, formats: Sequence[str]) -> Prompt:
-    if "letter" in formats:
+    if LETTER in wordings_of(formats):
         return letter_wording(item).prompt
     return (likelihood_wording(item) if item.options else continuation_wording(item)).prompt
 

@@ -19,8 +19,17 @@ from edgebias.backends.base import (
 from edgebias.core.errors import InputError
 from edgebias.core.progress import watched
 from edgebias.core.seeds import derive
+from edgebias.infer.balance import (
+    BY_LOGPROBS,
+    BY_MAJORITY,
+    in_balanced_orders,
+    majority,
+    mean_logprobs,
+    read_logprobs,
+    replies_as_text,
+)
 from edgebias.infer.cost import Stopwatch
-from edgebias.infer.outcome import preferred, read_continuation, read_text
+from edgebias.infer.outcome import Reading, preferred, read_continuation, read_text
 from edgebias.infer.responses import response, response_table
 from edgebias.infer.shared_tokens import shared_logprobs
 from edgebias.infer.wording import (
@@ -31,13 +40,14 @@ from edgebias.infer.wording import (
     open_wording,
     option_text_wording,
 )
-from edgebias.suites.formats import CONTINUATION, FORMATS, LETTER, LIKELIHOOD, OPEN, OPTION_TEXT
+from edgebias.suites.formats import CONTINUATION, FORMATS, LETTER, LETTER_BALANCED, LIKELIHOOD, OPEN, OPTION_TEXT
 from edgebias.suites.item import Item
 from edgebias.suites.registry import SUITES
 
 WORDINGS: dict[str, Callable[[Item, str | None], Wording]] = {
     LIKELIHOOD: likelihood_wording,
     LETTER: letter_wording,
+    LETTER_BALANCED: letter_wording,
     OPTION_TEXT: option_text_wording,
     OPEN: open_wording,
     CONTINUATION: continuation_wording,
@@ -62,7 +72,7 @@ class AnswerSettings:
 
     Attributes:
         seed: recorded with every response.
-        max_new_tokens: the longest reply in the format ``letter``, in tokens.
+        max_new_tokens: the longest reply in the formats ``letter`` and ``letter_balanced``, in tokens.
         max_new_tokens_text: the longest reply in ``option_text`` and ``open``, whose answers are phrases or a sentence.
         continuation: how texts of open suites are continued; None where none are.
     """
@@ -106,7 +116,9 @@ def answer_items(
     The requests of a format go to the backend as one list in the order of their prompts, whatever the order of
     ``items``: neighbours share a prefix, which a backend evaluates once. In the format ``letter`` the log-probabilities
     of the letters are those of the first thing written; ``option_text`` and ``open`` have a text and no
-    log-probabilities.
+    log-probabilities. ``letter_balanced`` asks an item in a balanced set of orders and makes one answer of them
+    (`edgebias.infer.balance`): from the log-probabilities of the letters where every order has them, else from the
+    letters written.
 
     Args:
         backend: a loaded model.
@@ -129,7 +141,7 @@ def answer_items(
         asked.sort(key=lambda entry: (entry[1].template, _words(entry[1].prompt), entry[0].item_id))
         n_answers = len(asked) * (_continuation_settings(settings).draws if name == CONTINUATION else 1)
         with watch.timing(name, n_answers):
-            answers = _ask(backend, asked, settings, name)
+            answers = _ask(backend, asked, settings, name, instruction)
             rows += watched(answers, name, n_answers, watch.clock)
     return response_table(rows)
 
@@ -148,10 +160,16 @@ def letters_in_item_order(item: Item, scores: OptionScores | None) -> tuple[list
 
 
 def _ask(
-    backend: Backend, asked: Sequence[tuple[Item, Wording]], settings: AnswerSettings, format_name: str
+    backend: Backend,
+    asked: Sequence[tuple[Item, Wording]],
+    settings: AnswerSettings,
+    format_name: str,
+    instruction: str | None,
 ) -> Iterator[dict[str, object]]:
     if format_name == LIKELIHOOD:
         return _likelihoods(backend, asked, settings)
+    if format_name == LETTER_BALANCED:
+        return _balanced(backend, asked, settings, instruction)
     if format_name == CONTINUATION:
         return _continuations(backend, asked, settings)
     return _replies(backend, asked, settings, format_name)
@@ -173,6 +191,51 @@ def _replies(
     greedy = GenerationSettings(max_new_tokens=most)
     for (item, wording), generation in zip(asked, backend.generate(requests, greedy), strict=True):
         yield _reply(item, wording, generation, settings, format_name)
+
+
+def _balanced(
+    backend: Backend, asked: Sequence[tuple[Item, Wording]], settings: AnswerSettings, instruction: str | None
+) -> Iterator[dict[str, object]]:
+    """Yield one row for each item, from its letters in all orders, which are asked one after another."""
+    orders = [in_balanced_orders(item) for item, _ in asked]
+    prompts = [letter_wording(item, instruction) for of_item in orders for item in of_item]
+    answers = _letters(backend, prompts, settings)
+    for (item, wording), of_item in zip(asked, orders, strict=True):
+        yield _balanced_row(item, wording, of_item, [next(answers) for _ in of_item], settings)
+
+
+def _letters(backend: Backend, wordings: Sequence[Wording], settings: AnswerSettings) -> Iterator[Generation]:
+    """Yield the letter scores of each wording; with what was written where letters cannot be scored unwritten."""
+    if backend.scores_options:
+        scored = [OptionRequest(wording.prompt, wording.continuations) for wording in wordings]
+        return (Generation("", 0, scores) for scores in backend.score(scored))
+    written = [GenerationRequest(wording.prompt, settings.seed, wording.continuations) for wording in wordings]
+    return backend.generate(written, GenerationSettings(max_new_tokens=settings.max_new_tokens))
+
+
+def _balanced_row(
+    item: Item, wording: Wording, orders: Sequence[Item], answers: Sequence[Generation], settings: AnswerSettings
+) -> dict[str, object]:
+    letters = [letters_in_item_order(shown, answer.scores) for shown, answer in zip(orders, answers, strict=True)]
+    means: list[float] = []
+    if all(logprobs for logprobs, _ in letters):
+        means = mean_logprobs([logprobs for logprobs, _ in letters])
+        reading, decided = read_logprobs(means, item.roles), BY_LOGPROBS
+    else:
+        reading, decided = majority([_read(*pair) for pair in zip(orders, answers, strict=True)]), BY_MAJORITY
+    texts = [answer.text for answer in answers]
+    return response(
+        item_id=item.item_id,
+        format_name=LETTER_BALANCED,
+        permutation=item.permutation,
+        template=wording.template + decided,
+        seed=settings.seed,
+        text=replies_as_text(texts) if any(texts) else "",
+        option_logprobs=means,
+        n_tokens=letters[0][1] if means else (),
+        choice=reading.choice,
+        outcome=reading.outcome,
+    )
 
 
 def _continuations(
@@ -235,9 +298,7 @@ def _reply(
 ) -> dict[str, object]:
     lettered = format_name == LETTER
     logprobs, n_tokens = letters_in_item_order(item, generation.scores if lettered else None)
-    reading = read_text(
-        generation.text, item.options, item.roles, item.permutation, lettered=lettered, question=item.question
-    )
+    reading = _read(item, generation, lettered=lettered)
     return response(
         item_id=item.item_id,
         format_name=format_name,
@@ -249,6 +310,12 @@ def _reply(
         n_tokens=n_tokens,
         choice=reading.choice,
         outcome=reading.outcome,
+    )
+
+
+def _read(item: Item, generation: Generation, *, lettered: bool = True) -> Reading:
+    return read_text(
+        generation.text, item.options, item.roles, item.permutation, lettered=lettered, question=item.question
     )
 
 

@@ -33,7 +33,8 @@ RESPONSE = Table(
             "format",
             "str",
             "`likelihood`: log-likelihood of each option text after the prompt; `letter`: a generated answer to "
-            "lettered options; `option_text`: one to a list of options without letters, asked for word for word; "
+            "lettered options; `letter_balanced`: letters in a balanced set of orders of the options; `option_text`: "
+            "an answer to a list of options without letters, asked for word for word; "
             "`open`: a generated sentence, no option is shown; `continuation`: a text of an open suite goes on, "
             "without a chat template. How texts are read, and how well: [answers.md](answers.md)",
             rule=one_of(FORMATS),
@@ -41,10 +42,16 @@ RESPONSE = Table(
         Column(
             "permutation",
             "list[int]",
-            "the order of options as shown; identity for `likelihood` and `open`",
+            "the order of options as shown, for `letter_balanced` the first one; identity for `likelihood` and `open`",
             rule=at_least(0),
         ),
-        Column("template", "str", "name of the prompt wording", rule=FILLED),
+        Column(
+            "template",
+            "str",
+            "name of the prompt wording; for `letter_balanced` also what decides: `+balanced_logprobs` or "
+            "`+balanced_majority`",
+            rule=FILLED,
+        ),
         Column(
             "round",
             "int",
@@ -56,12 +63,18 @@ RESPONSE = Table(
             "int",
             "of the sampling of one reply in a conversation or of one continuation; else the study's `seed`",
         ),
-        Column("text", "str", "what the model wrote; empty for `likelihood`"),
+        Column(
+            "text",
+            "str",
+            "what the model wrote; empty for `likelihood`; for `letter_balanced` a JSON list of the replies in all "
+            "orders, empty where letters were scored and none written",
+        ),
         Column(
             "option_logprobs",
             "list[float]",
-            "summed log-probability (nats) of each option, in item order; for `letter` that of the letter; "
-            "empty for `option_text` and `open`, and where the backend has none; 6 decimals",
+            "summed log-probability (nats) of each option, in item order; for `letter` that of the letter, "
+            "for `letter_balanced` its mean over the orders, renormalised over the letters shown in each; empty for "
+            "`option_text` and `open`, and where the backend has none; 6 decimals",
             rule=at_most(0.0),
         ),
         Column(
@@ -79,7 +92,8 @@ RESPONSE = Table(
             "choice",
             "int",
             "index of the chosen option in item order, -1 for none. `likelihood`: largest mean log-probability "
-            "per token (first on ties) among options whose role is not `unrelated`. The right answer was given "
+            "per token (first on ties) among options whose role is not `unrelated`. `letter_balanced`: largest mean "
+            "log-probability (-1 on ties), or what more than half of the orders say. The right answer was given "
             "exactly when it equals the item's `label`",
             rule=at_least(-1),
         ),

@@ -11,7 +11,7 @@ from edgebias.core.record import OneOf, Record, SomeOf, text_like
 from edgebias.suites.registry import names_where
 from edgebias.suites.settings import SuiteName
 
-FormatName = Literal["likelihood", "letter", "option_text", "open", "continuation"]
+FormatName = Literal["likelihood", "letter", "letter_balanced", "option_text", "open", "continuation"]
 """How an item is asked."""
 
 
@@ -27,7 +27,7 @@ class InferSettings(Record):
     formats: dict[SuiteName, SomeOf[FormatName]]
     """Formats of each suite."""
     max_new_tokens: int = Field(default=8, ge=1)
-    """Most tokens of an answer in the format letter."""
+    """Most tokens of an answer in the formats letter and letter_balanced."""
     max_new_tokens_text: int = Field(default=24, ge=1)
     """Most tokens of an answer in the formats option_text and open."""
     max_new_tokens_continuation: int = Field(default=24, ge=1)

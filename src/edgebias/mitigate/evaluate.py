@@ -38,7 +38,7 @@ from edgebias.mitigate.speed import SCORED
 from edgebias.models.perplexity import neutral_sentences
 from edgebias.score.table import RESPONSE_COLUMNS, join, score_table
 from edgebias.stats.bootstrap import Resampling
-from edgebias.suites.formats import LIKELIHOOD
+from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD
 from edgebias.suites.item import Item, items_from_table
 from edgebias.suites.registry import mitigated
 
@@ -252,12 +252,13 @@ def _measure(
 
 
 def _formats(method: Method[Any], formats: Sequence[str], suite: str) -> list[str]:
-    """Return those of ``formats`` that ``method`` can answer.
+    """Return those of ``formats`` that ``method`` can answer; balanced letters stand for plain ones.
 
     Raises:
         InputError: there is none.
     """
-    answerable = [name for name in formats if name == LIKELIHOOD or not method.scores_only]
+    compared = [name for name in formats if name != LETTER or LETTER_BALANCED not in formats]
+    answerable = [name for name in compared if name == LIKELIHOOD or not method.scores_only]
     if not answerable:
         raise InputError(f"infer.formats.{suite}: {method.name} scores options and writes nothing; add {LIKELIHOOD!r}")
     return answerable

@@ -22,7 +22,7 @@ from edgebias.mitigate.registry import ChosenMethod, choose_all
 from edgebias.mitigate.settings import DriverKeys, LearningSettings
 from edgebias.models.roofline.hardware import read_hardware
 from edgebias.study import PARITY_BACKENDS
-from edgebias.suites.formats import refused_in_chat
+from edgebias.suites.formats import LETTER_BALANCED, LIKELIHOOD, refused_in_chat
 
 SCORE_COLUMNS = (
     "suite",
@@ -358,7 +358,8 @@ def _count(cell: Cell, suite: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _written(cell: Cell, items: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    generated = table[table["format"] != "likelihood"]
+    # A balanced letter is read off several prompts, and a local one off probabilities: it is no text of one question.
+    generated = table[~table["format"].isin([LIKELIHOOD, LETTER_BALANCED])]
     joined = generated[["item_id", "format", "text", "outcome"]].join(items, on="item_id", how="inner")
     return _tag(joined, cell)
 

@@ -19,7 +19,7 @@ from edgebias.metrics.bounds import metric_bounds
 from edgebias.metrics.estimate import add_up, score_interval
 from edgebias.metrics.metric import Family, Metric
 from edgebias.metrics.text_scores import open_scores
-from edgebias.suites.formats import FORMATS
+from edgebias.suites.formats import FORMATS, SHOWN_IN_ORDER
 from edgebias.suites.item import ITEM
 from edgebias.suites.registry import SUITES
 
@@ -44,7 +44,7 @@ SCORE = Table(
     path="results/{study}/scores/{environment}/{model}/{variant}/{suite}.csv",
     columns=(
         Column("suite", "str", "the benchmark", rule=FILLED),
-        Column("format", "str", "of the responses: `likelihood` or `letter`", rule=one_of(FORMATS)),
+        Column("format", "str", "of the responses", rule=one_of(FORMATS)),
         Column("category", "str", "the suite's own category; `all` for the overall score", rule=FILLED),
         Column(
             "metric", "str", "its name in the paper, where it has one; formulas: [metrics.md](metrics.md)", rule=FILLED
@@ -100,8 +100,6 @@ _ANSWER_COLUMNS = (
 )
 SHARED = "shared_logprobs"
 """The column that a table may lack: older runs and other tools have none, and the scores that need it are NaN then."""
-SHOWN_IN_ORDER = ("letter", "option_text")
-"""The formats that show the model its options, so that one of them comes first (position bias)."""
 ALL = "all"
 RUN_PROMPTS, RUN_INFER = "; run the items stage again", "; run the infer stage again"
 

@@ -47,6 +47,7 @@ def run(
     from edgebias.infer.cell import formats_of
     from edgebias.infer.settings import InferSettings
     from edgebias.models.settings import ModelSettings
+    from edgebias.suites.formats import wordings_of
     from edgebias.suites.item import read_items
 
     parsed = parse_settings(settings)
@@ -54,7 +55,7 @@ def run(
     asked = value_of(parsed, "infer", InferSettings).formats
     _, model = only_one(parsed, "models", ModelSettings)
     tables = {path.stem: read_items(path, path.stem) for path in items}
-    formats = {suite: formats_of(suite, asked, mapping_of(model)) for suite in tables}
+    formats = {suite: wordings_of(formats_of(suite, asked, mapping_of(model))) for suite in tables}
     variables = model.chat_template_kwargs or {}
     prompts = compare_all_prompts(tables, formats, weights, folder, variables)
     model_in_both = ExactModel(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 LIKELIHOOD = "likelihood"
@@ -10,6 +10,9 @@ LIKELIHOOD = "likelihood"
 
 LETTER = "letter"
 """A chat turn shows lettered options; the model writes a letter."""
+
+LETTER_BALANCED = "letter_balanced"
+"""Letters over a balanced set of orders of the options, so that no place on the page decides the answer."""
 
 OPTION_TEXT = "option_text"
 """A chat turn lists the options without letters; the model writes one of them."""
@@ -20,14 +23,17 @@ OPEN = "open"
 CONTINUATION = "continuation"
 """The model continues the item's text."""
 
-FORMATS = (LIKELIHOOD, LETTER, OPTION_TEXT, OPEN, CONTINUATION)
+FORMATS = (LIKELIHOOD, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN, CONTINUATION)
 """All formats, in the order in which an item is asked."""
 
-IN_CHAT = frozenset({LETTER, OPTION_TEXT, OPEN})
+IN_CHAT = frozenset({LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN})
 """Formats that are asked in a chat turn, which needs a model with a chat template."""
 
-OF_QUESTIONS = (LIKELIHOOD, LETTER, OPTION_TEXT, OPEN)
+OF_QUESTIONS = (LIKELIHOOD, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN)
 """Formats of a suite whose items ask a question and have options."""
+
+SHOWN_IN_ORDER = (LETTER, LETTER_BALANCED, OPTION_TEXT)
+"""Formats that show the model its options, so that one of them comes first (position bias)."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -35,3 +41,8 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def refused_in_chat(model: Mapping[str, Any]) -> frozenset[str]:
     """Return the formats that are not asked of ``model``, an entry of ``models``."""
     return IN_CHAT if model.get("chat") is False else frozenset()
+
+
+def wordings_of(formats: Iterable[str]) -> list[str]:
+    """Return the formats whose wordings differ among ``formats``: a balanced letter is worded as a plain one."""
+    return list(dict.fromkeys(LETTER if name == LETTER_BALANCED else name for name in formats))

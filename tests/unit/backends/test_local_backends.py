@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from edgebias.backends.local.memory_limit import apply_memory_limit, peak_memory
 from edgebias.backends.local.torch_engine import TorchBackend
 from edgebias.backends.registry import open_backend
 from edgebias.core.errors import InputError
+from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.infer.shared_tokens import shared_logprobs
+from edgebias.suites.item import Item
 
 START = "<|endoftext|>"
 LONG = "the quick brown fox asks whether the lazy dog is at home, and at 12 o'clock it is. "
@@ -33,6 +36,9 @@ COMPANY = {"llama": 0.0, "torch": 3e-4}
 
 VALUES = 0.1
 """Nats of a sum over up to 35 tokens between the backends: llama.cpp keeps values as BF16, with 8 bits of mantissa."""
+
+APART = 0.02
+"""Nats by which the mean log-probability of a real model's letter may differ between the backends; 0.004 was found."""
 
 REQUESTS = [
     OptionRequest(Prompt(text=LONG * 2 + "Who?"), (" the fox", " the dog", " a man that nobody named", " x")),
@@ -196,6 +202,54 @@ def test_both_backends_agree_on_the_shared_tokens_of_real_pairs(real_gguf: Path)
     assert [first > second for first, second in ours] == [first > second for first, second in theirs]
     for first, second in (ours[2], theirs[2]):
         assert first == second  # every shared token stands before the one that differs
+
+
+def lettered_item(**changes: Any) -> Item:
+    values: dict[str, Any] = {
+        **{"item_id": "bbq/Age/00001", "suite": "bbq", "category": "Age", "condition": "ambiguous"},
+        **{"context": "A nurse met a pilot.", "question": "Who was late?"},
+        **{"options": ("the nurse", "the pilot", "Not known"), "permutation": (2, 0, 1)},
+        "roles": ("stereotype", "anti_stereotype", "unknown"),
+    }
+    return Item(**(values | changes))
+
+
+@pytest.mark.parametrize("name", ["llama", "torch"])
+def test_a_balanced_letter_is_the_mean_of_plain_ones(name: str, request: pytest.FixtureRequest) -> None:
+    """Of those asked in each order by themselves, where they are scored before something is written."""
+    backend = request.getfixturevalue(name)
+    how = AnswerSettings(seed=1, max_new_tokens=2)
+    row = answer_items(backend, [lettered_item()], ["letter_balanced"], how).iloc[0]
+    plain = []
+    for order in permutations(range(3)):
+        (letters,) = answer_items(backend, [lettered_item(permutation=order)], ["letter"], how)["option_logprobs"]
+        plain.append(letters - np.logaddexp.reduce(letters))
+    np.testing.assert_allclose(row["option_logprobs"], np.mean(plain, axis=0), atol=COMPANY[name] + 5e-6)
+    assert row["choice"] == np.argmax(np.mean(plain, axis=0))
+
+
+@pytest.mark.model
+def test_both_backends_agree_on_the_balanced_letters_of_a_real_model(real_gguf: Path) -> None:
+    """Within what 16-bit arithmetic changes; the same choice wherever that cannot turn it."""
+    folder = real_gguf.with_suffix(".transformers")
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent: run `make data`")
+    people = ("the nurse", "the pilot", "the old man", "the lawyer")
+    items = [
+        lettered_item(item_id=f"bbq/Age/{n}", context=f"{a} was late and {b} early.", options=(a, b, "Not known"))
+        for n, (a, b) in enumerate(permutations(people, 2))
+    ]
+    how, tables = AnswerSettings(seed=1, max_new_tokens=2), []
+    with LlamaBackend(real_gguf, threads=1, context=512, start_token=START) as backend:
+        tables.append(answer_items(backend, items, ["letter_balanced"], how))
+    with TorchBackend(folder, threads=1, context=512, start_token=START) as backend:
+        tables.append(answer_items(backend, items, ["letter_balanced"], how))
+    ours, theirs = (np.stack(table["option_logprobs"].to_list()) for table in tables)
+    assert np.abs(ours - theirs).max() <= APART
+    two_best = np.sort(ours, axis=1)[:, 1:]
+    clear = np.diff(two_best, axis=1)[:, 0] > 2 * APART
+    assert clear.sum() >= len(items) // 2
+    assert (tables[0]["choice"] == tables[1]["choice"])[clear].all()
 
 
 @pytest.mark.parametrize("name", ["llama", "torch"])

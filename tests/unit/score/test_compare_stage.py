@@ -146,6 +146,36 @@ def test_equal_scores_do_not_hide_changed_answers(study: Path) -> None:
     assert (flips["changed"], flips["towards"], flips["away"], flips["p"]) == (50.0, 25.0, 25.0, 1.0)
 
 
+def balance(study: Path, environment: str, variant: str, template: str) -> None:
+    """Give a cell balanced letters beside its plain ones, with the same choices."""
+    path = study / "responses" / environment / "m" / variant / "forced_choice.parquet"
+    table = pd.read_parquet(path)
+    letters = table[table["format"] == "letter"].assign(format="letter_balanced", template=template)
+    pd.concat([table, letters]).to_parquet(path)
+
+
+def test_cells_are_compared_by_balanced_letters_where_these_are_decided_alike(study: Path) -> None:
+    """Else by plain ones: log-probabilities and a majority of letters are two measurements, and make no pairs."""
+    for cell in (("edge", "full"), ("edge", "small"), ("desktop", "full")):
+        balance(study, *cell, template="t+balanced_logprobs")
+    balance(study, "cloud", "full", template="t+balanced_majority")
+    table, headline = run(study)
+    letters = table[table["format"] != "likelihood"]
+    assert letters.groupby("cell_b")["format"].unique().map(list).to_dict() == {
+        "cloud/m/full": ["letter"],
+        "desktop/m/full": ["letter_balanced"],
+        "edge/m/full": ["letter_balanced"],
+    }
+    changed = pd.read_csv(study / "flips.csv")
+    keys = ["cell_a", "cell_b", "format"]
+    assert set(map(tuple, changed[keys].to_numpy())) == set(map(tuple, table[keys].to_numpy()))
+    found = {(row["reference"], row["format"]) for row in headline["relative_excess"]}
+    assert found == {
+        *(("desktop/m/full", form) for form in ("letter", "letter_balanced", "likelihood")),
+        ("cloud/m/full", "letter"),
+    }
+
+
 def test_headline_states_the_relative_excess_in_both_readings(study: Path) -> None:
     _, headline = run(study)
     found = {(row["reference"], row["format"], row["reading"]): row for row in headline["relative_excess"]}

@@ -76,8 +76,10 @@ def test_position_bias_exists_where_options_were_shown_in_an_order(tmp_path: Pat
     letters = responses[responses["format"] == "letter"]
     without = letters.assign(option_logprobs=[[]] * 12, n_tokens=[[]] * 12)
     listed, free = without.assign(format="option_text"), without.assign(format="open", permutation=[[0, 1]] * 12)
-    table = score(tmp_path, items, pd.concat([letters, listed, free]))
-    assert table.loc[("option_text", "all", "first_option_rate_binary"), "estimate"] == pytest.approx(100 / 3)
+    balanced = letters.assign(format="letter_balanced")
+    table = score(tmp_path, items, pd.concat([letters, balanced, listed, free]))
+    for form in ("letter_balanced", "option_text"):
+        assert table.loc[(form, "all", "first_option_rate_binary"), "estimate"] == pytest.approx(100 / 3)
     assert ("open", "all", "first_option_rate_binary") not in table.index
     assert table.loc[("open", "all", "stereotype_rate"), "estimate"] == pytest.approx(200 / 3)
 

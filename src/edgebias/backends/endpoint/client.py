@@ -168,7 +168,7 @@ class OpenAIBackend:
         """
         raise InputError(
             f"{self._settings.endpoint}: a chat endpoint returns no option log-probabilities; "
-            "use format letter, option_text or open, or the llama or torch backend"
+            "use format letter, letter_balanced, option_text or open, or the llama or torch backend"
         )
 
     def generate(

@@ -19,6 +19,7 @@ from edgebias.report.numbers import MINUS, number, p_number, p_value, signed
 from edgebias.report.primary import ideal_of, primary_contrasts, primary_metric, score_panels
 from edgebias.report.section import Section
 from edgebias.report.table import Table, family_of, limits_of, title_of, value_of
+from edgebias.suites.formats import FORMATS, LETTER, LETTER_BALANCED, LIKELIHOOD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +92,7 @@ def draw_scores(scores: pd.DataFrame, panels: Sequence[tuple[str, str]], cells: 
     canvas, grid = new_grid(WIDTH, 1.0 + 0.28 * len(cells), len(panels), sharey=True)
     for axes, (suite, metric) in zip(chain(*grid), panels, strict=True):
         rows = scores[(scores["suite"] == suite) & (scores["metric"] == metric)]
-        formats = sorted(rows["format"].unique(), key=lambda name: name != "likelihood")
+        formats = sorted(rows["format"].unique(), key=FORMATS.index)
         ideal = ideal_of(scores, suite, metric)
         if math.isfinite(ideal):
             axes.axvline(ideal, color="#222222", linestyle="--", linewidth=1)
@@ -121,13 +122,16 @@ def _draw_score(axes: Axes, row: pd.Series, place: float, colour: str) -> None:
         row["estimate"],
         place,
         xerr=error_bars(row["low"], row["estimate"], row["high"]),
-        fmt="o" if row["format"] == "likelihood" else "s",
-        markerfacecolor=colour if row["format"] == "likelihood" else "white",
+        fmt=MARKERS.get(row["format"], "s"),
+        markerfacecolor=colour if row["format"] == LIKELIHOOD else "white",
         color=colour,
         markersize=4.5,
         elinewidth=1.2,
     )
 
+
+MARKERS = {LIKELIHOOD: "o", LETTER_BALANCED: "D"}
+"""How a score is drawn by its format; a square where it is none of these."""
 
 TOO_FEW: Any = {"marker": "x", "color": "#999999", "markersize": 5, "linestyle": "none"}
 """How a value is drawn that has no interval: the one answer of 144 that names an option is no rate of 100 %."""
@@ -191,7 +195,7 @@ def _write_p(axes: Axes, row: pd.Series, position: int) -> None:
     left, right = axes.get_xlim()
     place = (row["difference"] - left) / (right - left)
     axes.annotate(
-        p_value(float(row["p_corrected"])) + (" *" if row["format"] == "letter" else ""),
+        p_value(float(row["p_corrected"])) + (" *" if row["format"] in (LETTER, LETTER_BALANCED) else ""),
         (row["difference"], position),
         xytext=(0, 5),
         textcoords="offset points",
@@ -216,10 +220,10 @@ DRAWINGS = (
     Drawing(
         "scores",
         "Bias by environment and variant",
-        "One panel a suite, one row a cell. Filled circles: log-likelihood of the options. Open squares: generated "
-        "letters. Bars: interval from a bootstrap over clusters. Dashed line: the metric's ideal value; a point left "
-        "of it is not better than a point right of it. Grey crosses: too few answers name an option for an interval; "
-        "they say nothing of the others.",
+        "One panel a suite, one row a cell. Filled circles: log-likelihood of the options. Open diamonds: balanced "
+        "letters, over all places of an option. Open squares: letters written in one order. Bars: interval from a "
+        "bootstrap over clusters. Dashed line: the metric's ideal value; a point left of it is not better than a point "
+        "right of it. Grey crosses: too few answers name an option for an interval; they say nothing of the others.",
         "Dot plot of each suite's bias metric by cell with intervals; the same numbers are in the score tables.",
         _scores,
     ),
@@ -231,8 +235,8 @@ DRAWINGS = (
         "compressed build minus the uncompressed one. Squares: the build that ships to the edge minus the others, "
         "environment "
         "and compression together. Filled: significant at 0.05 after the correction; open: not. p is the corrected "
-        "one. An asterisk marks pairs compared by generated letters, because one of the two gives no log-"
-        "probabilities. Grey crosses: too few common answers for an interval.",
+        "one. An asterisk marks pairs compared by letters, because one of the two gives no log-probabilities of "
+        "options. Grey crosses: too few common answers for an interval.",
         "Forest plot of paired differences with intervals; the same numbers are in the contrast table.",
         _contrasts,
     ),

@@ -11,13 +11,14 @@ from edgebias.report.data import StudyData, of_cell
 from edgebias.report.numbers import ABSENT, interval, number, percent
 from edgebias.report.section import Section
 from edgebias.report.table import Table, cell_of, count_of, estimate_of, title_of, value_of
+from edgebias.suites.formats import FORMATS
 
 
 def score_overview(study: StudyData, suite: str) -> tuple[Table, ...]:
     """Return the overall scores of a suite, one table a format: a row for each cell, a column for each metric."""
     rows = study.scores[(study.scores["suite"] == suite) & (study.scores["category"] == "all")]
     tables = []
-    for form in sorted(rows["format"].unique(), key=lambda name: name != "likelihood"):
+    for form in sorted(rows["format"].unique(), key=FORMATS.index):
         part = rows[rows["format"] == form]
         metrics = list(dict.fromkeys(part["metric"]))
         ideals = {str(row["metric"]): number(value_of(row["ideal"])) for _, row in part.iterrows()}

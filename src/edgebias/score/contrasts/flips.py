@@ -9,7 +9,7 @@ import pandas as pd
 
 from edgebias.core.table import FILLED, Column, Table, ascending, at_least, between, one_of
 from edgebias.score.contrasts.cells import DEPLOYED, ENVIRONMENT, VARIANT, Contrast
-from edgebias.score.contrasts.table import Joined, paired
+from edgebias.score.contrasts.table import Joined, compared_formats, paired
 from edgebias.score.flips import flips_of
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling
@@ -28,7 +28,12 @@ CELL_FLIP = Table(
         Column("cell_a", "str", "`environment/model/variant`", rule=FILLED),
         Column("cell_b", "str", "`environment/model/variant`, the one that answers change from", rule=FILLED),
         Column("suite", "str", "the benchmark; open suites have nothing to choose", rule=FILLED),
-        Column("format", "str", "of the responses, which both cells have", rule=one_of(FORMATS)),
+        Column(
+            "format",
+            "str",
+            "of the responses, which both cells have; balanced letters stand for plain ones",
+            rule=one_of(FORMATS),
+        ),
         Column("changed", "float", "answers that change; no choice is a choice of its own", rule=_SHARE),
         Column("low", "float", "lower end of its interval over clusters", rule=_SHARE, undefined=True),
         Column("high", "float", "upper end", rule=_SHARE, undefined=True),
@@ -82,7 +87,7 @@ CELL_FLIP = Table(
 def flip_table(
     contrasts: Sequence[Contrast], suites: Sequence[str], joined: Joined, how: Resampling, correction: str
 ) -> pd.DataFrame:
-    """Return one row per contrast, suite with options and shared format; p-values are corrected within each kind."""
+    """Return one row per contrast, suite with options and compared format; p-values are corrected within each kind."""
     rows = []
     for contrast in contrasts:
         for suite in suites:
@@ -90,7 +95,7 @@ def flip_table(
             left, right = joined(contrast.a, suite), joined(contrast.b, suite)
             if left is None or right is None or entry.open_ended:
                 continue
-            for form in sorted(set(left["format"]) & set(right["format"])):
+            for form in compared_formats(left, right):
                 a, b = map(cell_answers, paired(left, right, form))
                 found = flips_of((contrast.a.path, suite, form), a, b, how, by_likelihood=entry.pairs_of_sentences)
                 cells = {"kind": contrast.kind, "cell_a": contrast.a.path, "cell_b": contrast.b.path}

@@ -18,7 +18,7 @@ from edgebias.core.seeds import generator
 from edgebias.metrics.estimate import add_up
 from edgebias.metrics.metric import percent
 from edgebias.score.contrasts.cells import Study
-from edgebias.score.contrasts.table import Joined, paired
+from edgebias.score.contrasts.table import Joined, paired, shared_formats
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, align
@@ -50,7 +50,7 @@ def headline(study: Study, joined: Joined, over_time: dict[Cell, pd.DataFrame], 
             left, right = joined(study.edge_build, SUITE), joined(reference, SUITE)
             if left is None or right is None:
                 continue
-            for form in sorted(set(left["format"]) & set(right["format"])):
+            for form in shared_formats(left, right):
                 excess += _excess(study.edge_build, reference, form, *paired(left, right, form), how)
     return {
         "question": "how much more prone to bias is the edge build, in percent of the reference",

@@ -15,7 +15,7 @@ from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling
 from edgebias.stats.clusters import align
 from edgebias.stats.contrasts import corrected, paired_difference
-from edgebias.suites.formats import FORMATS
+from edgebias.suites.formats import FORMATS, LETTER, LETTER_BALANCED
 from edgebias.suites.registry import SUITES
 
 SORT_BY = ("kind", "cell_a", "cell_b", "suite", "format", "metric")
@@ -34,7 +34,12 @@ CONTRAST = Table(
         Column("cell_a", "str", "`environment/model/variant`", rule=FILLED),
         Column("cell_b", "str", "`environment/model/variant`", rule=FILLED),
         Column("suite", "str", "the benchmark", rule=FILLED),
-        Column("format", "str", "of the responses, which both cells have", rule=one_of(FORMATS)),
+        Column(
+            "format",
+            "str",
+            "of the responses, which both cells have; balanced letters stand for plain ones",
+            rule=one_of(FORMATS),
+        ),
         Column("metric", "str", "as in the score table", rule=FILLED),
         Column("estimate_a", "float", "the score of `cell_a` on the shared items", undefined=True),
         Column("estimate_b", "float", "the score of `cell_b` on the shared items", undefined=True),
@@ -110,12 +115,27 @@ def paired(left: pd.DataFrame, right: pd.DataFrame, form: str) -> tuple[pd.DataF
     return a.reset_index(drop=True), b.reset_index(drop=True)
 
 
+def shared_formats(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
+    """Return the formats in which two cells share pairs of responses.
+
+    Balanced letters that are decided in different ways (`edgebias.infer.balance`) make no pairs.
+    """
+    both = sorted(set(left["format"]) & set(right["format"]))
+    return [form for form in both if len(paired(left, right, form)[0])]
+
+
+def compared_formats(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
+    """Return the formats in which two cells are compared: balanced letters, where shared, stand for plain ones."""
+    formats = shared_formats(left, right)
+    return [form for form in formats if form != LETTER or LETTER_BALANCED not in formats]
+
+
 def _rows(
     contrast: Contrast, suite: str, left: pd.DataFrame, right: pd.DataFrame, how: Resampling
 ) -> list[dict[str, str | int | float]]:
     rows: list[dict[str, str | int | float]] = []
     entry = SUITES.get(suite)
-    for form in sorted(set(left["format"]) & set(right["format"])):
+    for form in compared_formats(left, right):
         a, b = paired(left, right, form)
         answers_a, answers_b = cell_answers(a), cell_answers(b)
         for name in entry.contrasted:

@@ -6,7 +6,7 @@ Its bias score sAMB stands for it, as in the paper.
 from __future__ import annotations
 
 from edgebias.suites.base import PublishedFile, Suite
-from edgebias.suites.formats import LETTER, LIKELIHOOD, OF_QUESTIONS, OPEN, OPTION_TEXT
+from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD, OF_QUESTIONS, OPEN, OPTION_TEXT
 
 SUITE = Suite(
     name="bbq",
@@ -17,6 +17,7 @@ SUITE = Suite(
     formats=OF_QUESTIONS,
     primary=(
         (LIKELIHOOD, "sAMB"),
+        (LETTER_BALANCED, "sAMB"),
         (LETTER, "sAMB"),
         (OPTION_TEXT, "sAMB"),
         (OPEN, "sAMB"),

@@ -6,7 +6,7 @@ The graded score stands for it where a backend gives log-probabilities.
 from __future__ import annotations
 
 from edgebias.suites.base import Suite
-from edgebias.suites.formats import LETTER, LIKELIHOOD, OF_QUESTIONS, OPEN, OPTION_TEXT
+from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD, OF_QUESTIONS, OPEN, OPTION_TEXT
 
 SUITE = Suite(
     name="forced_choice",
@@ -18,6 +18,7 @@ SUITE = Suite(
     primary=(
         (LIKELIHOOD, "stereotype_probability"),
         (LIKELIHOOD, "stereotype_rate"),
+        (LETTER_BALANCED, "stereotype_rate"),
         (LETTER, "stereotype_rate"),
         (OPTION_TEXT, "stereotype_rate"),
         (OPEN, "stereotype_rate"),

@@ -6,7 +6,7 @@ The gap of accuracies stands for it, as in the paper.
 from __future__ import annotations
 
 from edgebias.suites.base import PublishedFile, Suite
-from edgebias.suites.formats import LETTER, LIKELIHOOD, OF_QUESTIONS, OPEN, OPTION_TEXT
+from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD, OF_QUESTIONS, OPEN, OPTION_TEXT
 
 SUITE = Suite(
     name="winobias",
@@ -17,6 +17,7 @@ SUITE = Suite(
     formats=OF_QUESTIONS,
     primary=(
         (LIKELIHOOD, "accuracy_gap"),
+        (LETTER_BALANCED, "accuracy_gap"),
         (LETTER, "accuracy_gap"),
         (OPTION_TEXT, "accuracy_gap"),
         (OPEN, "accuracy_gap"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgebias.suites.base import PublishedFile, Suite
-from edgebias.suites.formats import LETTER, LIKELIHOOD, OF_QUESTIONS, OPEN, OPTION_TEXT
+from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD, OF_QUESTIONS, OPEN, OPTION_TEXT
 
 SUITE = Suite(
     name="winogender",
@@ -14,6 +14,7 @@ SUITE = Suite(
     formats=OF_QUESTIONS,
     primary=(
         (LIKELIHOOD, "gotcha_gap"),
+        (LETTER_BALANCED, "gotcha_gap"),
         (LETTER, "gotcha_gap"),
         (OPTION_TEXT, "gotcha_gap"),
         (OPEN, "gotcha_gap"),
