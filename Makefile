@@ -24,6 +24,11 @@ MODEL := data/models/smollm2-135m-instruct
 # Seeds of the mitigation studies: none is that of params.yaml, whose held-out sentences were read while the method was built.
 STUDY_SEED ?= 20261124
 REPEAT_SEEDS ?= 20261125 20261126
+# A ladder of builds is audited of the small model; of the large one, the published file alone.
+LADDER := qwen2-5-coder-0-5b
+LARGE := qwen2-5-coder-1-5b
+RUNGS := q3_k_m wanda50_q8_0
+AUDIT_FOLDER ?= results/audit
 STEERED := mitigation/edge/smollm2-135m-instruct/wanda50_q8_0
 
 # $(call study_of_seeds,FIRST,OTHERS): the methods of config/FIRST.yaml with the first seed, of config/OTHERS.yaml with the others.
@@ -34,7 +39,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mitigation-study mitigation-study-bbq test test-fast benchmark simulations oracle oracle-peers stock-server reference lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -104,6 +109,24 @@ reference: $(READY) ## Write the pages of docs/reference that are generated: com
 	$(BIN)/typer edgebias.cli utils docs --name edgebias --title Commands | sed -e 's/\x08//' -e 's/^Example:$$/&\n/' > docs/reference/commands.md
 	$(BIN)/edgebias params-schema
 	$(BIN)/edgebias tables --markdown docs/reference/tables.md --keep-rows
+
+# $(call audit_of,MODEL,BUILDS): the published file of a model and builds of it against its 8-bit build; status 1 is a finding.
+define audit_of
+echo; echo "## $(1)"; echo; echo '```'; \
+$(BIN)/edgebias audit data/raw/models/$(1).gguf $(foreach b,$(2),data/models/$(1)/$b.gguf) --against data/models/$(1)/q8_0.gguf \
+  --folder $(AUDIT_FOLDER) --html $(AUDIT_FOLDER)/$(1).html --json $(AUDIT_FOLDER)/$(1).json || [ $$? -eq 1 ] || exit 2; \
+echo '```'
+endef
+
+audit-qwen: data ## Audits of builds of both Qwen models (an hour on 2 cores); writes docs/results/audit.md
+	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- \
+	  $(foreach m,$(LADDER) $(LARGE),data/raw/models/$m.gguf data/models/$m/q8_0.gguf) $(foreach b,$(RUNGS),data/models/$(LADDER)/$b.gguf)
+	mkdir -p $(AUDIT_FOLDER)
+	{ echo "# Audits of Qwen2.5-Coder builds"; echo; \
+	  echo "Made by \`make audit-qwen\`: $$(nproc) cores, $$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1). How to read it: [audit a build](../how-to/audit-a-build.md)."; \
+	  echo "The published files have 4 bits (Q4_K_M), and every other build is made from them. So the 8-bit build has nearly the same weights, and is the reference."; \
+	  $(call audit_of,$(LADDER),$(RUNGS)); $(call audit_of,$(LARGE),); } > docs/results/audit.md.part
+	mv docs/results/audit.md.part docs/results/audit.md
 
 oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks beside our scorers
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/oracle-peers.txt

@@ -30,8 +30,8 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, **environment})
 
 
-def test_a_bare_call_plans_every_stage(checkout: Path, snakemake: str) -> None:
-    plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host")
+def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> None:
+    plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
     assert plan.returncode == 0, plan.stderr
     for rule in RULE_KEYS:
         assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE), f"rule {rule} is not planned"
@@ -127,8 +127,7 @@ def test_every_rule_has_its_settings_listed() -> None:
 
 def test_the_settings_of_a_method_reach_its_own_job_and_no_other() -> None:
     cell = {"environment": "edge", "model": "m"}
-
-    study = read_study()
+    study = read_study("mitigation")
 
     def of_mitigation(rule: str, **wildcards: str) -> set[str]:
         return {key for key in study.keys_of(rule, cell | wildcards) if key.startswith("mitigate.")}

@@ -59,7 +59,7 @@ EDITS: dict[str, Edit] = {
     "`suites/winobias/items.py`": appended("suites/winobias/items.py"),
     "`suites/errata.csv`": appended("suites/errata.csv"),
     "`backends/endpoint/retry.py`": appended("backends/endpoint/retry.py"),
-    "`mitigate/methods/self_debiasing.py`": appended("mitigate/methods/self_debiasing.py"),
+    "`mitigate/methods/reprompting.py`": appended("mitigate/methods/reprompting.py"),
     "`score/contrasts/table.py`": appended("score/contrasts/table.py"),
     "`models/wanda.py`": appended("models/wanda.py"),
     "`core/errors.py`": appended("core/errors.py"),
