@@ -132,6 +132,7 @@ class OpenAIBackend:
                     weights,
                     threads=int(environment.get("threads", 1)),
                     context=int(environment.get("context", 2048)),
+                    logprobs=self._settings.logprobs,
                     port=environment.get("port"),
                     template_variables=variables,
                 )

@@ -55,6 +55,7 @@ def loopback_server(
     *,
     threads: int,
     context: int,
+    logprobs: bool = False,
     port: int | None = None,
     template_variables: Mapping[str, Any] | None = None,
     ready_seconds: float = READY_SECONDS,
@@ -62,7 +63,8 @@ def loopback_server(
     """Serve ``weights`` on a free port (or ``port``) of 127.0.0.1 with a random key, until the block ends.
 
     The key is in a configuration file that only this user may read, never among the arguments. The server renders
-    messages as every local backend does, keeps no logits and no cache of its own.
+    messages as every local backend does and keeps no cache of its own. Where ``logprobs`` will be asked for, it keeps
+    the logits of every token: 4 bytes for each token of the context and each entry of the vocabulary.
 
     Raises:
         InputError: the file is absent, the port is taken, or the server ends or is silent while it starts (its last log
@@ -74,7 +76,9 @@ def loopback_server(
     key = secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="edgebias-server-") as folder:
         configuration, log = Path(folder, "server.json"), Path(folder, "server.log")
-        _write_private(configuration, _settings(weights, threads, context, port, key, template_variables or {}))
+        _write_private(
+            configuration, _settings(weights, threads, context, logprobs, port, key, template_variables or {})
+        )
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(os.getpid()), "--config_file", str(configuration)],
@@ -97,7 +101,13 @@ def loopback_server(
 
 
 def _settings(
-    weights: Path, threads: int, context: int, port: int, key: str, template_variables: Mapping[str, Any]
+    weights: Path,
+    threads: int,
+    context: int,
+    logprobs: bool,
+    port: int,
+    key: str,
+    template_variables: Mapping[str, Any],
 ) -> str:
     return json.dumps(
         {
@@ -112,8 +122,7 @@ def _settings(
                     "n_threads": threads,
                     "n_threads_batch": threads,
                     "n_gpu_layers": 0,
-                    # The server's own default is on. Only log-probabilities need it, and nobody asks loopback for them.
-                    "logits_all": False,
+                    "logits_all": logprobs,  # the server gives log-probabilities with it alone; its own default is on
                     "cache": False,
                     "verbose": False,
                     "chat_format": SERVED_FORMAT,

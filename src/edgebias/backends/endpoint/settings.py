@@ -79,7 +79,7 @@ def read_endpoint_settings(environment: Mapping[str, Any]) -> EndpointSettings:
     endpoint, model = str(environment.get("endpoint", "")), str(environment.get("model", ""))
     loopback = endpoint == LOOPBACK
     if loopback:
-        for name in (*_PAID, "logprobs", "extra"):
+        for name in (*_PAID, "extra"):
             if environment.get(name):
                 raise InputError(f"{name}: endpoint loopback costs nothing and has none; leave {name} out")
     else:
