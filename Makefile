@@ -17,7 +17,7 @@ ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 # Scripts of `make benchmark`, commas for spaces.
 BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 control_vector_memory.py oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/items/edge/bbq.parquet
-SIMULATIONS := interval_coverage balanced_letters slope_coverage variance_share_coverage calibration_loop online_loop
+SIMULATIONS := interval_coverage decomposition_coverage balanced_letters slope_coverage variance_share_coverage calibration_loop online_loop
 # Folders that a user moved to another disk.
 LINKS = $(shell find data data/raw data/models data/items results results/edge -maxdepth 0 -type l 2>/dev/null)
 MODEL := data/models/smollm2-135m-instruct
@@ -39,7 +39,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers stock-server reference lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mix-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,10 @@ record: $(READY) ## Let DVC take over what Snakemake has made (dvc.lock)
 
 smoke: $(READY) ## The whole pipeline on a few items (minutes): the study `smoke`, beside the others
 	$(BIN)/snakemake --cores $(CORES) --config study=smoke
+
+mix-study: $(READY) ## Another model in every environment, and how much of the excess is the model (an hour); writes docs/results/mix.md
+	$(BIN)/snakemake --cores $(CORES) --config study=mix
+	$(BIN)/edgebias pages --metrics results/mix/report/metrics.json --markdown docs/results/mix.md
 
 mitigation-study: $(READY) ## Every method on all of StereoSet, and three seeds (four hours); writes docs/results/mitigation.md
 	$(call study_of_seeds,mitigation,mitigation_repeat)

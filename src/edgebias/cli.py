@@ -37,6 +37,7 @@ STAGES = (
     "score-rounds",
     "score-robustness",
     "compare",
+    "decompose",
     "reference-answers",
     "layer-probes",
     "directions",

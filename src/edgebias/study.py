@@ -85,6 +85,17 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
         "study.desktop_build",
         "study.cloud_build",
     ),
+    "decompose": (
+        "seed",
+        "compare",
+        "study.suites",
+        "study.cells",
+        "study.rounds",
+        "study.edge_build",
+        "study.desktop_build",
+        "study.cloud_build",
+        "study.decomposition",
+    ),
     "directions": (
         "seed",
         *ASKING,
@@ -169,6 +180,7 @@ SUITE_CODE: Mapping[str, tuple[str, ...]] = {
     "score_rounds": ("metrics",),
     "score_robustness": ("metrics",),
     "compare": ("metrics",),
+    "decompose": ("metrics",),
     "mitigate": ("metrics",),
     "fit_feedback_loop": ("metrics",),
     "report": (),
@@ -390,6 +402,10 @@ class Study:
         """Return the tables of format robustness, where a cell is asked for them."""
         return [f"{self.results}/robustness/{name}.csv" for name in ROBUSTNESS_TABLES] if self.robustness_cells else []
 
+    def decomposition(self) -> list[str]:
+        """Return the table of the edge build's decomposed excess, where the study asks for it."""
+        return [f"{self.results}/compare/decomposition.csv"] if self.config["study"]["decomposition"] else []
+
     def mitigation(self, name: str, among: Container[str] | None = None) -> list[str]:
         """Return the file ``name`` of every mitigation method, or of those ``among`` some."""
         methods = self.methods if self.weights(self.edge_build) else []
@@ -523,7 +539,7 @@ class Study:
                 return self.layer_probe_suites()
             case "mitigate":
                 return self.mitigated_suites()
-            case "compare" | "report" | "page":
+            case "compare" | "decompose" | "report" | "page":
                 return self.suites
         return []
 

@@ -1,6 +1,7 @@
 # Paired contrasts over the whole study, corrected within each family.
 # REQUIRED INPUTS: items, responses and over-time scores of all cells, the parity gate.
-# OUTPUTS: results/compare/contrasts.csv, results/compare/flips.csv, results/compare/headline.json
+# OUTPUTS: results/compare/contrasts.csv, results/compare/flips.csv, results/compare/headline.json,
+# results/compare/decomposition.csv
 
 
 rule compare:
@@ -41,3 +42,33 @@ rule compare:
         "python -m edgebias compare --settings {params.settings:q} --items-folder {params.items_folder:q}"
         " --responses-folder {params.results:q}/responses --scores-folder {params.results:q}/scores"
         " --contrasts {output.contrasts:q} --flips {output.flips:q} --headline {output.headline:q} 2> {log:q}"
+
+
+rule decompose:
+    """The excess of the edge build over each reference, split into model, build and environment."""
+    input:
+        item_tables=items_of(study.suites),
+        responses=[path for cell in study.cells for path in study.responses(cell)],
+        parity=rules.compare.input.parity,
+    output:
+        components=report(
+            "<results>/compare/decomposition.csv",
+            caption="../report/decomposition.rst",
+            category="Contrasts",
+        ),
+    log:
+        "<logs>/decompose.log",
+    benchmark:
+        "<benchmarks>/decompose.tsv"
+    resources:
+        mem_mb=500,
+    params:
+        code=code_of("decompose"),
+        settings=settings_of("decompose"),
+        items_folder=items_folder,
+        results=results_folder,
+    message:
+        "take the excess of the edge build apart"
+    shell:
+        "python -m edgebias decompose --settings {params.settings:q} --items-folder {params.items_folder:q}"
+        " --responses-folder {params.results:q}/responses --output {output.components:q} 2> {log:q}"

@@ -43,6 +43,7 @@ rule report:
         contrasts=rules.compare.output.contrasts,
         flips=rules.compare.output.flips,
         headline=rules.compare.output.headline,
+        decomposition=study.decomposition(),
         mitigation_scores=study.mitigation("scores.csv"),
         trajectory=study.trajectories(),
         layer_probes=study.layer_probes(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -65,6 +65,20 @@ class ComparedCells(Record):
     """The build in the cloud that it is compared with."""
 
 
+class DecomposedCells(ComparedCells):
+    """The builds over which the edge build's excess is decomposed."""
+
+    decomposition: SetOf[Literal["desktop", "cloud"]] = ()
+    """The excess of the edge build over these is split into model, build and environment. The cells between the two
+    belong in cells: those that differ from one of them in one factor or two."""
+
+    @property
+    def references(self) -> tuple[Cell, ...]:
+        """The reference builds, each once; none that is the edge build itself."""
+        builds = [getattr(self, f"{name}_build").cell for name in self.decomposition]
+        return tuple(dict.fromkeys(build for build in builds if build != self.edge_build.cell))
+
+
 class RobustCells(Record):
     """The cells whose formats are compared."""
 
@@ -72,7 +86,7 @@ class RobustCells(Record):
     """Cells that answer the same items in every format; their backends give log-probabilities."""
 
 
-class StudySettings(RobustCells, ComparedCells):
+class StudySettings(RobustCells, DecomposedCells):
     """What is studied."""
 
     title: str

@@ -58,6 +58,11 @@ FLIP_COLUMNS = (
     *("kind", "cell_a", "cell_b", "suite", "format", "changed", "low", "high", "towards", "away"),
     *("to_unknown", "from_unknown", "newly_biased", "no_longer_biased", "p_corrected", "n"),
 )
+DECOMPOSITION_COLUMNS = (
+    *("edge_cell", "reference_cell", "suite", "format", "metric", "unit", "component", "estimate", "low", "high"),
+    *("order_low", "order_high", "n_orders", "n_items", "n_clusters", "coverage", "reason"),
+)
+"""What the stage ``decompose`` writes."""
 RESPONSE_COLUMNS = ("item_id", "format", "text", "outcome")
 ITEM_COLUMNS = ("item_id", "suite", "category", "context", "question", "options", "permutation")
 PROJECTION_COLUMNS = (
@@ -147,6 +152,8 @@ class StudyData:
     flips: pd.DataFrame
     """Answers that change between the cells of each contrast."""
     headline: Mapping[str, Any]
+    decomposition: pd.DataFrame
+    """The excess of the edge build, split into model, build and environment; without rows where nobody asked for it."""
     mitigation: pd.DataFrame
     mitigation_costs: pd.DataFrame
     fitted_to: frozenset[str]
@@ -260,6 +267,9 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         contrasts=read_table(results / "compare/contrasts.csv", CONTRAST_COLUMNS),
         flips=read_table(results / "compare/flips.csv", FLIP_COLUMNS),
         headline=read_json(results / "compare/headline.json"),
+        decomposition=read_table(results / "compare/decomposition.csv", DECOMPOSITION_COLUMNS)
+        if study.decomposition
+        else pd.DataFrame(columns=list(DECOMPOSITION_COLUMNS)),
         mitigation=pd.concat(
             [read_table(folder / method / "scores.csv", SCORE_COLUMNS).assign(method=method) for method in methods],
             ignore_index=True,

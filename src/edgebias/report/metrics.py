@@ -11,7 +11,7 @@ import pandas as pd
 from edgebias.core.files import write_csv, write_json
 from edgebias.infer.outcome import OUTCOMES
 from edgebias.mitigate.reductions import overview
-from edgebias.report.data import CELL, StudyData
+from edgebias.report.data import CELL, DECOMPOSITION_COLUMNS, StudyData
 from edgebias.report.findings import Reduction, broken_builds, cell_name, reductions
 from edgebias.report.numbers import rounded
 from edgebias.report.primary import primary_contrasts, primary_metric
@@ -100,6 +100,7 @@ def _findings(study: StudyData) -> dict[str, Any]:
             record | {name: cell_name(record[name], study.several_models) for name in ("cell_a", "cell_b")}
             for record in _records(contrasts, CONTRAST)
         ],
+        "decomposition": _records(study.decomposition, DECOMPOSITION_COLUMNS),
         "reductions": [_reduction_record(reduction) for reduction in reductions(study)],
         "methods": _records(methods.loc[told], ("method", *KEY, *SCORE)),
         "broken_builds": broken_builds(study),

@@ -18,6 +18,7 @@ from edgebias.report.figures import styled
 from edgebias.report.findings import ALPHA, KINDS
 from edgebias.report.markdown import rendered
 from edgebias.report.numbers import brackets, estimate, number, p_number, percent, signed
+from edgebias.report.sections.decomposition import decomposition_tables, draw, sentence
 from edgebias.report.sections.environments import draw_scores
 from edgebias.report.table import title_of
 
@@ -53,6 +54,8 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
         findings=findings,
         study=study,
         headlines=headlines(findings),
+        decomposition=sentence(decomposition_of(findings)),
+        components=decomposition_tables(decomposition_of(findings)),
         scores=_score_rows(findings),
         contrasts=_contrast_rows(sorted(findings["contrasts"], key=lambda row: KINDS.index(row["kind"]))),
         reductions=_reduction_rows(findings["reductions"]),
@@ -68,6 +71,19 @@ def scores_figure(findings: Findings) -> str:
     cells = {Cell(cell["environment"], cell["model"], cell["variant"]): cell["label"] for cell in findings["cells"]}
     with styled():
         return svg_text(draw_scores(_frame(findings["scores"]), findings["panels"], cells))
+
+
+def decomposition_of(findings: Findings) -> Sequence[Mapping[str, Any]]:
+    """Return the components of the edge build's excess; none where the study did not take it apart."""
+    found: Sequence[Mapping[str, Any]] = findings.get("decomposition", ())
+    return found
+
+
+def decomposition_figure(findings: Findings) -> str | None:
+    """Return the waterfalls as SVG; None where there is nothing to draw."""
+    with styled():
+        canvas = draw(decomposition_of(findings))
+        return svg_text(canvas) if canvas is not None else None
 
 
 def with_findings(readme: str, findings: Findings, study: str, folder: str) -> str:

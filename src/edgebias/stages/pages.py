@@ -31,7 +31,13 @@ def run(
     from edgebias.checks.claims import judge, read_claims, write_verdicts
     from edgebias.core.errors import InputError
     from edgebias.core.files import read_json, write_text
-    from edgebias.report.pages import findings_of, scores_figure, study_page, with_findings
+    from edgebias.report.pages import (
+        decomposition_figure,
+        findings_of,
+        scores_figure,
+        study_page,
+        with_findings,
+    )
 
     study = markdown.stem
     findings = findings_of(read_json(metrics), metrics)
@@ -46,6 +52,9 @@ def run(
     if verdicts:
         write_verdicts(found, verdicts)
     write_text(scores_figure(findings), markdown.with_name(f"{study}-scores.svg"))
+    waterfall = decomposition_figure(findings)
+    if waterfall:
+        write_text(waterfall, markdown.with_name(f"{study}-decomposition.svg"))
     write_text(study_page(findings, found, study), markdown)
     if readme and block:
         write_text(block, readme)

@@ -15,6 +15,7 @@ from edgebias.cli import command
 from edgebias.core.errors import run_stage
 from edgebias.report.numbers import interval, number
 from edgebias.report.page import cell_markup
+from edgebias.report.pages import decomposition_figure, findings_of, study_page
 
 
 def main(arguments: list[str]) -> None:
@@ -92,11 +93,21 @@ def altered(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Pa
 
 @pytest.fixture(scope="module")
 def narrowed(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Path], list[str]]) -> Path:
-    """The study without layer probes, its vector fitted to every suite that has mitigation scores."""
+    """The study without layer probes, with its excess taken apart and a vector fitted to all of its suites."""
     root = tmp_path_factory.mktemp("narrowed")
     arguments = study_writer(root)
     settings = json.loads(arguments[1])
     settings["study"]["layer_probes"] = []
+    settings["study"]["decomposition"] = ["desktop"]
+    key = {"edge_cell": "edge/tiny/wanda50_q8_0", "reference_cell": "desktop/tiny/full", "suite": "forced_choice"}
+    key |= {"format": "likelihood", "metric": "stereotype_rate", "unit": "points"}
+    counts = {"order_low": 1.0, "order_high": 2.0, "n_orders": 2, "n_items": 24, "n_clusters": 24, "coverage": 1.0}
+    parts = {"reference": 50.0, "edge": 56.0, "excess": 6.0, "build": 5.5, "environment": 0.5}
+    rows = [
+        {**key, "component": name, "estimate": value, "low": value - 1, "high": value + 1, **counts, "reason": ""}
+        for name, value in parts.items()
+    ]
+    pd.DataFrame(rows).to_csv(root / "compare/decomposition.csv", index=False)
     settings["mitigate"]["learning"]["suites"] = ["stereoset", "forced_choice"]
     main(["--settings", json.dumps(settings), *arguments[2:]])
     return root
@@ -205,6 +216,19 @@ def test_transfer_has_the_suites_that_steering_was_not_fitted_to(written: Path, 
     assert '<th scope="row">Feedback loop</th><td>Forced choice stereotype rate</td>' in table
     assert table.count('<th scope="row">') == 1, "an instruction has no vector that could carry over"
     assert "Transfer: " not in (narrowed / "report/index.html").read_text(encoding="utf-8")
+
+
+def test_the_excess_is_taken_apart_where_the_study_asks_for_it(written: Path, narrowed: Path) -> None:
+    """On the page, in its answer, and on the page of the results that is written from the findings."""
+    plain = (written / "report/index.html").read_text(encoding="utf-8")
+    assert "This study does not take the excess of the edge apart." in plain
+    taken = (narrowed / "report/index.html").read_text(encoding="utf-8")
+    assert "+5.50 points [4.50, 6.50] for the build" in taken
+    assert '<figure id="figure-decomposition">' in taken
+    assert "+0.500" in _table(narrowed / "report/index.html", "The excess in points")
+    found = [findings_of(json.loads((root / "report/metrics.json").read_text()), root) for root in (written, narrowed)]
+    assert ["## The excess taken apart" in study_page(findings, [], "tiny") for findings in found] == [False, True]
+    assert [decomposition_figure(findings) is not None for findings in found] == [False, True]
 
 
 def _table(page: Path, caption: str) -> str:

@@ -57,8 +57,9 @@ def test_a_direction_is_claimed_only_where_the_interval_excludes_zero(middle: fl
 
 def test_confounded_design_is_named() -> None:
     found = [difference(1, 5)]
-    assert "cannot be told apart" in environments_sentence(found, "forced choice", confounded=True)
-    assert "cannot be told apart" not in environments_sentence(found, "forced choice", confounded=False)
+    assert "only cells with the same weights are compared" in environments_sentence(found, "x", confounded=True)
+    assert "Different models" not in environments_sentence(found, "forced choice", confounded=False)
+    assert "cannot be told apart" in environments_sentence([], "forced choice", confounded=True)
     assert "No difference between environments could be computed" in environments_sentence([], "x", confounded=False)
 
 

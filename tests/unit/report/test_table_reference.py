@@ -23,6 +23,7 @@ from edgebias.report.table_reference.listing import TABLES
 from edgebias.report.table_reference.markdown import read_listed, reading_line
 from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
+from edgebias.score.decomposition import DECOMPOSITION
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
 from edgebias.score.table import SCORE
@@ -271,6 +272,15 @@ def study(tmp_path: Path) -> Path:
         "over-time trajectory": pd.DataFrame([["independent", -1, 1, 1, 12.5]], columns=list(TRAJECTORY.names)),
         "contrast": contrasted(),
         "cell flip": flipped(),
+        "decomposition": pd.DataFrame(
+            [
+                (
+                    *("e/m/q8", "d/n/full", "forced_choice", "letter", "stereotype_rate", "points", "model"),
+                    *(3.0, -1.0, 7.0, 2.5, 3.5, 6, 72, 72, 0.9, ""),
+                )
+            ],
+            columns=list(DECOMPOSITION.names),
+        ),
         "layer probe": pd.DataFrame(
             [
                 (-1, "words", 60.0, 50.0, 70.0, 0.1, 0.1, np.nan, np.nan, np.nan, 8, 4),

@@ -12,6 +12,7 @@ from edgebias.mitigate.reductions import MITIGATION
 from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
 from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
+from edgebias.score.decomposition import DECOMPOSITION
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
 from edgebias.score.table import SCORE
@@ -24,7 +25,7 @@ class Listed:
 
     Attributes:
         table: its declaration.
-        example: value of each placeholder in the path; a cell of the default study.
+        example: value of each placeholder in the path; a cell of the default study, where it names no other study.
         also: further files that hold such a table.
         extends: the table whose columns it begins with.
     """
@@ -37,7 +38,7 @@ class Listed:
     @property
     def example_path(self) -> str:
         """The file that the documentation shows, relative to the study's folder."""
-        return self.table.path.format(study="edge", **self.example)
+        return self.table.path.format(**{"study": "edge", **self.example})
 
 
 _MODEL = {"environment": "edge", "model": "smollm2-135m-instruct"}
@@ -58,6 +59,7 @@ TABLES = (
     Listed(TRAJECTORY, _EDGE_BUILD),
     Listed(CONTRAST, {}),
     Listed(CELL_FLIP, {}),
+    Listed(DECOMPOSITION, {"study": "mix"}),
     Listed(ROBUSTNESS, _FULL),
     Listed(VARIANCE, {}),
     Listed(POSITION, {}),
