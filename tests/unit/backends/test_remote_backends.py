@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,24 @@ def test_the_server_speaks_through_the_models_template_and_ends(tiny: Any, monke
             pass
     assert not Path(f"/proc/{server.pid}").exists()
     assert not configuration.exists()
+
+
+def test_the_server_tells_log_probabilities_where_these_are_asked_for(tiny: Any) -> None:
+    """Those of the likeliest characters, as the same weights have them in process; without the key there are none."""
+    once = GenerationSettings(max_new_tokens=1)
+    with LlamaBackend(tiny.gguf, threads=1, context=256, start_token=None) as local:
+        every = tuple(map(chr, range(33, 127)))
+        scores = next(local.score([OptionRequest(ASK[0].prompt, every)]))
+    likeliest = sorted(range(len(every)), key=lambda place: -scores.logprobs[place])[:2]
+    request = replace(ASK[0], options=tuple(every[place] for place in likeliest))
+    environment = {"backend": "openai", "endpoint": "loopback", "threads": 1, "context": 256}
+    with open_backend(environment | {"logprobs": True}, {}, tiny.gguf) as backend:
+        (told,) = backend.generate([request], once)
+    with open_backend(environment, {}, tiny.gguf) as backend:
+        (silent,) = backend.generate([request], once)
+    assert told.scores is not None
+    assert told.scores.logprobs == pytest.approx([scores.logprobs[place] for place in likeliest], abs=0.05)
+    assert silent.scores is None
 
 
 def test_a_server_that_cannot_start_quotes_its_log(tmp_path: Path) -> None:
