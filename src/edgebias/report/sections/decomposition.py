@@ -29,6 +29,7 @@ FORMATS = ("likelihood", "letter_balanced", "letter")
 KEY = ("edge_cell", "reference_cell", "suite", "format", "metric")
 POINTS, PERCENT = "points", "percent"
 ENDS = ("reference", "edge", "excess")
+FACTORS = ("model", "build", "environment")
 IDEAL = 50.0
 """Of the stereotype rate."""
 WIDTH_OF_ONE = 5.2
@@ -51,8 +52,10 @@ class Told:
 
     @property
     def parts(self) -> list[str]:
-        """The components that add up to the excess."""
-        return [name for name in self.points if name not in ENDS]
+        """The components that add up to the excess: model, build, environment, as far as they stand alone."""
+        return sorted(
+            (name for name in self.points if name not in ENDS), key=lambda name: FACTORS.index(name.split()[0])
+        )
 
     @property
     def n_orders(self) -> int:
