@@ -27,7 +27,7 @@ from edgebias.models.transformers_load import load_model, load_tokenizer
 Tokens = tuple[int, ...]
 
 HELD_BYTES = 256 * 2**20
-"""Most memory that is given to what comes out of the blocks that are not steered; StereoSet takes a tenth of it."""
+"""Most memory that is given to what comes out of the blocks that are not steered; StereoSet takes a fifth of it."""
 
 
 @dataclass(frozen=True)
