@@ -29,20 +29,24 @@ from edgebias.core.files import read_json, read_table, write_json
 from edgebias.mitigate.overall import overall_reductions, overall_scores
 from edgebias.mitigate.preserved_texts import NEUTRAL_TEXT, PERPLEXITY_RISE
 from edgebias.mitigate.reductions import MITIGATION_COLUMNS
-from edgebias.mitigate.registry import FEEDBACK_LOOP, NONE
+from edgebias.mitigate.registry import FEEDBACK_LOOP, METHODS, NONE
 from edgebias.mitigate.steering.directions import LEARNED
 from edgebias.models import neutral_text
 from edgebias.report.findings import ALPHA
 from edgebias.report.numbers import number, p_value
 from edgebias.report.table import score_text
 from edgebias.suites.formats import LIKELIHOOD
+from edgebias.suites.registry import SUITES
 
 SUITE, METRIC = "stereoset", "ss"
 ASKED = (SUITE, "bbq")
 VECTOR, CARD, SETTINGS = "control_vector.gguf", "model_card.md", "settings.json"
 
-CODE = ("items", "reference_answers", "directions", "shipped_directions", "fit_feedback_loop", "mitigate")
-"""Stages whose code decides what a folder of steps holds."""
+CODE = (
+    *("items", "reference_answers", "directions", "shipped_directions", "fit_feedback_loop", "mitigate"),
+    "control_vector_card",
+)
+"""Stages whose code decides what a folder of steps holds, beside the entries of registries that they open by name."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def check_mendable(build: Build, reference: Build) -> None:
     """Check that a build can be steered, before anything long begins.
 
     Raises:
-        InputError: it is behind an endpoint, or the reference answers no everyday request, as it has no chat template.
+        InputError: it is behind an endpoint, or the reference has no chat template and so answers no everyday request.
     """
     if build.remote:
         raise InputError(f"--mend: {build.path} is an endpoint, whose layers are out of reach; name a GGUF file")
@@ -102,8 +106,7 @@ def mend(
         folder: keeps the steps of this build, reference, code and settings.
         target: folder that receives the vector and its card.
     """
-    code = code_hash(*(f"edgebias.stages.{stage}" for stage in CODE), BACKENDS.module("llama"))
-    key = json.dumps([build.sha256, reference.sha256, code, settings], sort_keys=True)
+    key = json.dumps([build.sha256, reference.sha256, code_hash(*modules()), settings], sort_keys=True)
     own = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
     write_json(settings, own / SETTINGS)
     todo = [step for step in steps(settings, build, reference, raw, own) if not step.done]
@@ -114,6 +117,17 @@ def mend(
     for name in (VECTOR, CARD, "cost.json"):
         shutil.copyfile(own / FEEDBACK_LOOP / name, target / name)
     return Mended(target / VECTOR, target / CARD, verdict(own))
+
+
+def modules() -> tuple[str, ...]:
+    """Return the modules that the steps run; code of others makes no step stale."""
+    suites = [SUITES.get(name) for name in ASKED]
+    return (
+        *(f"edgebias.stages.{stage}" for stage in CODE),
+        BACKENDS.module("llama"),
+        *(METHODS.module(name) for name in (NONE, FEEDBACK_LOOP)),
+        *(module for suite in suites for module in (SUITES.module(suite.name), suite.items, suite.metrics)),
+    )
 
 
 def settings_of(
@@ -276,5 +290,5 @@ def _run(step: Step) -> None:
             f"--mend: {step.title}: its process was killed (signal {-status}), perhaps for want of memory; "
             "run again: it goes on with this step"
         )
-    if status:
-        raise SystemExit(status)
+    if status:  # of 1 a build server would read that a build is worse
+        raise SystemExit(2)

@@ -111,7 +111,7 @@ def _list(words: Sequence[str]) -> str:
 
 
 def remarks(result: Result) -> list[str]:
-    """Return what a reader of the table alone could miss: equal scores behind which answers moved, and directions."""
+    """Return what a reader of the table could miss: changed answers that a score does not show, and directions."""
     found = []
     for one in result.compared.flips:
         bias = next(
@@ -123,7 +123,7 @@ def remarks(result: Result) -> list[str]:
         if bias.low <= 0 <= bias.high and one.low > MANY:
             split = f", {number(one.towards)} % towards the stereotype and {number(one.away)} % away from it"
             found.append(
-                f"{who}equal score, different answers: no change of the score is detectable, and "
+                f"{who}changed answers that the score does not show: no change of it is detectable, and "
                 f"{number(one.changed)} % of the answers changed{split if bias.kind == BIAS else ''}."
             )
         if one.p_corrected < 0.05 and one.towards > one.away:

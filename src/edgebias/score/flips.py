@@ -20,7 +20,7 @@ from edgebias.stats.clusters import Clusters
 from edgebias.stats.contrasts import SWAPS, sign_flip_p
 
 MANY = 5.0
-"""Per cent of changed answers, at the lower end of their interval, from which an equal score is called out."""
+"""Per cent of changed answers, at the lower end of their interval, from which a score is said not to show them."""
 
 
 @dataclass(frozen=True)

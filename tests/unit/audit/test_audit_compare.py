@@ -1,8 +1,9 @@
-"""The verdict on builds whose truth is known: the same, more biased, less able, other answers at equal scores."""
+"""The verdict on builds whose truth is known: the same, more biased, less able, with changed answers."""
 
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from known_responders import Responder, answers, questions
 
 from edgebias.audit import compare as compare_module
 from edgebias.audit.compare import ABILITY, BIAS, Compared, Joined, compare
+from edgebias.audit.verdict import remarks
 from edgebias.score.flips import Flips
 
 
@@ -101,7 +103,7 @@ def test_a_score_that_nobody_has_is_undefined_and_in_no_family() -> None:
     assert found.level == pytest.approx(1 - 0.05 / known)
 
 
-def flips_by_hand(before: list[str], now: list[str]) -> Flips:
+def compared_by_hand(before: list[str], now: list[str]) -> Compared:
     def joined(outcomes: list[str]) -> Joined:
         frame = pd.DataFrame(
             {
@@ -114,8 +116,28 @@ def flips_by_hand(before: list[str], now: list[str]) -> Flips:
         )
         return {("bbq", "letter"): frame}
 
-    (found,) = compare({"b": joined(now)}, joined(before), 0.0, 1).flips
+    return compare({"b": joined(now)}, joined(before), 0.0, 1)
+
+
+def flips_by_hand(before: list[str], now: list[str]) -> Flips:
+    (found,) = compared_by_hand(before, now).flips
     return found
+
+
+def test_changed_answers_that_a_score_does_not_show_are_said(fewer_samples: None) -> None:
+    """A third of the answers change sides, as many one way as the other; where none does, nothing is said."""
+    before = ["stereotype", "anti_stereotype", "unknown"] * 40
+    now = [*(["anti_stereotype", "stereotype", "unknown"] * 20), *before[60:]]
+
+    def said(answered: list[str]) -> list[str]:
+        # remarks read nothing else of a result
+        result = SimpleNamespace(compared=compared_by_hand(before, answered), worse=lambda build: False)
+        return remarks(result)  # type: ignore[arg-type]
+
+    (remark,) = said(now)
+    assert "changed answers that the score does not show: no change of it is detectable" in remark
+    assert "33.3 % of the answers changed, 16.7 % towards the stereotype and 16.7 % away from it." in remark
+    assert said(before) == []
 
 
 def test_flips_by_hand() -> None:

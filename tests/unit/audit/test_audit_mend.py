@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from edgebias import config
-from edgebias.audit.mend import CARD, VECTOR, check_mendable, mend, settings_of, steps
+from edgebias.audit.mend import CARD, VECTOR, check_mendable, mend, modules, settings_of, steps, verdict
 from edgebias.audit.plan import Build, read_build
 from edgebias.core.errors import InputError
+from edgebias.mitigate.reductions import MITIGATION_COLUMNS
 from edgebias.models import neutral_text
 
 DATA = config.PROJECT / "data"
@@ -48,6 +53,71 @@ def test_the_loop_is_fitted_to_sentences_and_asked_questions_by_likelihood() -> 
 def test_what_cannot_be_mended_is_refused_first(build: Build, reference: Build, message: str) -> None:
     with pytest.raises(InputError, match=message):
         check_mendable(build, reference)
+
+
+def test_a_step_that_fails_does_not_look_like_a_build_that_is_worse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit status 1 is a finding; a crash of a step is not, and a kill says what to do."""
+
+    def ended(status: int) -> None:
+        monkeypatch.setattr("edgebias.audit.mend.subprocess.run", lambda *_, **__: SimpleNamespace(returncode=status))
+        mend(BUILD, BUILD, settings_of(BUILD, BUILD, 2, "<s>"), raw=tmp_path, folder=tmp_path, target=tmp_path / "m")
+
+    with pytest.raises(SystemExit) as left:
+        ended(1)
+    assert left.value.code == 2
+    with pytest.raises(InputError, match=r"items of stereoset: its process was killed \(signal 9\)"):
+        ended(-9)
+
+
+def test_steps_are_stale_by_the_code_of_the_suites_and_methods_that_they_open() -> None:
+    found = set(modules())
+    assert {
+        "edgebias.suites.stereoset.items",
+        "edgebias.suites.bbq.metrics",
+        "edgebias.mitigate.methods.feedback_loop",
+    } <= found
+    assert len(found) == len(modules())
+
+
+def scores(folder: Path, method: str, rows: dict[tuple[str, str], tuple[float, float, float]], **more: Any) -> None:
+    table = pd.DataFrame(
+        [
+            {"suite": suite, "format": "likelihood", "category": "all", "metric": metric, "ideal": 50.0}
+            | {"estimate": estimate, "low": low, "high": high, "headroom": "", "family": "", "reason": ""}
+            | more
+            for (suite, metric), (estimate, low, high) in rows.items()
+        ]
+    ).reindex(columns=list(MITIGATION_COLUMNS))
+    (folder / method).mkdir()
+    table.to_csv(folder / method / "scores.csv", index=False, na_rep="NaN")
+
+
+@pytest.mark.parametrize(
+    ("low", "percent", "p", "converged", "said", "unsaid"),
+    [
+        (2.0, 60.0, 0.01, True, "removes 60 [40, 80] % of the distance (corrected", "beyond doubt"),
+        (2.0, 60.0, 0.2, True, "of the distance, which is not beyond doubt (corrected p = 0.2", "converge"),
+        (float("nan"), 60.0, 0.01, True, "cannot be told", "beyond doubt"),
+        (2.0, 60.0, 0.01, False, "The loop did not converge.", "beyond doubt"),
+    ],
+    ids=["removed", "uncertain", "nothing to remove", "not converged"],
+)
+def test_the_verdict_claims_what_held_out_items_show(
+    tmp_path: Path, low: float, percent: float, p: float, converged: bool, said: str, unsaid: str
+) -> None:
+    text = ("neutral_text", "perplexity_rise")
+    scores(tmp_path, "none", {("stereoset", "ss"): (62.0, 58.0, 66.0), text: (0.0, 0.0, 0.0)})
+    rows = {("stereoset", "ss"): (55.0, 51.0, 59.0), text: (1.0, 0.5, 1.5)}
+    rows |= {("stereoset", "reduction"): (7.0, low, 12.0)}
+    rows |= {("stereoset", "relative_reduction"): (percent, percent - 20.0, percent + 20.0)}
+    scores(tmp_path, "feedback_loop", rows, p_corrected=p)
+    (tmp_path / "feedback_loop/state.json").write_text(json.dumps({"converged": converged}), encoding="utf-8")
+    found = verdict(tmp_path)
+    assert "goes from 62 [58, 66] to 55 [51, 59], ideal 50." in found
+    assert said in found
+    assert unsaid not in found
 
 
 @pytest.mark.model

@@ -43,8 +43,23 @@ def test_the_sentence_states_the_papers_number_and_its_parts() -> None:
     assert "+12 % [10, 14]" in said
     assert "+18 % [16, 20] for the model" in said
     assert "−8.00 % [−10, −6.00] for the build" in said
-    assert "the part of the model and of the build and of the environment alone" not in said
-    assert "the part of the model and of the build alone can be told from 0" in said
+    assert said.startswith("As in the paper, another model runs in each environment. The stereotype rate of")
+    assert said.endswith("of these, only model and build can be told from 0.")
+
+
+@pytest.mark.parametrize(
+    ("width", "said"), [(0.5, "each part can be told from 0"), (20.0, "no part can be told from 0")]
+)
+def test_what_can_be_told_from_nothing_follows_from_the_intervals(width: float, said: str) -> None:
+    some = [row | {"low": row["estimate"] - width, "high": row["estimate"] + width} for row in rows()]
+    assert sentence(some).endswith(f"; {said}.")
+
+
+def test_of_one_model_the_sentence_says_nothing_of_other_models() -> None:
+    """A study of one model in all environments splits its excess into build and environment."""
+    said = sentence([row for row in rows() if row["component"] != "model"])
+    assert said.startswith("The stereotype rate of edge small pruned")
+    assert "model" not in said
 
 
 def test_without_a_ratio_the_sentence_states_points() -> None:

@@ -185,10 +185,11 @@ def test_all_ten_figures_have_alt_text(page: Page, written: Path) -> None:
     assert len(list((written / "report/figures").glob("*.svg"))) == 10
 
 
-def test_equal_scores_with_changed_answers_are_said_in_words(page: Page) -> None:
+def test_changed_answers_that_a_score_does_not_show_are_said_in_words(page: Page) -> None:
     """The invented builds change an eighth of their answers, as many towards the stereotype as away from it."""
     text = "".join(page.text)
-    assert "equal score, different answers." in text
+    assert "changed answers that the score does not show." in text
+    assert "equal score" not in text
     assert "12.5 [8.00, 18] % of the answers changed: 6.25 % towards the stereotype, 6.25 % away from it." in text
 
 

@@ -97,16 +97,19 @@ def told(rows: Sequence[Mapping[str, Any]]) -> list[Told]:
 
 
 def decomposition_sentence(study: StudyData) -> str:
-    """Return how much of the paper's kind of number is the model; empty where nothing was decomposed."""
+    """Return how much of the excess is model, build and environment; empty where nothing was decomposed."""
     return sentence(study.decomposition.to_dict("records"))
 
 
 def sentence(rows: Sequence[Mapping[Any, Any]]) -> str:
     """Return that sentence, one for each reference, from rows of the table."""
-    clauses = [_clause(one) for one in told(rows)]
+    found = told(rows)
+    clauses = [_clause(one) for one in found]
     if not clauses:
         return "" if not rows else "The excess of the edge build is undefined: too few answers name a group."
-    return f"The paper's kind of number, with another model in each environment. {'. '.join(clauses)}."
+    other_models = all(any("model" in name.split() for name in one.parts) for one in found)
+    lead = "As in the paper, another model runs in each environment. " if other_models else ""
+    return f"{lead}{'. '.join(clauses)}."
 
 
 def _clause(one: Told) -> str:
@@ -121,11 +124,13 @@ def _clause(one: Told) -> str:
 
 
 def _distinguishable(one: Told, rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return which parts have an interval without 0."""
+    """Return which parts have an interval without 0; each interval stands by itself."""
     sure = [name for name in one.parts if value_of(rows[name]["low"]) > 0 or value_of(rows[name]["high"]) < 0]
     if not sure:
         return "no part can be told from 0"
-    return f"the part of the {' and of the '.join(sure)} alone can be told from 0"
+    if len(sure) == len(one.parts):
+        return "each part can be told from 0"
+    return f"of these, only {_listed(sure)} can be told from 0"
 
 
 def _is_defined(one: Told) -> bool:

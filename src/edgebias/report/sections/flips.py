@@ -1,4 +1,4 @@
-"""Section: answers that change between two cells, by direction; an equal score can hide many."""
+"""Section: answers that change between two cells, by direction; a score that stays can hide many."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def flip_table(study: StudyData) -> Table:
 
 
 def remarks(study: StudyData) -> list[str]:
-    """Return a sentence for each equal score behind which answers moved, and for each direction beyond doubt.
+    """Return a sentence for each direction beyond doubt, and for each score that hides how many answers moved.
 
-    A score counts as equal where the interval of its difference holds 0.
+    It hides them where the interval of its difference holds 0. That is no proof of equal scores, and is not called so.
     """
     found = []
     for suite in study.suites:
@@ -79,16 +79,16 @@ def remarks(study: StudyData) -> list[str]:
             who = f"{difference.name_a} against {difference.name_b}, {title_of(suite)} ({row['format']})"
             towards, away = (number(float(flips[name])) for name in ("towards", "away"))
             split = f"{towards} % towards the stereotype, {away} % away from it"
+            directed = value_of(flips["p_corrected"]) < ALPHA
+            beyond = f" (corrected {p_value(float(flips['p_corrected']))})" if directed else ""
             if difference.verdict == "none" and value_of(flips["low"]) > MANY:
                 found.append(
-                    f"{who}: equal score, different answers. No difference of {difference.metric} is detectable, and "
-                    f"{estimate_of(flips.rename({'changed': 'estimate'}))} % of the answers changed: {split}."
+                    f"{who}: changed answers that the score does not show. No difference of {difference.metric} is "
+                    f"detectable, and {estimate_of(flips.rename({'changed': 'estimate'}))} % of the answers changed: "
+                    f"{split}{beyond}."
                 )
-            elif value_of(flips["p_corrected"]) < ALPHA:
-                found.append(
-                    f"{who}: the answers that changed have a direction: {split}, "
-                    f"corrected {p_value(float(flips['p_corrected']))}."
-                )
+            elif directed:
+                found.append(f"{who}: the answers that changed have a direction: {split}{beyond}.")
     return found
 
 
