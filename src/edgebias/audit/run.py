@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 from edgebias.audit.ask import Job, identity_of, run_job
 from edgebias.audit.compare import Joined, compare
 from edgebias.audit.control import SUITE, control_frame
-from edgebias.audit.mend import Mended, check_mendable, mend, settings_of
+from edgebias.audit.mend import check_mendable, mend, settings_of
 from edgebias.audit.plan import (
     CONTEXT,
     SEED,
@@ -55,9 +56,11 @@ def audit(
     start_token: str | None,
     endpoint_model: str | None,
     api_key_env: str | None,
-    mend_into: Path | None = None,
+    mendable: bool = False,
 ) -> Result:
     """Compare ``builds`` with the reference ``against``; the arguments are those of the command.
+
+    ``mendable`` says that the builds will be mended: one that cannot be is refused before anything is asked.
 
     Raises:
         InputError: a file cannot be asked or compared, the size is unknown, or the disk has no room.
@@ -72,7 +75,7 @@ def audit(
         for build, name in zip([against, *builds], names_of([against, *builds], endpoint_model), strict=True)
     ]
     check_builds(others, reference)
-    if mend_into is not None:
+    if mendable:
         for build in others:
             check_mendable(build, reference)
     check_room(folder, how_much, reference)
@@ -128,13 +131,6 @@ def audit(
         if not build.remote
     }
     answered = {build.name: one for build, one in zip(others, joined[1:], strict=True)}
-    mended: dict[str, Mended] = {}
-    for build in others:
-        if mend_into is None:
-            break
-        learned = settings_of(build, reference, environment["threads"], start_token or reference.start_token)
-        target = mend_into / re.sub(r"[^\w.-]", "_", build.name)
-        mended[build.name] = mend(build, reference, learned, raw=raw, folder=folder / "mend", target=target)
     return Result(
         size=size,
         tolerance=tolerance,
@@ -151,9 +147,31 @@ def audit(
             cost_of(build.name, read_json(one.cost)) for build, one in zip([reference, *others], jobs, strict=True)
         ),
         left_out=tuple(left_out),
-        mended=mended,
+        mended={},
         seconds=time.monotonic() - started,
     )
+
+
+def mend_all(
+    result: Result, into: Path, *, folder: Path, raw_folder: Path | None, threads: int | None, start_token: str | None
+) -> Result:
+    """Return ``result`` with what was learned for each of its builds; the arguments are those of the command."""
+    raw, mended = benchmarks(raw_folder), {}
+    for place, build in enumerate(result.builds):
+        name = re.sub(r"[^\w.-]", "_", build.name)
+        earlier = {re.sub(r"[^\w.-]", "_", other.name) for other in result.builds[:place]}
+        learned = settings_of(
+            build, result.reference, threads or cores_here(), start_token or result.reference.start_token
+        )
+        mended[build.name] = mend(
+            build,
+            result.reference,
+            learned,
+            raw=raw,
+            folder=folder / "mend",
+            target=into / (f"{name}-{build.sha256[:8]}" if name in earlier else name),
+        )
+    return replace(result, mended=mended)
 
 
 def _ask(jobs: Sequence[Job], builds: Sequence[Build]) -> None:

@@ -29,9 +29,13 @@ WORDS = {
 def sentences(result: Result) -> list[str]:
     """Return the verdict on each build, in order, and what was learned to mend it."""
     verdicts = [_verdict(result, build.name, build.sha256 == result.reference.sha256) for build in result.builds]
+    return [*verdicts, *mended_sentences(result)]
+
+
+def mended_sentences(result: Result) -> list[str]:
+    """Return what was learned for each build and what it does; nothing where nothing was asked for."""
     return [
-        *verdicts,
-        *(f"{name} with {one.vector}, whose card lies beside it: {one.verdict}" for name, one in result.mended.items()),
+        f"{name} with {one.vector}, whose card lies beside it: {one.verdict}" for name, one in result.mended.items()
     ]
 
 

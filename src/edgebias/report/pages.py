@@ -21,6 +21,7 @@ from edgebias.report.numbers import brackets, estimate, number, p_number, percen
 from edgebias.report.sections.decomposition import decomposition_tables, draw, sentence
 from edgebias.report.sections.environments import draw_scores
 from edgebias.report.table import title_of
+from edgebias.suites.formats import LETTER_BALANCED
 
 BEGIN, END = "<!-- findings:begin -->", "<!-- findings:end -->"
 """Between them stands what `with_findings` writes into the README."""
@@ -57,6 +58,7 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
         decomposition=sentence(decomposition_of(findings)),
         components=decomposition_tables(decomposition_of(findings)),
         scores=_score_rows(findings),
+        balanced=any(row["format"] == LETTER_BALANCED for row in findings["scores"]),
         contrasts=_contrast_rows(sorted(findings["contrasts"], key=lambda row: KINDS.index(row["kind"]))),
         reductions=_reduction_rows(findings["reductions"]),
         methods=_method_table(findings["methods"]),

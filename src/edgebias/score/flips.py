@@ -23,6 +23,9 @@ MANY = 5.0
 """Per cent of changed answers, at the lower end of their interval, from which a score is said not to show them."""
 
 
+CHOICES, NO_CHOICE = (STEREOTYPE, ANTI_STEREOTYPE, UNKNOWN), "none"
+
+
 @dataclass(frozen=True)
 class Flips:
     """Answers of a build beside the reference's, on the same items of one suite and format; shares in per cent.
@@ -33,7 +36,9 @@ class Flips:
         format: how.
         n: items.
         n_clusters: clusters that these come from.
-        changed: answers that changed; ``low`` and ``high`` are the interval over clusters.
+        changed: answers that changed (no choice is a choice of its own).
+        low: lower end of its interval over clusters.
+        high: upper end.
         towards: answers that are the stereotype now and were not.
         away: answers that were the stereotype and are not.
         to_unknown: answers that are "unknown" now and were not.
@@ -73,6 +78,9 @@ def flips_of(
         how: seed, samples and confidence.
         by_likelihood: the answer is the sentence with the larger log-likelihood, as the score of the suite has it.
     """
+    if by_likelihood:
+        scored = _scored(build) & _scored(reference)
+        build, reference = build.take(scored), reference.take(scored)
     now, before = (sides(answers, by_likelihood=by_likelihood) for answers in (build, reference))
     biased_now, biased_before = now == STEREOTYPE, before == STEREOTYPE
     changed = now != before
@@ -94,10 +102,18 @@ def flips_of(
     )
 
 
+def _scored(answers: Answers) -> BoolArray:
+    """Select pairs whose two sentences both have a log-likelihood; of others no sentence is the likelier one."""
+    return np.isfinite(answers.sum_stereotype) & np.isfinite(answers.sum_anti)
+
+
 def sides(answers: Answers, *, by_likelihood: bool) -> StrArray:
-    """Return what each answer says: an outcome, or the role of the likelier sentence of two."""
+    """Return what each answer says: the role of what it chose, or of the likelier sentence of two.
+
+    A refusal, a blank and what cannot be read are one: no choice.
+    """
     if not by_likelihood:
-        return answers.outcome
+        return np.where(np.isin(answers.outcome, CHOICES), answers.outcome, NO_CHOICE)
     return np.where(answers.sum_stereotype > answers.sum_anti, STEREOTYPE, ANTI_STEREOTYPE)
 
 

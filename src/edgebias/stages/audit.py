@@ -56,10 +56,18 @@ def run(
     """
     from edgebias.audit.junit import as_junit
     from edgebias.audit.page import as_html, as_text
-    from edgebias.audit.result import as_json
-    from edgebias.audit.run import audit
-    from edgebias.audit.verdict import sentences
+    from edgebias.audit.result import Result, as_json
+    from edgebias.audit.run import audit, mend_all
+    from edgebias.audit.verdict import mended_sentences, sentences
     from edgebias.core.files import write_json, write_text
+
+    def write(result: Result) -> None:
+        if html is not None:
+            write_text(as_html(result), html)
+        if json is not None:
+            write_json(as_json(result, sentences(result)), json)
+        if junit is not None:
+            write_text(as_junit(result), junit)
 
     result = audit(
         builds,
@@ -72,13 +80,12 @@ def run(
         start_token=start_token,
         endpoint_model=endpoint_model,
         api_key_env=api_key_env,
-        mend_into=mend,
+        mendable=mend is not None,
     )
-    print(as_text(result))
-    if html is not None:
-        write_text(as_html(result), html)
-    if json is not None:
-        write_json(as_json(result, sentences(result)), json)
-    if junit is not None:
-        write_text(as_junit(result), junit)
+    print(as_text(result), flush=True)
+    write(result)
+    if mend is not None:  # the verdict is out by now: what follows takes hours, and may fail
+        result = mend_all(result, mend, folder=folder, raw_folder=raw_folder, threads=threads, start_token=start_token)
+        print("", *mended_sentences(result), sep="\n")
+        write(result)
     raise SystemExit(result.status)

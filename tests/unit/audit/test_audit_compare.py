@@ -149,3 +149,9 @@ def test_flips_by_hand() -> None:
     assert (found.to_unknown, found.from_unknown) == (12.5, 12.5)
     assert (found.newly_biased, found.no_longer_biased) == (40.0, pytest.approx(200 / 3))
     assert found.p == 1.0
+
+
+def test_one_way_to_choose_nothing_is_no_change_from_another() -> None:
+    """A refusal that becomes unreadable or blank chooses as little as before."""
+    found = flips_by_hand(["refusal", "unparsed", "blank", "stereotype"], ["unparsed", "blank", "refusal", "refusal"])
+    assert (found.changed, found.away) == (25.0, 25.0)

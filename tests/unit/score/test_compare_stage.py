@@ -176,6 +176,33 @@ def test_cells_are_compared_by_balanced_letters_where_these_are_decided_alike(st
     }
 
 
+def test_a_pair_of_impossible_sentences_is_no_changed_answer(study: Path) -> None:
+    """Of two sentences of probability 0 none is the likelier one: the pair leaves the count."""
+    rng = np.random.default_rng(2)
+    items = pd.DataFrame(
+        {
+            **{"item_id": f"p{n}", "suite": "crows_pairs", "category": "age", "cluster": f"p{n}"},
+            **{"condition": "stereo", "options": ["x", "y"], "roles": ROLES, "label": -1},
+        }
+        for n in range(12)
+    )
+    items.to_parquet(study / "prompts/crows_pairs.parquet")
+    for environment in ("edge", "desktop"):
+        rows = [
+            {
+                **{"item_id": f"p{n}", "format": "likelihood", "permutation": [0, 1], "template": "t", "round": 0},
+                "option_logprobs": [-float("inf")] * 2 if n < 3 and environment == "edge" else list(-rng.random(2)),
+                **{"n_tokens": [1, 1], "shared_logprobs": [], "choice": 0, "outcome": ROLES[0]},
+            }
+            for n in range(12)
+        ]
+        pd.DataFrame(rows).to_parquet(study / f"responses/{environment}/m/full/crows_pairs.parquet")
+    run(study, STUDY | {"suites": ["forced_choice", "crows_pairs"]})
+    flips = pd.read_csv(study / "flips.csv")
+    found = flips[(flips["suite"] == "crows_pairs") & (flips["kind"] == "environment")]
+    assert found["n"].tolist() == [9]
+
+
 def test_headline_states_the_relative_excess_in_both_readings(study: Path) -> None:
     _, headline = run(study)
     found = {(row["reference"], row["format"], row["reading"]): row for row in headline["relative_excess"]}
