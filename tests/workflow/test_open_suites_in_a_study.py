@@ -38,7 +38,7 @@ def test_a_chat_endpoint_is_not_asked_what_it_cannot_continue(study: Study) -> N
         open_suites = set(study.suites_of(cell)) & set(OPEN_SUITES)
         asked = "suites" not in next(
             entry for entry in study.config["study"]["cells"] if cell.variant in entry["variants"]
-            and entry["environment"] == cell.environment
+            and (entry["environment"], entry["model"]) == (cell.environment, cell.model)
         )  # fmt: skip
         assert open_suites == (set(OPEN_SUITES) if asked and study.backend(cell.environment) != "openai" else set())
     for model in study.parity_models():

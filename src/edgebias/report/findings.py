@@ -143,15 +143,20 @@ def cell_name(key: str, several_models: bool) -> str:
 
 
 def broken_builds(study: StudyData) -> list[str]:
-    """Return builds whose perplexity is at least `BROKEN` times the uncompressed build's, with that factor."""
+    """Return builds whose perplexity is at least `BROKEN` times the uncompressed build's, with that factor.
+
+    A build is called with its model only where there are several.
+    """
     perplexity = {
         (str(record["model"]), str(record["variant"])): float(record.get("perplexity", {}).get("value", math.nan))
         for record in study.variants
     }
-    factors = {
-        variant: value / perplexity.get((model, "full"), math.nan) for (model, variant), value in perplexity.items()
-    }
-    return [f"{name} (perplexity times {number(factor)})" for name, factor in factors.items() if factor >= BROKEN]
+    factors = {build: value / perplexity.get((build[0], "full"), math.nan) for build, value in perplexity.items()}
+    return [
+        f"{f'{model} ' if study.several_models else ''}{variant} (perplexity times {number(factor)})"
+        for (model, variant), factor in factors.items()
+        if factor >= BROKEN
+    ]
 
 
 def reductions(study: StudyData) -> list[Reduction]:

@@ -46,7 +46,7 @@ def environments_sentence(differences: Sequence[Difference], suite: str, confoun
         )
         return f"No difference between environments could be computed on the {suite} suite: {reason}."
     lead = (
-        "Different models ran in the environments, so only cells with the same weights are compared here"
+        "Several models ran, and only cells with the same weights are compared here"
         if confounded
         else "The same model ran in every environment"
     )

@@ -94,7 +94,7 @@ def test_an_endpoint_is_sent_the_variables(
 
 def test_a_parameter_file_gives_a_thinking_model_room_or_tells_it_not_to() -> None:
     given: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
-    (name,) = given["models"]
+    name = next(iter(given["models"]))
     changed = config.merge(given, {"models": {name: NO_THINKING}, "infer": {"max_new_tokens": 4096}})
     checked = config.check(changed, "a file")
     assert checked["models"][name]["chat_template_kwargs"] == {"enable_thinking": False}

@@ -16,11 +16,7 @@ from edgebias.mitigate.registry import METHODS, check_files, choose, choose_all,
 ROOT = Path(__file__).resolve().parents[3]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "config").glob("*.yaml"))]
 LABELS = {
-    "params": [
-        *("none", "instruction", "self_debiasing", "answer_prior", "reprompting", "always_unknown", "always_refuse"),
-        *("single_layer", "conditional_steering", "open_loop", "open_loop_at_1.5", "open_loop_at_2"),
-        *("open_loop_at_3", "equal_layers_open_loop_at_2", "feedback_loop", "gated_feedback_loop"),
-    ],
+    "params": ["none", "instruction", "reprompting", "open_loop", "feedback_loop", "gated_feedback_loop"],
     "mitigation": [
         *("none", "instruction", "self_debiasing", "answer_prior", "reprompting", "always_unknown", "always_refuse"),
         *("single_layer", "conditional_steering", "open_loop", "open_loop_at_1.5", "open_loop_at_2"),

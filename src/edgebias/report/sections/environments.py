@@ -100,7 +100,7 @@ def draw_scores(scores: pd.DataFrame, panels: Sequence[tuple[str, str]], cells: 
             colour = COLOURS[environments.index(cell.environment) % len(COLOURS)]
             here = of_cell(rows, cell)
             for step, form in enumerate(formats):
-                place = position + (step - (len(formats) - 1) / 2) * 0.34
+                place = position + (step - (len(formats) - 1) / 2) * 0.7 / max(2, len(formats))
                 for _, row in here[here["format"] == form].iterrows():
                     _draw_score(axes, row, place, colour)
         axes.set_title(suite.replace("_", " "))

@@ -29,7 +29,8 @@ def what_ran(study: StudyData) -> list[tuple[str, str]]:
             text += f"; {entry['note']}"
         listed.append(("Model", f"{text}."))
     for name in dict.fromkeys(cell.environment for cell in study.cells):
-        variants = ", ".join(cell.variant for cell in study.cells if cell.environment == name)
+        here = [cell for cell in study.cells if cell.environment == name]
+        variants = ", ".join(f"{cell.model} {cell.variant}" if study.several_models else cell.variant for cell in here)
         listed.append((_capital(name), f"{environment_text(study.environments.get(name, {}))} Builds: {variants}."))
     items = [
         f"{title_of(suite)} {_most_answers(study, suite):,}"
