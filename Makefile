@@ -55,7 +55,7 @@ $(READY): requirements/lock.txt requirements/llama-cpp.txt pyproject.toml
 	touch $@
 
 reproduce: $(READY) ## Reproduce the whole study with the default params.yaml
-	@echo "Reproducing the study: 40 to 90 minutes on 2 cores. Progress below; logs in logs/."
+	@echo "Reproducing the study: 40 to 60 minutes on 2 cores. Progress below; logs in logs/."
 	$(BIN)/snakemake --cores $(CORES)
 	$(MAKE) pages
 	if [ -d .git ]; then $(if $(LINKS),echo "DVC records nothing behind a link ($(LINKS)): dvc.lock stays as it is",$(MAKE) record); fi
