@@ -21,6 +21,7 @@ from edgebias.report.sections.ran import MACHINE, what_ran
 
 KEY = ("suite", "format", "metric")
 SCORE = ("estimate", "low", "high", "ideal")
+FLIP = ("kind", "cell_a", "cell_b", "suite", "format", "changed", "low", "high", "towards", "away")
 CONTRAST = (
     *("kind", "cell_a", "cell_b", *KEY, "difference", "low", "high"),
     *("p_corrected", "minimum_detectable_effect"),
@@ -99,6 +100,10 @@ def _findings(study: StudyData) -> dict[str, Any]:
         "contrasts": [
             record | {name: cell_name(record[name], study.several_models) for name in ("cell_a", "cell_b")}
             for record in _records(contrasts, CONTRAST)
+        ],
+        "flips": [
+            record | {name: cell_name(record[name], study.several_models) for name in ("cell_a", "cell_b")}
+            for record in _records(study.flips, FLIP)
         ],
         "decomposition": _records(study.decomposition, DECOMPOSITION_COLUMNS),
         "reductions": [_reduction_record(reduction) for reduction in reductions(study)],

@@ -108,8 +108,8 @@ def with_findings(readme: str, findings: Findings, study: str, folder: str) -> s
     return f"{before}{BEGIN}\n{block}{END}{after}"
 
 
-def headlines(findings: Findings) -> tuple[str, str, str]:
-    """Return what a reader takes home, with one number each: environments, builds, mitigation."""
+def headlines(findings: Findings) -> tuple[str, str, str, str]:
+    """Return what a reader takes home, with a number or two each: environments, builds, mitigation, changed answers."""
     contrasts = findings["contrasts"]
     elsewhere = [row for row in contrasts if row["kind"] == "environment"]
     builds = [row for row in contrasts if row["kind"] == "variant"]
@@ -117,7 +117,31 @@ def headlines(findings: Findings) -> tuple[str, str, str]:
         _environments(elsewhere, findings["several_models"]),
         _compression(builds),
         _mitigation(findings["reductions"]),
+        changed_answers(findings.get("flips", ())),
     )
+
+
+def changed_answers(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many answers change with the environment alone, and how many with the build alone.
+
+    Args:
+        rows: changed answers of each comparison, suite and format; an unchanged score can hide many.
+    """
+    told = []
+    if elsewhere := [row for row in rows if row["kind"] == "environment"]:
+        most = max(elsewhere, key=lambda row: float(row["changed"]))
+        told.append(f"With the same weights, at most {number(most['changed'])} % of the answers change elsewhere.")
+    if builds := [row for row in rows if row["kind"] == "variant"]:
+        least, most = (pick(builds, key=lambda row: float(row["changed"])) for pick in (min, max))
+        told.append(
+            f"In a compressed build {number(least['changed'])} % ({_place(least)}) to {number(most['changed'])} % "
+            f"({_place(most)}) do."
+        )
+    return " ".join(told) or "No two cells answered the same questions."
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    return f"{row['cell_a']}, {title_of(str(row['suite']))} by {str(row['format']).replace('_', ' ')}"
 
 
 def _environments(rows: Sequence[Mapping[str, Any]], several_models: bool) -> str:

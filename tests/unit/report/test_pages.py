@@ -16,6 +16,7 @@ from edgebias.core.errors import InputError
 from edgebias.report.pages import (
     BEGIN,
     END,
+    changed_answers,
     findings_of,
     headlines,
     scores_figure,
@@ -157,3 +158,22 @@ def test_the_committed_pages_are_written_from_the_committed_numbers(study: str) 
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     if f"docs/results/{study}.md" in readme.partition(BEGIN)[2].partition(END)[0]:
         assert readme == with_findings(readme, findings, study, "docs/results")
+
+
+def test_changed_answers_are_told_with_their_extremes() -> None:
+    """The most that an environment alone changes; the least and the most that a build does."""
+    rows = [
+        {"kind": kind, "cell_a": cell, "suite": "bbq", "format": "letter_balanced", "changed": changed}
+        for kind, cell, changed in (
+            ("environment", "edge full", 0.0),
+            ("environment", "edge full", 2.5),
+            ("variant", "edge q8_0", 1.5),
+            ("variant", "edge q4_0", 12.0),
+            ("deployed", "edge q4_0", 90.0),
+        )
+    ]
+    assert changed_answers(rows) == (
+        "With the same weights, at most 2.50 % of the answers change elsewhere. In a compressed build 1.50 % "
+        "(edge q8_0, BBQ by letter balanced) to 12 % (edge q4_0, BBQ by letter balanced) do."
+    )
+    assert changed_answers([]) == "No two cells answered the same questions."
