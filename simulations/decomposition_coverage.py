@@ -20,10 +20,10 @@ from scipy.special import betaincinv, ndtr
 from tqdm import tqdm
 
 from edgebias.metrics.metric import stereotype_rate
-from edgebias.score.decomposition import FACTORS, PERCENT, POINTS, components
+from edgebias.score.decomposition import components
 from edgebias.stats.bootstrap import Resampling
 from edgebias.stats.clusters import Clusters
-from edgebias.stats.decomposition import Corner, parts, value
+from edgebias.stats.decomposition import FACTORS, PERCENT, POINTS, Corner, parts, value
 
 CORNERS: tuple[Corner, ...] = tuple(
     frozenset(chosen) for chosen in chain.from_iterable(combinations(FACTORS, size) for size in range(4))

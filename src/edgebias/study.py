@@ -59,6 +59,18 @@ ASKING = (
 REPORTED = ("study", "models", "environments", "mitigate.suites", "mitigate.learning")
 """What the numbers and the page of a study depend on."""
 
+COMPARED = (
+    "seed",
+    "compare",
+    "study.suites",
+    "study.cells",
+    "study.rounds",
+    "study.edge_build",
+    "study.desktop_build",
+    "study.cloud_build",
+)
+"""What every job that compares cells depends on."""
+
 RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "fetch_model": ("models.{model}.source",),
     "model_formats": ("models.{model}.chat",),
@@ -75,27 +87,8 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "arithmetic": (),
     "score": ("seed", "score"),
     "score_rounds": ("seed", "score", "rounds"),
-    "compare": (
-        "seed",
-        "compare",
-        "study.suites",
-        "study.cells",
-        "study.rounds",
-        "study.edge_build",
-        "study.desktop_build",
-        "study.cloud_build",
-    ),
-    "decompose": (
-        "seed",
-        "compare",
-        "study.suites",
-        "study.cells",
-        "study.rounds",
-        "study.edge_build",
-        "study.desktop_build",
-        "study.cloud_build",
-        "study.decomposition",
-    ),
+    "compare": COMPARED,
+    "decompose": (*COMPARED, "study.decomposition"),
     "directions": (
         "seed",
         *ASKING,

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from edgebias import config
 from edgebias.audit.plan import CONTEXT, SEED, Build
 from edgebias.backends.registry import BACKENDS
@@ -236,13 +234,8 @@ def steps(settings: Mapping[str, Any], build: Build, reference: Build, raw: Path
         Step(
             "the card of the vector",
             (
-                *(
-                    "control-vector-card",
-                    "--name",
-                    f"edge/{build.architecture}/{Path(build.path).stem}",
-                    "--state",
-                    str(loop / "state.json"),
-                ),
+                *("control-vector-card", "--name", f"edge/{build.architecture}/{Path(build.path).stem}"),
+                *("--state", str(loop / "state.json")),
                 *("--before", str(folder / NONE / "scores.csv"), "--after", str(loop / "scores.csv")),
                 *("--control-vector", str(loop / VECTOR), "--card", str(loop / CARD)),
             ),
@@ -254,10 +247,12 @@ def steps(settings: Mapping[str, Any], build: Build, reference: Build, raw: Path
 
 def verdict(folder: Path) -> str:
     """Return what the vector does to held-out items, with intervals, and what it costs."""
-    before, after = (overall_scores(_scores(folder / method / "scores.csv")) for method in (NONE, FEEDBACK_LOOP))
+    tables = [read_table(folder / method / "scores.csv", MITIGATION_COLUMNS) for method in (NONE, FEEDBACK_LOOP)]
+    before, after = map(overall_scores, tables)
     was, now = before[SUITE, LIKELIHOOD, METRIC], after[SUITE, LIKELIHOOD, METRIC]
-    found = overall_reductions(_scores(folder / FEEDBACK_LOOP / "scores.csv"))
-    removed = next((one for one in found if (one.suite, one.format) == (SUITE, LIKELIHOOD)), None)
+    removed = next(
+        (one for one in overall_reductions(tables[1]) if (one.suite, one.format) == (SUITE, LIKELIHOOD)), None
+    )
     rise = after[NEUTRAL_TEXT, LIKELIHOOD, PERPLEXITY_RISE]
     moved = (
         f"On held-out StereoSet sentences the score goes from {score_text(was)} to {score_text(now)}, ideal "
@@ -273,10 +268,6 @@ def verdict(folder: Path) -> str:
         )
     ended = "" if read_json(folder / FEEDBACK_LOOP / "state.json")["converged"] else " The loop did not converge."
     return f"{moved} {share} Perplexity of neutral text changes by {score_text(rise)} %.{ended}"
-
-
-def _scores(path: Path) -> pd.DataFrame:
-    return read_table(path, MITIGATION_COLUMNS)
 
 
 def _run(step: Step) -> None:

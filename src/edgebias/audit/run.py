@@ -156,21 +156,12 @@ def mend_all(
     result: Result, into: Path, *, folder: Path, raw_folder: Path | None, threads: int | None, start_token: str | None
 ) -> Result:
     """Return ``result`` with what was learned for each of its builds; the arguments are those of the command."""
-    raw, mended = benchmarks(raw_folder), {}
-    for place, build in enumerate(result.builds):
-        name = re.sub(r"[^\w.-]", "_", build.name)
-        earlier = {re.sub(r"[^\w.-]", "_", other.name) for other in result.builds[:place]}
-        learned = settings_of(
-            build, result.reference, threads or cores_here(), start_token or result.reference.start_token
-        )
-        mended[build.name] = mend(
-            build,
-            result.reference,
-            learned,
-            raw=raw,
-            folder=folder / "mend",
-            target=into / (f"{name}-{build.sha256[:8]}" if name in earlier else name),
-        )
+    raw, token, mended = benchmarks(raw_folder), start_token or result.reference.start_token, {}
+    names = [re.sub(r"[^\w.-]", "_", build.name) for build in result.builds]
+    for place, (build, name) in enumerate(zip(result.builds, names, strict=True)):
+        target = into / (f"{name}-{build.sha256[:8]}" if name in names[:place] else name)
+        learned = settings_of(build, result.reference, threads or cores_here(), token)
+        mended[build.name] = mend(build, result.reference, learned, raw=raw, folder=folder / "mend", target=target)
     return replace(result, mended=mended)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edgebias.report.data import StudyData
-from edgebias.report.numbers import number
+from edgebias.report.numbers import MINUS, number
 from edgebias.report.primary import ideal_of, primary_contrasts
 from edgebias.suites.registry import mitigated
 
@@ -140,6 +140,17 @@ def cell_name(key: str, several_models: bool) -> str:
     """Return ``edge/model/full`` as ``edge full``."""
     parts = key.split("/")
     return " ".join(parts) if several_models or len(parts) != 3 else f"{parts[0]} {parts[2]}"
+
+
+def compared_pairs(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return kind and cells of each comparison among ``rows``, in the order of the figures."""
+    found = {(str(row["kind"]), str(row["cell_a"]), str(row["cell_b"])) for _, row in rows.iterrows()}
+    return sorted(found, key=lambda pair: (KINDS.index(pair[0]), pair[1], pair[2]))
+
+
+def pair_labels(pairs: Sequence[tuple[str, str, str]], several_models: bool) -> list[str]:
+    """Return what a row of a figure calls each comparison: one cell minus another, on two lines."""
+    return [f"{cell_name(a, several_models)}\n{MINUS} {cell_name(b, several_models)}" for _, a, b in pairs]
 
 
 def broken_builds(study: StudyData) -> list[str]:

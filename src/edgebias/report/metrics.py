@@ -97,19 +97,21 @@ def _findings(study: StudyData) -> dict[str, Any]:
         "cells": [{**vars(cell), "label": study.label(cell)} for cell in study.cells],
         "panels": [list(panel) for panel in panels],
         "scores": _records(overall.loc[shown], (*CELL, *KEY, *SCORE, "n", "coverage")),
-        "contrasts": [
-            record | {name: cell_name(record[name], study.several_models) for name in ("cell_a", "cell_b")}
-            for record in _records(contrasts, CONTRAST)
-        ],
-        "flips": [
-            record | {name: cell_name(record[name], study.several_models) for name in ("cell_a", "cell_b")}
-            for record in _records(study.flips, FLIP)
-        ],
+        "contrasts": _named(_records(contrasts, CONTRAST), study),
+        "flips": _named(_records(study.flips, FLIP), study),
         "decomposition": _records(study.decomposition, DECOMPOSITION_COLUMNS),
         "reductions": [_reduction_record(reduction) for reduction in reductions(study)],
         "methods": _records(methods.loc[told], ("method", *KEY, *SCORE)),
         "broken_builds": broken_builds(study),
     }
+
+
+def _named(records: Sequence[dict[str, Any]], study: StudyData) -> list[dict[str, Any]]:
+    """Return records of comparisons with the names of their cells, as a reader sees them."""
+    return [
+        record | {name: cell_name(record[name], study.several_models) for name in ("cell_a", "cell_b")}
+        for record in records
+    ]
 
 
 def _reduction_record(reduction: Reduction) -> dict[str, Any]:

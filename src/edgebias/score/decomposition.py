@@ -8,7 +8,7 @@ at once. Where the cells between the two were measured as well, the difference i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,17 +21,25 @@ from edgebias.core.seeds import generator
 from edgebias.core.table import FILLED, Column, Table, ascending, at_least, between, one_of
 from edgebias.metrics.estimate import add_up
 from edgebias.metrics.metric import Metric
-from edgebias.score.contrasts.table import Joined
+from edgebias.score.contrasts.pairs import PAIR, Joined, on_shared_items, shared_keys
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, Formula
-from edgebias.stats.decomposition import Corner, Part, parts, value
+from edgebias.stats.decomposition import (
+    EDGE,
+    EXCESS,
+    FACTORS,
+    PERCENT,
+    POINTS,
+    REFERENCE,
+    Corner,
+    Part,
+    parts,
+    value,
+)
 from edgebias.suites.formats import FORMATS
 from edgebias.suites.registry import SUITES
 
-FACTORS = ("model", "build", "environment")
-REFERENCE, EDGE, EXCESS = "reference", "edge", "excess"
-POINTS, PERCENT = "points", "percent"
 DECOMPOSITION = Table(
     name="decomposition",
     meaning="The excess of the edge build over a reference, split into model, build and environment.",
@@ -78,7 +86,6 @@ DECOMPOSITION = Table(
     order=("reference_cell", "suite", "format", "metric", "unit", "component"),
     relations=(ascending("low", "high"), ascending("order_low", "order_high"), ascending("n_clusters", "n_items")),
 )
-_PAIR = ["item_id", "template", "round"]
 
 
 @dataclass(frozen=True)
@@ -150,14 +157,15 @@ def _rows(
         return
     ends = {frozenset[str](), frozenset(one.factors)}
     tables = {corner: _in_format(joined(cell, suite), form) for corner, cell in one.cells.items()}
-    asked = _keys(tables[corner] for corner in ends)
+    asked = shared_keys(tables[corner] for corner in ends)
     # balanced letters that are decided in another way have another template, and make no pairs
-    tables = {corner: table for corner, table in tables.items() if len(_keys([table]).intersection(asked))}
+    tables = {corner: table for corner, table in tables.items() if len(shared_keys([table]).intersection(asked))}
     if not ends <= set(tables):
         return
     split = parts(one.factors, tables)
     used = {corner for part in split for order in part.of_orders for corner in order}
-    shared = _on_shared_items({corner: tables[corner] for corner in tables if corner in used})
+    kept = [corner for corner in tables if corner in used]
+    shared = dict(zip(kept, on_shared_items([tables[corner] for corner in kept]), strict=True))
     if any(table.empty for table in shared.values()):
         return
     answers = {corner: cell_answers(table) for corner, table in shared.items()}
@@ -198,23 +206,7 @@ def _rows(
 
 
 def _in_format(table: pd.DataFrame | None, form: str) -> pd.DataFrame:
-    return pd.DataFrame(columns=["format", *_PAIR]) if table is None else table[table["format"] == form]
-
-
-def _keys(tables: Iterable[pd.DataFrame]) -> pd.MultiIndex:
-    """Return what identifies a response, of those that all ``tables`` have."""
-    first, *rest = (pd.MultiIndex.from_frame(table[_PAIR]) for table in tables)
-    for other in rest:
-        first = first.intersection(other)
-    return first
-
-
-def _on_shared_items(tables: Mapping[Corner, pd.DataFrame]) -> dict[Corner, pd.DataFrame]:
-    keys = _keys(tables.values())
-    return {
-        corner: table.set_index(_PAIR, drop=False).rename_axis([None] * len(_PAIR)).loc[keys].reset_index(drop=True)
-        for corner, table in tables.items()
-    }
+    return pd.DataFrame(columns=["format", *PAIR]) if table is None else table[table["format"] == form]
 
 
 def components(

@@ -49,10 +49,10 @@ def run(
     from edgebias.score.contrasts.cells import contrasts_of, read_study
     from edgebias.score.contrasts.flips import CELL_FLIP, flip_table
     from edgebias.score.contrasts.headline import headline as headline_of
+    from edgebias.score.contrasts.pairs import joined_responses
     from edgebias.score.contrasts.table import CONTRAST, contrast_table
     from edgebias.score.rounds import OVER_TIME_COLUMNS
     from edgebias.score.settings import CompareSettings
-    from edgebias.score.table import ITEM_COLUMNS, join, response_columns
     from edgebias.stats.bootstrap import Resampling
 
     sections = parse_settings(settings)
@@ -60,23 +60,18 @@ def run(
     how = Resampling(seed_of(sections), wanted.resamples, wanted.confidence)
     study = read_study(sections)
 
+    read = joined_responses(items_folder, responses_folder)
+
     @cache
     def joined(cell: Cell, suite: str) -> pd.DataFrame | None:
-        items = items_folder / f"{suite}.parquet"
-        responses = responses_folder / cell.path / f"{suite}.parquet"
-        if not responses.exists():
+        found = read(cell, suite)
+        if found is None:
             # an endpoint without log-probabilities cannot answer sentence suites; a cell without any answers is a fault
-            if not any((responses.parent / f"{other}.parquet").exists() for other in study.suites):
-                raise InputError(f"{responses.parent}: holds no responses to {list(study.suites)}; run the infer stage")
+            folder = responses_folder / cell.path
+            if not any((folder / f"{other}.parquet").exists() for other in study.suites):
+                raise InputError(f"{folder}: holds no responses to {list(study.suites)}; run the infer stage")
             print(f"compare: {cell.path} has no responses to {suite}; its contrasts are left out", file=sys.stderr)
-            return None
-        return join(
-            read_table(items, ITEM_COLUMNS),
-            read_table(responses, response_columns(suite)),
-            suite=suite,
-            items_name=items,
-            responses_name=responses,
-        )
+        return found
 
     over_time = {
         cell: read_table(scores_folder / cell.path / "over_time.csv", OVER_TIME_COLUMNS) for cell in study.rounds

@@ -16,6 +16,12 @@ import numpy as np
 
 from edgebias.core.arrays import FloatArray
 
+FACTORS = ("model", "build", "environment")
+REFERENCE, EDGE, EXCESS = "reference", "edge", "excess"
+"""Components of a decomposed excess that are no part of it: the two scores, and the whole."""
+POINTS, PERCENT = "points", "percent"
+"""Units of a component: of the score, and of the reference's score."""
+
 Factor = str
 Corner = frozenset[Factor]
 """A cell of the crossing, by the factors that are no longer as in the reference."""

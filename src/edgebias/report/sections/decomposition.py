@@ -15,6 +15,7 @@ from edgebias.report.findings import cell_name
 from edgebias.report.numbers import ABSENT, brackets, estimate, number, percent, signed
 from edgebias.report.section import Section
 from edgebias.report.table import Table, title_of, value_of
+from edgebias.stats.decomposition import EDGE, EXCESS, FACTORS, PERCENT, POINTS, REFERENCE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,9 +28,7 @@ FORMATS = ("likelihood", "letter_balanced", "letter")
 """What the sentence and the figure may tell of, best first."""
 
 KEY = ("edge_cell", "reference_cell", "suite", "format", "metric")
-POINTS, PERCENT = "points", "percent"
-ENDS = ("reference", "edge", "excess")
-FACTORS = ("model", "build", "environment")
+ENDS = (REFERENCE, EDGE, EXCESS)
 IDEAL = 50.0
 """Of the stereotype rate."""
 WIDTH_OF_ONE = 5.2

@@ -14,8 +14,8 @@ from edgebias.core.cell import Cell
 from edgebias.report.canvas import COLOURS, WIDTH, error_bars, name_rows, new_grid
 from edgebias.report.data import StudyData, of_cell
 from edgebias.report.figures import Drawing
-from edgebias.report.findings import ALPHA, KINDS, cell_name
-from edgebias.report.numbers import MINUS, number, p_number, p_value, signed
+from edgebias.report.findings import ALPHA, KINDS, cell_name, compared_pairs, pair_labels
+from edgebias.report.numbers import number, p_number, p_value, signed
 from edgebias.report.primary import ideal_of, primary_contrasts, primary_metric, score_panels
 from edgebias.report.section import Section
 from edgebias.report.table import Table, family_of, limits_of, title_of, value_of
@@ -147,10 +147,7 @@ def _contrasts(study: StudyData) -> Canvas | None:
     rows = pd.concat([primary_contrasts(suite, study.contrasts, study.scores) for suite in study.suites])
     if rows.empty:
         return None
-    pairs = sorted(
-        {(str(row["kind"]), row["cell_a"], row["cell_b"]) for _, row in rows.iterrows()},
-        key=lambda pair: (KINDS.index(pair[0]), pair[1], pair[2]),
-    )
+    pairs = compared_pairs(rows)
     suites = [suite for suite in study.suites if suite in set(rows["suite"])]
     canvas, grid = new_grid(WIDTH, 1.1 + 0.4 * len(pairs), len(suites), sharey=True)
     for axes, suite in zip(chain(*grid), suites, strict=True):
@@ -181,7 +178,7 @@ def _contrasts(study: StudyData) -> Canvas | None:
         axes.set_axisbelow(True)
         for _, row in rows[(rows["suite"] == suite) & rows["low"].notna()].iterrows():
             _write_p(axes, row, pairs.index((str(row["kind"]), row["cell_a"], row["cell_b"])))
-    names = [f"{cell_name(a, study.several_models)}\n{MINUS} {cell_name(b, study.several_models)}" for _, a, b in pairs]
+    names = pair_labels(pairs, study.several_models)
     for panels in grid:
         name_rows(panels[0], names)
     return canvas

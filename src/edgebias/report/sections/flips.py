@@ -11,8 +11,8 @@ import pandas as pd
 from edgebias.report.canvas import COLOURS, WIDTH, name_rows, new_grid
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
-from edgebias.report.findings import ALPHA, KINDS, cell_name, difference_of
-from edgebias.report.numbers import MINUS, number, p_number, p_value
+from edgebias.report.findings import ALPHA, KINDS, cell_name, compared_pairs, difference_of, pair_labels
+from edgebias.report.numbers import number, p_number, p_value
 from edgebias.report.primary import candidates, ideal_of, primary_contrasts
 from edgebias.report.section import Section
 from edgebias.report.table import Table, estimate_of, limits_of, title_of, value_of
@@ -108,10 +108,7 @@ def _flips(study: StudyData) -> Canvas | None:
     rows = _drawn(study)
     if rows.empty:
         return None
-    pairs = sorted(
-        {(str(row["kind"]), str(row["cell_a"]), str(row["cell_b"])) for _, row in rows.iterrows()},
-        key=lambda pair: (KINDS.index(pair[0]), pair[1], pair[2]),
-    )
+    pairs = compared_pairs(rows)
     suites = [suite for suite in study.suites if suite in set(rows["suite"])]
     canvas, grid = new_grid(WIDTH, 1.1 + 0.36 * len(pairs), len(suites), sharey=True)
     for axes, suite in zip(chain(*grid), suites, strict=False):
@@ -136,7 +133,7 @@ def _flips(study: StudyData) -> Canvas | None:
         axes.set_xlabel("per cent of the items:\naway | towards")
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-    names = [f"{cell_name(a, study.several_models)}\n{MINUS} {cell_name(b, study.several_models)}" for _, a, b in pairs]
+    names = pair_labels(pairs, study.several_models)
     for panels in grid:
         name_rows(panels[0], names)
     return canvas

@@ -9,7 +9,8 @@ import pandas as pd
 
 from edgebias.core.table import FILLED, Column, Table, ascending, at_least, between, one_of
 from edgebias.score.contrasts.cells import DEPLOYED, ENVIRONMENT, VARIANT, Contrast
-from edgebias.score.contrasts.table import Joined, compared_formats, paired
+from edgebias.score.contrasts.pairs import Joined, paired
+from edgebias.score.contrasts.table import compared_formats
 from edgebias.score.flips import flips_of
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling

@@ -18,7 +18,8 @@ from edgebias.core.seeds import generator
 from edgebias.metrics.estimate import add_up
 from edgebias.metrics.metric import percent
 from edgebias.score.contrasts.cells import Study
-from edgebias.score.contrasts.table import Joined, paired, shared_formats
+from edgebias.score.contrasts.pairs import Joined, paired
+from edgebias.score.contrasts.table import shared_formats
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, align

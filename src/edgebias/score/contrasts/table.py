@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pandas as pd
 
-from edgebias.core.cell import Cell
 from edgebias.core.seeds import generator
 from edgebias.core.table import FILLED, Column, Table, ascending, at_least, between, one_of
 from edgebias.metrics.estimate import add_up
 from edgebias.score.contrasts.cells import DEPLOYED, ENVIRONMENT, VARIANT, Contrast
+from edgebias.score.contrasts.pairs import Joined, paired
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Resampling
 from edgebias.stats.clusters import align
@@ -75,10 +73,6 @@ CONTRAST = Table(
     ),
 )
 CONTRAST_COLUMNS = CONTRAST.names
-_PAIR = ["item_id", "template", "round"]
-
-Joined = Callable[[Cell, str], pd.DataFrame | None]
-"""Joined responses of a cell to a suite (`edgebias.score.table.join`); None where the cell cannot answer the suite."""
 
 
 def contrast_table(
@@ -101,18 +95,6 @@ def contrast_table(
         table.loc[members.index, "p_corrected"] = corrected(members["p"].tolist(), correction)
         table.loc[members.index, "family_size"] = int(members["p"].notna().sum())
     return table
-
-
-def paired(left: pd.DataFrame, right: pd.DataFrame, form: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of one format that both cells have, in the same order."""
-    keys = pd.MultiIndex.from_frame(left.loc[left["format"] == form, _PAIR]).intersection(
-        pd.MultiIndex.from_frame(right.loc[right["format"] == form, _PAIR])
-    )
-    a, b = (
-        side[side["format"] == form].set_index(_PAIR, drop=False).rename_axis([None] * len(_PAIR)).loc[keys]
-        for side in (left, right)
-    )
-    return a.reset_index(drop=True), b.reset_index(drop=True)
 
 
 def shared_formats(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
