@@ -159,6 +159,7 @@ def build(
     """
     from edgebias.models.llama_model import check_runs, one_line_on_abort
     from edgebias.models.quantise import write_quantised
+    from edgebias.models.record import groups_obeying
 
     if recipe.prune is None and recipe.quantise is None:
         raise InputError(f"variants.{name}: neither 'prune' nor 'quantise' is given; name at least one")
@@ -166,7 +167,7 @@ def build(
     neutral_sentences(texts, "perplexity")
     check_runs(parent)
     details: dict[str, Any] = {"variant": name, "from": recipe.parent or "full", "pruning": None}
-    requested = None if recipe.prune is None else recipe.prune.sparsity
+    requested = None if recipe.prune is None else recipe.prune.share
     with atomic(output) as temporary, one_line_on_abort(parent, temporary), _blamed_on(parent, temporary):
         if recipe.prune is None:
             write_quantised(parent, temporary, str(recipe.quantise))
@@ -176,6 +177,9 @@ def build(
             with _scratch(temporary) as pruned:
                 details["pruning"] = _prune(parent, pruned, recipe.prune, texts, settings)
                 write_quantised(pruned, temporary, recipe.quantise)
+        if recipe.prune is not None and recipe.prune.group is not None:
+            zeros = int(recipe.prune.group * recipe.prune.share)
+            details["pruning"]["pattern_found"] = groups_obeying(temporary, recipe.prune.group, zeros)
         file_type = recipe.quantise or _float_type(temporary)
         with _refusing(output, QUANTISED_WAY_OUT.format(recipe.quantise) if recipe.quantise else FULL_WAY_OUT["F16"]):
             entries = _measure(temporary, texts, settings, file_type=file_type, requested_sparsity=requested)
@@ -220,22 +224,26 @@ def _float_type(path: Path) -> str:
     return next(str(tensor.tensor_type.name) for tensor in open_gguf(path).tensors if len(tensor.shape) > 1)
 
 
+def _unit(unstructured: str, pruning: Pruning) -> str:
+    return unstructured if pruning.group is None else f"{pruning.group} neighbouring inputs of an output"
+
+
 def _prune(
     source: Path, target: Path, pruning: Pruning, texts: Path, settings: VariantRecordSettings
 ) -> dict[str, Any]:
     from edgebias.models.prune import check_prunable, magnitude_masks, write_pruned
 
-    check_prunable(source)
-    details: dict[str, Any] = pruning.model_dump()
+    check_prunable(source, pruning.group)
+    details: dict[str, Any] = pruning.model_dump(exclude_none=True)
     if pruning.method == "magnitude":
-        masks = magnitude_masks(source, pruning.sparsity)
-        details["scope"] = "lowest |W| of each matrix"
+        masks = magnitude_masks(source, pruning.share, pruning.group)
+        details["scope"] = "lowest |W| of each " + _unit("matrix", pruning)
     else:
         from edgebias.models.wanda import wanda_masks
 
         sequences, sentences = calibration_sequences(source, texts, settings.calibration_tokens)
-        masks = wanda_masks(source, sequences, pruning.sparsity)
-        details["scope"] = "lowest |W| x ||X||_2 of each output row"
+        masks = wanda_masks(source, sequences, pruning.share, pruning.group)
+        details["scope"] = "lowest |W| x ||X||_2 of each " + _unit("output row", pruning)
         details["activations"] = (
             "one forward pass; each matrix is pruned before its product is computed, so later matrices see the"
             " inputs of the pruned model"

@@ -1,4 +1,4 @@
-"""Unstructured pruning: which weights go, by magnitude or by Wanda."""
+"""Pruning, unstructured or n:m: which weights go, by magnitude or by Wanda."""
 
 from __future__ import annotations
 
@@ -53,42 +53,57 @@ def lowest_per_row(scores: npt.NDArray[np.floating[Any]], sparsity: float) -> Ma
     return mask
 
 
-def magnitude_mask(weights: npt.NDArray[np.floating[Any]], sparsity: float) -> Mask:
+def lowest_per_group(scores: npt.NDArray[np.floating[Any]], sparsity: float, group: int) -> Mask:
+    """Mark the share ``sparsity`` of the lowest scores of every ``group`` neighbouring columns (n:m pruning)."""
+    return lowest_per_row(scores.reshape(-1, group), sparsity).reshape(scores.shape)
+
+
+def magnitude_mask(weights: npt.NDArray[np.floating[Any]], sparsity: float, group: int | None = None) -> Mask:
     """Mark the lowest ``|W|`` of the whole matrix (locuslab/wanda, lib/prune.py: one threshold per layer).
 
-    Of experts (experts, outputs, inputs) each is a matrix.
+    Of experts (experts, outputs, inputs) each is a matrix. With ``group``, the lowest of every so many inputs.
     """
+    if group is not None:
+        return lowest_per_group(np.abs(weights), sparsity, group)
     matrices = len(weights) if weights.ndim == 3 else 1
     return lowest_per_row(np.abs(weights).reshape(matrices, -1), sparsity).reshape(weights.shape)
 
 
-def wanda_mask(weights: npt.NDArray[np.floating[Any]], input_norms: npt.NDArray[np.float64], sparsity: float) -> Mask:
+def wanda_mask(
+    weights: npt.NDArray[np.floating[Any]],
+    input_norms: npt.NDArray[np.float64],
+    sparsity: float,
+    group: int | None = None,
+) -> Mask:
     """Mark the lowest ``|W_ij| x ||X_j||_2`` of each output row (Sun et al. 2024, arXiv 2306.11695, eq. 1).
 
     Args:
         weights: rows are outputs, columns inputs; or (experts, outputs, inputs).
         input_norms: L2 norm of each input over all calibration tokens; or of each expert (experts, inputs).
         sparsity: share of each row that goes.
+        group: where given, the share of every so many neighbouring inputs of a row.
     """
     if weights.ndim == 3:
-        return np.stack([wanda_mask(*pair, sparsity) for pair in zip(weights, input_norms, strict=True)])
-    return lowest_per_row(np.abs(weights).astype(np.float64) * input_norms, sparsity)
+        return np.stack([wanda_mask(*pair, sparsity, group) for pair in zip(weights, input_norms, strict=True)])
+    scores = np.abs(weights).astype(np.float64) * input_norms
+    return lowest_per_row(scores, sparsity) if group is None else lowest_per_group(scores, sparsity, group)
 
 
-def magnitude_masks(path: Path, sparsity: float) -> dict[str, Mask]:
+def magnitude_masks(path: Path, sparsity: float, group: int | None = None) -> dict[str, Mask]:
     """Return `magnitude_mask` of every prunable matrix in a file."""
     return {
-        tensor.name: magnitude_mask(values(tensor), sparsity)
+        tensor.name: magnitude_mask(values(tensor), sparsity, group)
         for tensor in open_gguf(path).tensors
         if is_prunable(tensor)
     }
 
 
-def check_prunable(path: Path) -> None:
-    """Check that a file can be pruned.
+def check_prunable(path: Path, group: int | None = None) -> None:
+    """Check that a file can be pruned, in groups of ``group`` inputs where given.
 
     Raises:
-        InputError: it has no linear weights in blocks under llama.cpp's names, or they are quantised.
+        InputError: it has no linear weights in blocks under llama.cpp's names, they are quantised, or a row is no
+            multiple of the group.
     """
     reader = open_gguf(path)
     prunable = [tensor for tensor in reader.tensors if is_prunable(tensor)]
@@ -99,6 +114,12 @@ def check_prunable(path: Path) -> None:
             raise InputError(
                 f"{path}: tensor {tensor.name} is {tensor.tensor_type.name}; prune a full-precision parent"
                 " and quantise afterwards"
+            )
+    for tensor in prunable:
+        if group is not None and int(tensor.shape[0]) % group:
+            raise InputError(
+                f"{path}: tensor {tensor.name} has rows of {int(tensor.shape[0])}, no multiple of {group};"
+                " give sparsity instead of pattern"
             )
 
 

@@ -165,6 +165,19 @@ def sparsity(tensors: Sequence[ReaderTensor], requested: float | None) -> Sparsi
     )
 
 
+def groups_obeying(path: Path, group: int, zeros: int) -> dict[str, int]:
+    """Return how many groups of ``group`` neighbouring inputs the prunable matrices have, and how many of these have
+    ``zeros`` zeros or more, in the decoded file.
+    """
+    count = obeying = 0
+    for tensor in open_gguf(path).tensors:
+        if is_prunable(tensor):
+            found = (values(tensor).reshape(-1, group) == 0).sum(axis=1)
+            count += len(found)
+            obeying += int((found >= zeros).sum())
+    return {"of": group, "zeros": zeros, "groups": count, "obeying": obeying}
+
+
 def digest_and_zstd(path: Path) -> tuple[str, int]:
     """Return the SHA-256 of a file, and its size in bytes when each 8 MiB of it is compressed with zstd level 3."""
     import pyarrow as pa

@@ -21,6 +21,12 @@ FileType = Literal[
 """A file type that llama.cpp writes without an importance matrix."""
 
 
+Pattern = Literal["2:4", "4:8"]
+"""Pruning in groups of neighbouring inputs."""
+
+PATTERN_SHARE = 0.5
+"""Each `Pattern` takes half of a group."""
+
 FullType = Literal["F16", "BF16", "F32"]
 """A type of matrices that nothing is compressed in."""
 
@@ -270,8 +276,28 @@ class Pruning(Record):
 
     method: Literal["magnitude", "wanda"]
     """The score by which weights go."""
-    sparsity: float = Field(gt=0, lt=1)
-    """Share of the prunable weights that goes."""
+    sparsity: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the prunable weights that goes, wherever they stand; or give pattern."""
+    pattern: Pattern | None = None
+    """Instead of sparsity: 2:4 takes two of every four neighbouring inputs of an output, 4:8 four of every eight."""
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Self:
+        if self.sparsity is None and self.pattern is None:
+            raise PydanticCustomError("key", "sparsity is missing; give a number above 0 and below 1, or pattern: 2:4")
+        if self.sparsity is not None and self.pattern is not None:
+            raise PydanticCustomError("key", "pattern is given beside sparsity, which it decides; give one of them")
+        return self
+
+    @property
+    def share(self) -> float:
+        """Share of the weights that goes."""
+        return PATTERN_SHARE if self.sparsity is None else self.sparsity
+
+    @property
+    def group(self) -> int | None:
+        """Neighbouring inputs of which the share goes, each group by itself; ``None``: anywhere."""
+        return None if self.pattern is None else int(self.pattern.partition(":")[2])
 
 
 class VariantSettings(Record):

@@ -91,11 +91,12 @@ class _Pruner:
     when it asks about that product.
     """
 
-    def __init__(self, names: Sequence[str], sparsity: float) -> None:
+    def __init__(self, names: Sequence[str], sparsity: float, group: int | None) -> None:
         self.masks: dict[str, Mask] = {}
         self.error: Exception | None = None
         self._names = frozenset(names)
         self._sparsity = sparsity
+        self._group = group
         self._library = _library()
         self._checked = False
         self._input_pointer = 0
@@ -141,7 +142,7 @@ class _Pruner:
             if input_pointer != self._input_pointer:  # q, k and v share one input, so do gate and up
                 self._input_pointer, self._norms = input_pointer, column_norms(self._read(input_pointer))
             norms = self._norms
-        mask = wanda_mask(_numbers(weights), norms, self._sparsity)
+        mask = wanda_mask(_numbers(weights), norms, self._sparsity, self._group)
         weights[mask] = 0
         self._library.ggml_backend_tensor_set(weight_pointer, weights.ctypes.data, 0, weights.nbytes)
         self.masks[name] = mask
@@ -216,7 +217,9 @@ def output_stride(n_tokens: int, n_vocab: int) -> int:
     return math.ceil(n_tokens * n_vocab / _LOGIT_BUDGET)
 
 
-def wanda_masks(path: Path, sequences: Sequence[Sequence[int]], sparsity: float) -> dict[str, Mask]:
+def wanda_masks(
+    path: Path, sequences: Sequence[Sequence[int]], sparsity: float, group: int | None = None
+) -> dict[str, Mask]:
     """Return the Wanda masks of every prunable matrix of a file of float weights, found matrix after matrix.
 
     Each matrix is pruned in memory before its product is computed, so every later matrix sees the
@@ -227,6 +230,7 @@ def wanda_masks(path: Path, sequences: Sequence[Sequence[int]], sparsity: float)
         path: the model file; it is not changed.
         sequences: calibration token ids, all of the same length; they do not see each other.
         sparsity: share of each output row that goes.
+        group: where given, the share of every so many neighbouring inputs of a row.
 
     Returns:
         A mask per tensor name, true where the weight goes.
@@ -240,7 +244,7 @@ def wanda_masks(path: Path, sequences: Sequence[Sequence[int]], sparsity: float)
     with loaded_model(path, vocab_only=False) as model:
         n_vocab = int(llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model)))
         stride = output_stride(total, n_vocab)
-        pruner = _Pruner(names, sparsity)
+        pruner = _Pruner(names, sparsity, group)
         callback = llama_cpp.ggml_backend_sched_eval_callback(pruner)
         parameters = llama_cpp.llama_context_default_params()
         parameters.n_ctx = SEQUENCE_TOKENS * math.ceil(length / SEQUENCE_TOKENS) * len(sequences)

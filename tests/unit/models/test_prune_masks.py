@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edgebias.models.prune import lowest_per_row, magnitude_mask, wanda_mask
+from edgebias.models.prune import lowest_per_group, lowest_per_row, magnitude_mask, wanda_mask
 from edgebias.models.wanda import column_norms, output_stride
 
 coarse = arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 12)), elements=st.integers(-3, 3).map(float))
@@ -37,6 +37,26 @@ def test_wanda_by_hand() -> None:
     # |W| x norm: [4, 6, 1, 10] and [0.5, 1, 0.25, 5]
     expected = [[True, False, True, False], [True, False, True, False]]
     np.testing.assert_array_equal(wanda_mask(weights, norms, 0.5), expected)
+
+
+@given(arrays(np.float32, (3, 16), elements=st.integers(-3, 3).map(float)), st.sampled_from([4, 8]))
+def test_every_group_of_neighbours_loses_its_lower_half(scores: np.ndarray, group: int) -> None:
+    mask = lowest_per_group(scores, 0.5, group)
+    for row, marked in zip(scores, mask, strict=True):
+        for start in range(0, 16, group):
+            order = sorted(range(start, start + group), key=lambda column: (row[column], column))
+            assert sorted(np.flatnonzero(marked[start : start + group]) + start) == sorted(order[: group // 2])
+
+
+def test_two_of_four_by_hand() -> None:
+    weights = np.array([[4.0, -3.0, 2.0, 1.0, 0.1, 0.2, 0.3, -0.4]], dtype=np.float32)
+    norms = np.array([1.0, 1.0, 1.0, 9.0, 1.0, 1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(
+        magnitude_mask(weights, 0.5, 4), [[False, False, True, True, True, True, False, False]]
+    )
+    np.testing.assert_array_equal(
+        wanda_mask(weights, norms, 0.5, 4), [[False, True, True, False, True, True, False, False]]
+    )
 
 
 def test_wanda_with_equal_inputs_is_magnitude_per_row() -> None:

@@ -13,6 +13,8 @@ import pytest
 from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.models.build import build
+from edgebias.models.prune import check_prunable
+from edgebias.models.record import groups_obeying
 from edgebias.models.settings import Pruning, VariantRecordSettings, VariantSettings
 
 full_precision = command("full-precision")
@@ -103,6 +105,32 @@ def test_two_builds_have_the_same_bytes_and_leave_nothing_else(
         assert first["sparsity"]["overall"] >= 0.5
 
 
+@pytest.mark.parametrize(("method", "pattern"), [("magnitude", "2:4"), ("wanda", "4:8")])
+def test_every_group_of_a_pattern_is_counted_in_the_file(
+    full: Path, texts: Path, tmp_path: Path, method: str, pattern: str
+) -> None:
+    record = run_build("nm", {"from": "full", "prune": {"method": method, "pattern": pattern}}, full, texts, tmp_path)
+    found, group = record["pruning"]["pattern_found"], int(pattern[-1])
+    assert found == {"of": group, "zeros": group // 2, "groups": found["groups"], "obeying": found["groups"]}
+    assert found["groups"] * group == record["sparsity"]["weights"]
+    assert record["sparsity"]["overall"] == record["sparsity"]["requested"] == 0.5
+    assert f"each {group} neighbouring inputs" in record["pruning"]["scope"]
+
+
+def test_unstructured_zeros_do_not_obey_a_pattern(full: Path, texts: Path, tmp_path: Path) -> None:
+    run_build("half", {"prune": {"method": "magnitude", "sparsity": 0.5}}, full, texts, tmp_path)
+    found = groups_obeying(tmp_path / "half.gguf", 4, 2)
+    assert 0 < found["obeying"] < found["groups"]
+
+
+def test_a_pattern_that_does_not_divide_the_rows_is_refused(
+    make_tiny: Callable[..., dict[str, np.ndarray]], tmp_path: Path
+) -> None:
+    make_tiny(tmp_path / "tiny.gguf")
+    with pytest.raises(InputError, match=r"has rows of 64, no multiple of 48; give sparsity instead of pattern"):
+        check_prunable(tmp_path / "tiny.gguf", 48)
+
+
 def test_prune_then_quantise_is_the_two_builds_in_a_row(full: Path, texts: Path, tmp_path: Path) -> None:
     pruning = {"method": "magnitude", "sparsity": 0.5}
     both = run_build("both", {"from": "full", "prune": pruning, "quantise": "Q8_0"}, full, texts, tmp_path / "x")
@@ -168,6 +196,8 @@ def test_a_truncated_parent_is_refused(full: Path, texts: Path, tmp_path: Path) 
         ),
         ({"prune": {"method": "wanda", "sparsity": 1.5}}, "prune.sparsity is 1.5; a number above 0 and below 1"),
         ({"prune": {"method": "wanda"}}, "prune.sparsity is missing"),
+        ({"prune": {"method": "wanda", "pattern": "1:4"}}, "prune.pattern is '1:4'; .*allowed values: 2:4, 4:8"),
+        ({"prune": {"method": "wanda", "pattern": "2:4", "sparsity": 0.5}}, "prune.pattern is given beside sparsity"),
     ],
 )
 def test_bad_settings_are_refused(
