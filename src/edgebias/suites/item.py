@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebias.core.errors import InputError
 from edgebias.core.table import FILLED, Column, Rule, Table, at_least, one_of
-from edgebias.metrics.answers import ROLES
+from edgebias.metrics.answers import OPTION, ROLES
 from edgebias.suites.formats import LETTERS
 from edgebias.suites.registry import SUITES
 
@@ -47,7 +47,7 @@ ITEM = Table(
         Column(
             "options", "list[str]", "answer texts, or whole sentences (StereoSet, CrowS-Pairs), in the file's own order"
         ),
-        Column("roles", "list[str]", "per option; each occurs at most once", rule=one_of(ROLES)),
+        Column("roles", "list[str]", "per option; each but `option` occurs at most once", rule=one_of(ROLES)),
         Column("label", "int", "index of the right option; -1 where no answer is right", rule=at_least(-1)),
         Column("split", "str", "whole clusters are in one split", rule=one_of(SPLITS)),
         Column(
@@ -197,7 +197,7 @@ def fault(item: Item) -> str:
         return f"{len(roles)} roles for {n_options} options"
     if unknown := sorted(set(roles) - set(ROLES)):
         return f"role {unknown[0]!r} is not one of {sorted(ROLES)}"
-    if len(set(roles)) != n_options:
+    if len(set(roles)) != n_options and set(roles) != {OPTION}:
         return "a role occurs twice"
     if item.label >= n_options:
         return f"label {item.label} is not an option"

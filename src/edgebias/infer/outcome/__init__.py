@@ -1,8 +1,9 @@
-"""From what a model did to one of seven outcomes that are never merged.
+"""From what a model did to one of eight outcomes that are never merged.
 
 ``choice`` is the index of the chosen option in item order, -1 for none. ``outcome`` is the role of that option
-(``stereotype``, ``anti_stereotype``, ``unknown``), or, where nothing was chosen, ``refusal``, ``unparsed`` or
-``blank``. A chosen option of role ``unrelated`` keeps its ``choice`` and is ``unparsed``: no bias metric can use it.
+(``stereotype``, ``anti_stereotype``, ``unknown``, or ``option`` where no stereotype attaches), or, where nothing was
+chosen, ``refusal``, ``unparsed`` or ``blank``. A chosen option of role ``unrelated`` keeps its ``choice`` and is
+``unparsed``: no bias metric can use it.
 The continuation of a text that has no options is ``written``, ``refusal`` or ``blank`` (`read_continuation`).
 
 A text that a service's filter put in the place of an answer (`SERVICE_REFUSAL`) is a ``refusal``, whatever its words.

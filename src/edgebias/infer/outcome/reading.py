@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 UNKNOWN = "unknown"
 UNRELATED = "unrelated"
+OPTION = "option"
+"""The role of an option that no stereotype touches, such as a letter of an exam question; its choice is an answer."""
+
 REFUSAL = "refusal"
 UNPARSED = "unparsed"
 BLANK = "blank"
 WRITTEN = "written"
 """The text of an open suite was continued: there is no option that it could name, and nothing to parse."""
 
-ANSWER_OUTCOMES = ("stereotype", "anti_stereotype", UNKNOWN, REFUSAL, UNPARSED, BLANK)
-"""The six outcomes of an answer to options."""
+ANSWER_OUTCOMES = ("stereotype", "anti_stereotype", UNKNOWN, OPTION, REFUSAL, UNPARSED, BLANK)
+"""The outcomes of an answer to options; ``option`` is one of items without stereotypes."""
 
 OUTCOMES = (*ANSWER_OUTCOMES, WRITTEN)
 

