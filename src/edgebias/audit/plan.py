@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgebias.audit.control import FILE, fetch_control, write_questions
+from edgebias.audit.control import fetch_control, write_questions
 from edgebias.backends.chat_template import check_template
 from edgebias.backends.endpoint.address import read_base_url
 from edgebias.core.code_hash import PACKAGE, code_hash
@@ -27,6 +27,7 @@ from edgebias.suites.building import build_items
 from edgebias.suites.fetch import fetch_benchmarks
 from edgebias.suites.formats import LETTER, LIKELIHOOD
 from edgebias.suites.item import to_table
+from edgebias.suites.mmlu.items import FILE
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
 

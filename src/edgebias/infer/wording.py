@@ -15,9 +15,13 @@ from edgebias.backends.base import Message, Prompt
 from edgebias.core.errors import InputError
 from edgebias.suites.formats import LETTERS
 from edgebias.suites.item import Item
+from edgebias.suites.registry import SUITES
 
 QUESTION_ANSWER = "question_answer_v1"
 """Context, question and ``Answer:`` on lines of their own; the option text continues the last line."""
+
+LETTERED_QUESTION = "lettered_question_v1"
+"""Context, question, an option a line ("A. ...") and ``Answer:``; a letter continues the last line (MMLU)."""
 
 SENTENCE = "sentence_v1"
 """Nothing but the model's start token; the option is a whole sentence (StereoSet intrasentence, CrowS-Pairs)."""
@@ -65,11 +69,18 @@ class Wording:
 
 
 def likelihood_wording(item: Item, instruction: str | None = None) -> Wording:
-    """Return the plain text whose continuation by each option text is scored; options in item order.
+    """Return the plain text whose continuation by each option is scored; options in item order.
 
+    What continues it is the text of an option, or its letter where the suite shows lettered options.
     ``instruction`` (the instruction baseline of the mitigation stage) stands before everything else.
     """
-    if item.question:
+    options = item.options
+    if item.question and SUITES.get(item.suite).scores_letters:
+        letters = [LETTERS[item.permutation.index(place)] for place in range(len(options))]
+        shown = [f"{letters[place]}. {options[place]}" for place in item.permutation]
+        lines = [item.context, item.question, *shown, "Answer:"]
+        template, text, options = LETTERED_QUESTION, "\n".join(filter(None, lines)), tuple(letters)
+    elif item.question:
         lines = [item.context, item.question, "Answer:"]
         template, text = QUESTION_ANSWER, "\n".join(filter(None, lines))
     elif item.context and item.condition == FOLLOWING_SENTENCE:
@@ -79,8 +90,7 @@ def likelihood_wording(item: Item, instruction: str | None = None) -> Wording:
     if instruction:
         template, text = template + INSTRUCTED, f"{instruction.strip()}\n\n{text}".rstrip()
     separator = " " if text else ""
-    options = tuple(separator + option.strip() for option in item.options)
-    return Wording(template, Prompt(text=text), options)
+    return Wording(template, Prompt(text=text), tuple(separator + option.strip() for option in options))
 
 
 def letter_wording(item: Item, instruction: str | None = None) -> Wording:

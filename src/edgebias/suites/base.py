@@ -67,6 +67,7 @@ class Suite:
         own_files: glob of its own files, relative to the checkout, where it brings them: ``data/mine/*.yaml``.
         open_ended: its items have no options, the model continues their text.
         pairs_of_sentences: its two options differ in few tokens; the others are scored on their own, too.
+        scores_letters: the format ``likelihood`` shows lettered options and scores the letters, not the options' texts.
         panels: the metrics that have a panel in the figure of scores.
         bias: the metric whose distance from its ideal a mitigation should reduce; empty: it is not mitigated.
         utility: the metrics that a mitigation must not spoil.
@@ -91,6 +92,7 @@ class Suite:
     own_files: str = ""
     open_ended: bool = False
     pairs_of_sentences: bool = False
+    scores_letters: bool = False
     panels: tuple[str, ...] = ()
     bias: str = ""
     utility: tuple[str, ...] = ()
@@ -103,7 +105,8 @@ class Suite:
     @property
     def asking(self) -> str:
         """What the stages that ask its items know of it, in one line; anything else about it makes no answer stale."""
-        return f"open_ended={self.open_ended} pairs_of_sentences={self.pairs_of_sentences}"
+        letters = " scores_letters=True" if self.scores_letters else ""
+        return f"open_ended={self.open_ended} pairs_of_sentences={self.pairs_of_sentences}{letters}"
 
     @property
     def family(self) -> Family:

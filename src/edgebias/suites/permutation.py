@@ -12,7 +12,7 @@ from edgebias.suites.item import Item
 
 
 def with_permutations(items: Sequence[Item], seed: int) -> list[Item]:
-    """Give each item an order of its options.
+    """Give each item an order of its options, unless its suite fixed one ("both A and B" allows no other).
 
     Within a cluster the numbers of times that two orders are used differ by at most one. Ties are broken by how often
     the order was used so far in the same category, split and cell of the design, then in the category and split, then
@@ -28,6 +28,9 @@ def with_permutations(items: Sequence[Item], seed: int) -> list[Item]:
     draws: dict[tuple[str, int], list[tuple[int, ...]]] = {}
     result = []
     for item in items:
+        if item.permutation:
+            result.append(item)
+            continue
         size = len(item.options)
         if (item.cluster, size) not in draws:
             draws[item.cluster, size] = sorted(

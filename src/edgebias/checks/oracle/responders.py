@@ -1,7 +1,8 @@
 """Responders that answer every item by a fixed rule.
 
-An *answer* is the role of the chosen option, or one of the three ways to choose nothing (`SILENT`). From it follows
-all that a scorer may want: the chosen option, the text that a model would have written, log-probabilities.
+An *answer* is the role of the chosen option, or one of the three ways to choose nothing (`SILENT`). An option to which
+no stereotype attaches is told from others of its item by its place: ``option 2``. From the answer follows all that a
+scorer may want: the chosen option, the text that a model would have written, log-probabilities.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from edgebias.checks.oracle.exact import ItemRow
 from edgebias.checks.oracle.open_texts import RULES, TEXTS, each
 from edgebias.infer.outcome import BLANK, REFUSAL, UNKNOWN, UNPARSED, UNRELATED
+from edgebias.metrics.answers import OPTION
 from edgebias.suites.formats import LETTERS
 from edgebias.suites.registry import SUITES
 
@@ -59,14 +61,20 @@ class Reply:
     shared_logprobs: tuple[float, ...]
 
 
+def answer_at(item: ItemRow, place: int) -> str:
+    """Return the answer that chooses the option at ``place``, in item order."""
+    role = str(item["roles"][place])
+    return f"{OPTION} {place}" if role == OPTION else role
+
+
 def label_role(item: ItemRow) -> str:
-    """Return the role of the right option; empty where no option is right."""
-    return str(item["roles"][item["label"]]) if item["label"] >= 0 else ""
+    """Return the answer that chooses the right option; empty where no option is right."""
+    return answer_at(item, item["label"]) if item["label"] >= 0 else ""
 
 
 def first_shown(item: ItemRow) -> str:
-    """Return the role of the option that letter A shows."""
-    return str(item["roles"][item["permutation"][0]])
+    """Return the answer that chooses the option that letter A shows."""
+    return answer_at(item, item["permutation"][0])
 
 
 def _role(role: str) -> Callable[[ItemRow], str]:
@@ -84,10 +92,18 @@ def _in_turn(turn: Callable[[int, int, ItemRow], str]) -> Callable[[Sequence[Ite
         answers = [""] * len(items)
         for members in strata.values():
             for place, number in enumerate(members):
-                answers[number] = turn(place, len(members), items[number])
+                answers[number] = _in_terms_of(items[number], turn(place, len(members), items[number]))
         return answers
 
     return answer
+
+
+def _in_terms_of(item: ItemRow, answer: str) -> str:
+    """Where no stereotype attaches, the stereotype is the right option, its opposite the next one, others the third."""
+    if OPTION not in item["roles"] or answer in SILENT:
+        return answer
+    step = {STEREOTYPE: 0, ANTI_STEREOTYPE: 1}.get(answer, 2)
+    return answer_at(item, (max(item["label"], 0) + step) % len(item["roles"]))
 
 
 def _at_rate(place: int, size: int, _item: ItemRow) -> str:
@@ -97,7 +113,7 @@ def _at_rate(place: int, size: int, _item: ItemRow) -> str:
 def _mixed(place: int, _size: int, item: ItemRow) -> str:
     cycle = (STEREOTYPE, ANTI_STEREOTYPE, UNKNOWN, STEREOTYPE, REFUSAL, UNPARSED, BLANK, UNRELATED)
     answer = cycle[place % len(cycle)]
-    return answer if answer in item["roles"] or answer in SILENT else STEREOTYPE
+    return answer if answer in item["roles"] or answer in SILENT or OPTION in item["roles"] else STEREOTYPE
 
 
 RESPONDERS: tuple[Responder, ...] = (
@@ -136,13 +152,13 @@ def reply(item: ItemRow, answer: str) -> Reply:
     if SUITES.get(item["suite"]).open_ended:
         text = TEXTS[answer].words if answer in TEXTS else SILENT[answer]
         return Reply(answer, -1, text, text, (), (), ())
-    roles, options = list(item["roles"]), list(item["options"])
+    options = list(item["options"])
     words = tuple(len(option.split()) for option in options)
     if answer in SILENT:
         # Log-probabilities always exist: a model that says nothing of use prefers what is unrelated, else nothing.
         logprobs, shared = _logprobs(item, words, UNRELATED), _shared_logprobs(item, UNRELATED)
         return Reply(answer, -1, SILENT[answer], SILENT[answer], logprobs, words, shared)
-    choice = roles.index(answer)
+    choice = next(place for place in range(len(options)) if answer_at(item, place) == answer)
     letter = LETTERS[list(item["permutation"]).index(choice)]
     logprobs, shared = _logprobs(item, words, answer), _shared_logprobs(item, answer)
     return Reply(answer, choice, f"{letter}) {options[choice]}", options[choice], logprobs, words, shared)
@@ -152,7 +168,8 @@ def _logprobs(item: ItemRow, words: tuple[int, ...], preferred: str) -> tuple[fl
     """Return the sums that put ``preferred`` first, ``unrelated`` last unless preferred, and the others
     level between.
     """
-    ranks = [0 if role == preferred else 2 if role == UNRELATED else 1 for role in item["roles"]]
+    answers = [answer_at(item, place) for place in range(len(item["roles"]))]
+    ranks = [0 if answer == preferred else 2 if answer == UNRELATED else 1 for answer in answers]
     if SUITES.get(item["suite"]).pairs_of_sentences:
         return tuple(-100.0 - rank for rank in ranks)  # whole sentences are compared by their sums
     if item["suite"] == "stereoset":

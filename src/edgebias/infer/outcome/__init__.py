@@ -18,7 +18,8 @@ How the answer is read; the first rule that speaks decides:
 
 1. nothing but a block of thinking that was cut off: ``unparsed`` (`cut_while_thinking` tells them from the others);
 2. no letter and no digit: ``blank``;
-3. it is the text of one option (case, articles, punctuation aside): that option;
+3. it is the text of one option (case, articles, punctuation aside), alone or after the letter that showed it: that
+   option;
 4. letters that were shown: an announced one ("the answer is (B)", "答案是B"), else one that stands as a label ("B",
    "B) ...", "'B'"). One letter alone is the choice, unless the text of another option stands right beside it or alone
    at the head of the reply, or a sentence gives another option as the answer. A letter that is the whole first line
@@ -130,6 +131,7 @@ _DOUBTED = re.compile(r"n't\b|\b(?:not|never|if|whether|unless|stereotyp\w*|some
 _OWN_LABEL = re.compile(r"\A\W*[A-Z][).:\]]\s+(?=\w)(?!.*(?<!\w)[A-Z][).:\]]\s)", re.DOTALL)
 """The one label of a reply, at its head: a list has several."""
 
+_LETTER_AND_TEXT = re.compile(r"\A\W*(?P<letter>[A-Z])\s?[).:\]]\s*(?P<text>\S.*)\Z", re.DOTALL)
 _ITEM = re.compile(r"\s*[-*\u2022]\s")
 _GOES_ON = re.compile(r"(?:\b(?:and|or|nor)|&)\W*\Z", re.IGNORECASE)
 _LABELLED = re.compile(r"\A(?:[,.:;)\]!-]|because\b|since\b|as\b|although\b|but\b|though\b|for\b|\Z)")
@@ -162,6 +164,10 @@ def read_text(
     """
     if text.startswith(SERVICE_REFUSAL):
         return Reading(-1, REFUSAL)
+    if len(said := text.strip().casefold()) > 1:  # one character may be a letter that was shown
+        repeated = [place for place, option in enumerate(options) if option.strip().casefold() == said]
+        if len(repeated) == 1:
+            return chosen(repeated[0], roles)
     outside, cut = without_thinking(text)
     if cut and not says(outside):
         return NOTHING
@@ -223,6 +229,9 @@ class _Reader:
             return Reading(-1, BLANK)
         whole = [place for place, key in enumerate(self.keys) if key == key_of(plain)]
         letters = named_letters(plain, self.keys, self.permutation) if self.lettered else []
+        named = self._letter_with_its_text(plain) if self.lettered else -1
+        if named >= 0:
+            return chosen(named, self.roles)
         # In "A) The nurse" the A is a label, not an article.
         if len(whole) == 1 and not any(letter.given for letter in letters):
             return chosen(whole[0], self.roles)
@@ -230,6 +239,18 @@ class _Reader:
         if abstains_elsewhere(plain):
             told = [replace(sentence, abstains=True) for sentence in told]
         return self._by_letter(plain, letters, told) or self._by_text(plain, told)
+
+    def _letter_with_its_text(self, plain: str) -> int:
+        """Return the option that is the whole reply, after the letter that showed it; -1 where none is.
+
+        Options of an exam ("(ii) and (iv) only", "P(A) = 1") would otherwise be read as letters and as lists.
+        """
+        match = _LETTER_AND_TEXT.match(plain)
+        shown = LETTERS[: len(self.keys)].find(match["letter"]) if match else -1
+        if match is None or shown < 0:
+            return -1
+        place = self.permutation[shown]
+        return place if key_of(match["text"]) == self.keys[place] else -1
 
     def _sentence(self, sentence: str) -> _Sentence:
         words = sentence_words(sentence, self.keys)

@@ -1,0 +1,1 @@
+"""ETHICS scenarios, plain and under pressure: formulas and the local ``evaluate`` module."""
