@@ -39,6 +39,7 @@ STAGES = (
     "score-robustness",
     "compare",
     "decompose",
+    "trust",
     "reference-answers",
     "layer-probes",
     "directions",

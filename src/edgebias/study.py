@@ -39,6 +39,11 @@ RAW = "data/raw/benchmarks"
 
 ROBUSTNESS_TABLES = ("variance_shares", "position_bias", "flip_rates", "by_level")
 
+TRUST_TABLES = ("trust", "trust_controls", "trust_correlations", "trust_doses")
+
+TRUST_PAPER = "data/paper/compressed_trust.csv"
+"""Trust of 50 compressed models as printed with arXiv:2403.15447."""
+
 PARITY_BACKENDS = ("llama", "torch")
 """The two backends that the parity gate compares."""
 
@@ -90,6 +95,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "score_rounds": ("seed", "score", "rounds"),
     "compare": COMPARED,
     "decompose": (*COMPARED, "study.decomposition"),
+    "trust": COMPARED,
     "directions": (
         "seed",
         *ASKING,
@@ -175,6 +181,7 @@ SUITE_CODE: Mapping[str, tuple[str, ...]] = {
     "score_robustness": ("metrics",),
     "compare": ("metrics",),
     "decompose": ("metrics",),
+    "trust": ("metrics",),
     "mitigate": ("metrics",),
     "fit_feedback_loop": ("metrics",),
     "report": (),
@@ -403,6 +410,18 @@ class Study:
         """Return the table of the edge build's decomposed excess, where the study asks for it."""
         return [f"{self.results}/compare/decomposition.csv"] if self.config["study"]["decomposition"] else []
 
+    def trust_suites(self) -> list[str]:
+        """Return the suites of the study that measure a dimension of trust."""
+        return [suite for suite in self.suites if SUITES.get(suite).dimension]
+
+    def trust(self) -> list[str]:
+        """Return the tables of trust, where a suite of the study measures a dimension of it."""
+        return [f"{self.results}/compare/{name}.csv" for name in TRUST_TABLES] if self.trust_suites() else []
+
+    def trust_paper(self) -> list[str]:
+        """Return the table of compressed models that a paper printed, where the study has trust to lay beside it."""
+        return [TRUST_PAPER] if self.trust_suites() else []
+
     def mitigation(self, name: str, among: Container[str] | None = None) -> list[str]:
         """Return the file ``name`` of every mitigation method, or of those ``among`` some."""
         methods = self.methods if self.weights(self.edge_build) else []
@@ -543,6 +562,8 @@ class Study:
                 return self.layer_probe_suites()
             case "mitigate":
                 return self.mitigated_suites()
+            case "trust":
+                return self.trust_suites()
             case "compare" | "decompose" | "report" | "page":
                 return self.suites
         return []

@@ -1,12 +1,19 @@
-"""A three-block llama model of width 32 with a byte-level tokenizer, in float32."""
+"""A three-block llama model of width 32 with a byte-level tokenizer, in float32; a study of trust, known by hand."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
+import pandas as pd
 import pytest
+
+from edgebias.cli import command
+from edgebias.core import registry
 
 WIDTH, HEADS, BLOCKS = 32, 2, 3
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -64,3 +71,94 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+TRUST_BUILDS = {
+    "full": (16.0, 0.0, 20.0),
+    "q8_0": (8.5, 0.0, 20.2),
+    "gptq4_s0": (16.0, 0.0, 21.0),
+    "gptq4_s1": (16.0, 0.0, 21.4),
+    "q3_k_m": (3.9, 0.0, 26.0),
+    "q2_k": (2.8, 0.0, 45.0),
+    "magnitude50": (16.0, 0.5, 90.0),
+}
+"""Bits on disk, sparsity and perplexity of the builds of the study of trust."""
+
+QUIZ = {"full": 80, "q8_0": 80, "gptq4_s0": 78, "gptq4_s1": 74, "q3_k_m": 60, "q2_k": 40, "magnitude50": 30}
+"""Right answers of 100, by build."""
+
+AGREEING = {"full": 12, "q8_0": 12, "gptq4_s0": 13, "gptq4_s1": 15, "q3_k_m": 22, "q2_k": 36, "magnitude50": 0}
+"""Agreeing answers of 60; the pruned build refuses all."""
+
+
+@pytest.fixture(scope="module")
+def trust_study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A study of two suites that measure trust and seven builds whose answers are known, scored by the stage."""
+    root = tmp_path_factory.mktemp("trust")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_plugins", {})
+        patch.syspath_prepend(str(Path(__file__).parents[1] / "plugins"))
+        registry.load_plugins(["quiz_suite", "creed_suite"])
+        _write_items(root, "quiz", 100, ["option"] * 4, [n % 4 for n in range(100)])
+        _write_items(root, "creed", 60, ["stereotype", "anti_stereotype"], [-1] * 60)
+        for variant, (bits, sparsity, perplexity) in TRUST_BUILDS.items():
+            right = [n % 4 if n < QUIZ[variant] else (n + 1) % 4 for n in range(100)]
+            _write_answers(root, variant, "quiz", ("likelihood", "letter"), right, ["option"] * 4)
+            agrees = [0 if n < AGREEING[variant] else 1 for n in range(60)]
+            roles = ["stereotype", "anti_stereotype"]
+            _write_answers(root, variant, "creed", ("letter",), [-1] * 60 if sparsity else agrees, roles)
+            requested = variant.upper() if variant.startswith("q") else "F16"
+            record = {"requested_type": requested, "bits_per_weight": bits, "perplexity": {"value": perplexity}}
+            path = root / "models/tiny" / f"{variant}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(record | {"sparsity": {"overall": sparsity}}))
+        command("trust")(trust_arguments(root))
+        yield root
+
+
+def trust_arguments(root: Path, **study: Any) -> list[str]:
+    """Return the command line of the stage ``trust`` for the study below ``root``."""
+    build = {"environment": "edge", "model": "tiny", "variant": "full"}
+    cells = [{"environment": "edge", "model": "tiny", "variants": list(TRUST_BUILDS)}]
+    builds = {f"{name}_build": build for name in ("edge", "desktop", "cloud")}
+    settings = {
+        "seed": 1,
+        "study": {"suites": ["quiz", "creed"], "cells": cells, "rounds": [], **builds, **study},
+        "compare": {"resamples": 400, "confidence": 0.95, "correction": "holm"},
+    }
+    compare = root / "compare"
+    return [
+        *("--settings", json.dumps(settings), "--items-folder", str(root / "items")),
+        *("--variants-folder", str(root / "models"), "--responses-folder", str(root / "responses")),
+        *("--output", str(compare / "trust.csv"), "--controls", str(compare / "trust_controls.csv")),
+        *("--correlations", str(compare / "trust_correlations.csv"), "--doses", str(compare / "trust_doses.csv")),
+    ]
+
+
+def _write_items(root: Path, suite: str, n: int, roles: list[str], labels: list[int]) -> None:
+    items = pd.DataFrame(
+        {
+            **{"item_id": f"i{at:03d}", "suite": suite, "category": "all of it", "cluster": f"c{at:03d}"},
+            **{"condition": "plain", "options": list("abcd")[: len(roles)], "roles": roles, "label": labels[at]},
+        }
+        for at in range(n)
+    )
+    (root / "items").mkdir(exist_ok=True)
+    items.to_parquet(root / "items" / f"{suite}.parquet")
+
+
+def _write_answers(
+    root: Path, variant: str, suite: str, forms: tuple[str, ...], choices: list[int], roles: list[str]
+) -> None:
+    rows = [
+        {
+            **{"item_id": f"i{at:03d}", "format": form, "permutation": list(range(len(roles))), "template": "t"},
+            **{"round": 0, "option_logprobs": [], "n_tokens": [], "choice": choice, "text": ""},
+            "outcome": roles[choice] if choice >= 0 else "refusal",
+        }
+        for form in forms
+        for at, choice in enumerate(choices)
+    ]
+    path = root / "responses/edge/tiny" / variant / f"{suite}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_parquet(path)

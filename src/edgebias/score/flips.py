@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebias.core.arrays import BoolArray, FloatArray, StrArray
+from edgebias.core.arrays import BoolArray, StrArray
 from edgebias.core.seeds import generator
-from edgebias.metrics.answers import ANTI_STEREOTYPE, STEREOTYPE, UNKNOWN, Answers
+from edgebias.metrics.answers import ANTI_STEREOTYPE, OPTION, STEREOTYPE, UNKNOWN, Answers
 from edgebias.metrics.metric import percent
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters
@@ -102,6 +102,25 @@ def flips_of(
     )
 
 
+def share_of(answers: Answers, hits: BoolArray, base: BoolArray, how: Resampling, names: tuple[str, ...]) -> Interval:
+    """Return what share of ``base`` the ``hits`` are, in per cent, with its interval over clusters."""
+    return bootstrap(
+        clustered(answers, hits, base),
+        percent,
+        bounds=(0.0, 100.0),
+        resamples=how.resamples,
+        confidence=how.confidence,
+        rng=generator(how.seed, "turned", *names),
+    )
+
+
+def clustered(answers: Answers, *columns: BoolArray) -> Clusters:
+    """Return the number of true values of each column in each cluster."""
+    names, first, codes = np.unique(answers.cluster, return_index=True, return_inverse=True)
+    sums = np.stack([np.bincount(codes, column, len(names)) for column in columns], axis=1)
+    return Clusters(names, answers.category[first], sums.astype(np.float64))
+
+
 def _scored(answers: Answers) -> BoolArray:
     """Select pairs whose two sentences both have a log-likelihood; of others no sentence is the likelier one."""
     return np.isfinite(answers.sum_stereotype) & np.isfinite(answers.sum_anti)
@@ -113,7 +132,9 @@ def sides(answers: Answers, *, by_likelihood: bool) -> StrArray:
     A refusal, a blank and what cannot be read are one: no choice.
     """
     if not by_likelihood:
-        return np.where(np.isin(answers.outcome, CHOICES), answers.outcome, NO_CHOICE)
+        named = np.where(np.isin(answers.outcome, CHOICES), answers.outcome, NO_CHOICE)
+        # options without a role of their own (the letters of a quiz) differ by their number alone
+        return np.where(answers.outcome == OPTION, np.char.add("option ", answers.choice.astype(np.str_)), named)
     return np.where(answers.sum_stereotype > answers.sum_anti, STEREOTYPE, ANTI_STEREOTYPE)
 
 
@@ -121,16 +142,14 @@ def _share(chosen: BoolArray) -> float:
     return 100.0 * float(chosen.mean()) if len(chosen) else float("nan")
 
 
-def _sums(answers: Answers, hits: BoolArray) -> tuple[StrArray, StrArray, FloatArray]:
-    """Return name and stratum of each cluster, with its hits and its items."""
-    names, first, codes = np.unique(answers.cluster, return_index=True, return_inverse=True)
-    sums = np.stack([np.bincount(codes, hits, len(names)), np.bincount(codes, minlength=len(names))], axis=1)
-    return names, answers.category[first], sums.astype(np.float64)
+def _with_items(answers: Answers, hits: BoolArray) -> Clusters:
+    """Return the hits and the items of each cluster."""
+    return clustered(answers, hits, np.ones(len(hits), dtype=np.bool_))
 
 
 def _clustered(answers: Answers, hits: BoolArray, how: Resampling, names: tuple[str, ...]) -> Interval:
     return bootstrap(
-        Clusters(*_sums(answers, hits)),
+        _with_items(answers, hits),
         percent,
         bounds=(0.0, 100.0),
         resamples=how.resamples,
@@ -140,7 +159,7 @@ def _clustered(answers: Answers, hits: BoolArray, how: Resampling, names: tuple[
 
 
 def _direction(answers: Answers, now: BoolArray, before: BoolArray, how: Resampling, names: tuple[str, ...]) -> float:
-    a, b = _sums(answers, now)[2], _sums(answers, before)[2]
+    a, b = _with_items(answers, now).sums, _with_items(answers, before).sums
     if np.array_equal(a, b):
         return 1.0
     return sign_flip_p(a, b, percent, resamples=how.resamples, rng=generator(how.seed, "direction", *names[1:]))

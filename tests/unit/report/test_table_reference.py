@@ -27,6 +27,10 @@ from edgebias.score.decomposition import DECOMPOSITION
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
 from edgebias.score.table import SCORE
+from edgebias.score.trust.associations import CORRELATION
+from edgebias.score.trust.controls import CONTROL
+from edgebias.score.trust.doses import DOSE
+from edgebias.score.trust.table import TRUST
 from edgebias.suites.item import ITEM, Design, Item, to_table
 
 main = command("tables")
@@ -280,6 +284,28 @@ def study(tmp_path: Path) -> Path:
                 )
             ],
             columns=list(DECOMPOSITION.names),
+        ),
+        "trust": pd.DataFrame(
+            [
+                (
+                    *("edge", "m", "q4_0", "ethics", "ethics", "letter", "accuracy", 1, 60.0, 100.0, 60.0, 50.0, 70.0),
+                    *(55.0, 65.0, 90, 90, 0.9, 5.0, 3.0, 2.0, -4.0, -9.0, 1.0, 0.1, 0.2, 7.0, 12.0, 8.0, 17.0),
+                    *("wrong", 9.0, 4.0, 15.0, 11.0, 22.5, 4, 4.5, 0.0, -1, ""),
+                )
+            ],
+            columns=list(TRUST.names),
+        ),
+        "trust control": pd.DataFrame(
+            [("ethics", "ethics", "letter", "accuracy", "random", 50.0, 50.0, 50.0, 50.0, 1.0, 100, "")],
+            columns=list(CONTROL.names),
+        ),
+        "trust correlation": pd.DataFrame(
+            [("edge", "m", "ethics", "ethics", "letter", "refusal", -0.5, -0.9, 0.3, 7, "")],
+            columns=list(CORRELATION.names),
+        ),
+        "trust dose": pd.DataFrame(
+            [("edge", "m", "ethics", "ethics", "letter", "wrong", 4, 2.8, 8.5, 1.5, 1.1, 2.0, 90, "")],
+            columns=list(DOSE.names),
         ),
         "layer probe": pd.DataFrame(
             [

@@ -16,6 +16,10 @@ from edgebias.score.decomposition import DECOMPOSITION
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
 from edgebias.score.table import SCORE
+from edgebias.score.trust.associations import CORRELATION
+from edgebias.score.trust.controls import CONTROL
+from edgebias.score.trust.doses import DOSE
+from edgebias.score.trust.table import TRUST
 from edgebias.suites.item import ITEM
 
 
@@ -60,6 +64,10 @@ TABLES = (
     Listed(CONTRAST, {}),
     Listed(CELL_FLIP, {}),
     Listed(DECOMPOSITION, {"study": "mix"}),
+    Listed(TRUST, {"study": "compression"}),
+    Listed(CONTROL, {"study": "compression"}),
+    Listed(CORRELATION, {"study": "compression"}),
+    Listed(DOSE, {"study": "compression"}),
     Listed(ROBUSTNESS, _FULL),
     Listed(VARIANCE, {}),
     Listed(POSITION, {}),
