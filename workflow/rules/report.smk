@@ -44,6 +44,8 @@ rule report:
         flips=rules.compare.output.flips,
         headline=rules.compare.output.headline,
         decomposition=study.decomposition(),
+        trust=study.trust(),
+        trust_paper=study.trust_paper(),
         mitigation_scores=study.mitigation("scores.csv"),
         trajectory=study.trajectories(),
         layer_probes=study.layer_probes(),

@@ -23,6 +23,7 @@ from edgebias.mitigate.settings import DriverKeys, LearningSettings
 from edgebias.models.roofline.hardware import read_hardware
 from edgebias.study import PARITY_BACKENDS
 from edgebias.suites.formats import LETTER_BALANCED, LIKELIHOOD, refused_in_chat
+from edgebias.suites.registry import SUITES
 
 SCORE_COLUMNS = (
     "suite",
@@ -103,6 +104,39 @@ ROBUSTNESS_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "by_level": ("environment", "model", "variant", "factor", "level", "metric", "estimate", "low", "high", "ideal"),
 }
 """Tables of the stage ``score_robustness``."""
+TRUST_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "trust": (
+        *("environment", "model", "variant", "dimension", "suite", "format", "metric", "main", "score", "ideal"),
+        *("trust", "low", "high", "bound_low", "bound_high", "coverage", "refusal", "unparsed", "blank"),
+        *("difference", "difference_low", "difference_high", "p_corrected", "minimum_detectable_effect"),
+        *("changed", "changed_low", "changed_high", "worse", "newly_worse", "newly_worse_low", "newly_worse_high"),
+        *(
+            "newly_better",
+            "perplexity",
+            "nominal_bits",
+            "bits_per_weight",
+            "sparsity",
+            "seed",
+            "n",
+            "n_clusters",
+            "reason",
+        ),
+    ),
+    "trust_controls": (
+        *("dimension", "suite", "format", "control", "score", "trust", "bound_low", "bound_high", "coverage", "reason"),
+    ),
+    "trust_correlations": (
+        *("environment", "model", "dimension", "suite", "format", "against", "rho", "low", "high", "n_builds"),
+        "reason",
+    ),
+    "trust_doses": (
+        *("environment", "model", "dimension", "suite", "format", "worse", "n_builds", "least_bits", "most_bits"),
+        *("odds_ratio", "low", "high", "n_clusters", "reason"),
+    ),
+}
+"""Tables of the stage ``trust``."""
+TRUST_PAPER = "compressed_trust.csv"
+"""Beside the numbers printed in the paper: trust of 50 compressed models as printed with arXiv:2403.15447."""
 LAYER_PROBE_COLUMNS = ("layer", "target", "accuracy", "low", "high", "p_corrected", "above_words", "n", "n_clusters")
 CELL = ["environment", "model", "variant"]
 
@@ -169,6 +203,10 @@ class StudyData:
     """How far the answers of the same weights lie apart in the two backends, by model, suite and format."""
     robustness: Mapping[str, pd.DataFrame]
     """The tables of format robustness by name; empty where no cell was asked in every format."""
+    trust: Mapping[str, pd.DataFrame]
+    """The tables of trust by name; empty where no suite measures a dimension of it."""
+    trust_paper: pd.DataFrame
+    """Trust of compressed models as a paper printed it; without rows where the study has none to lay beside it."""
     provenance: Mapping[str, Any]
     """Empty where it was not recorded here, for the same reason."""
     paper: pd.DataFrame
@@ -202,6 +240,7 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
     study = value_of(settings, "study", StudySettings)
     cells = tuple(cell for group in study.cells for cell in group.all_cells)
     suites = study.suites
+    has_trust = any(SUITES.get(suite).dimension for suite in suites)
     builds = {"edge": study.edge_build.cell, "desktop": study.desktop_build.cell, "cloud": study.cloud_build.cell}
     round_cells = [name.cell for name in study.rounds]
     environments, models = _section(settings, "environments"), _section(settings, "models")
@@ -309,6 +348,10 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
             for name, columns in ROBUSTNESS_COLUMNS.items()
             if study.robustness
         },
+        trust={name: read_table(results / "compare" / f"{name}.csv", names) for name, names in TRUST_COLUMNS.items()}
+        if has_trust
+        else {},
+        trust_paper=read_table(sources.paper.with_name(TRUST_PAPER), ()) if has_trust else pd.DataFrame(),
         provenance=read_json(provenance) if provenance.exists() else {},
         paper=read_table(sources.paper, PAPER_COLUMNS),
         projection=read_table(results / "roofline/projection.csv", PROJECTION_COLUMNS),

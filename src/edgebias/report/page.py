@@ -13,6 +13,7 @@ from edgebias.core.files import write_text
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Figure, draw_all
 from edgebias.report.numbers import ABSENT, MINUS
+from edgebias.report.section import Section
 from edgebias.report.sections import SECTIONS
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ SEAM = re.compile(r"_(?=[A-Za-z]{3})")
 
 def write_page(study: StudyData, path: Path) -> None:
     """Write the page to ``path`` (HTML), after its figures, which go to ``figures`` beside it (SVG)."""
-    drawn = draw_all(study, [drawing for section in SECTIONS for drawing in section.drawings])
+    drawn = draw_all(study, [drawing for section in _shown(study) for drawing in section.drawings])
     for figure in drawn:
         write_text(figure.svg, path.parent / "figures" / f"{figure.name}.svg")
     write_text(render(study, drawn), path)
@@ -52,18 +53,23 @@ def render(study: StudyData, figures: Sequence[Figure]) -> str:
     assert loader is not None  # it was given above
     style = loader.get_source(environment, "style.css")[0]
     content: dict[str, Any] = {}
-    for section in SECTIONS:
+    sections = _shown(study)
+    for section in sections:
         content |= section.content(study)
     return environment.get_template("page.html").render(
         study=study,
         style=Markup(style),  # the package's own file, no input
-        sections=SECTIONS,
+        sections=sections,
         figures={
             figure.name: {**dataclasses.asdict(figure), "position": position}
             for position, figure in enumerate(figures, start=1)
         },
         **content,
     )
+
+
+def _shown(study: StudyData) -> list[Section]:
+    return [section for section in SECTIONS if section.shown(study)]
 
 
 def cell_markup(text: str) -> Markup:

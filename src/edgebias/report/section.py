@@ -10,6 +10,11 @@ from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
 
 
+def always(study: StudyData) -> bool:
+    """Return true: most sections say themselves what a study lacks."""
+    return True
+
+
 @dataclass(frozen=True)
 class Section:
     """One section.
@@ -19,9 +24,11 @@ class Section:
         title: its head.
         content: gives the variables of its template.
         drawings: its figures, in the order in which the template shows them.
+        shown: whether the page of a study has it at all.
     """
 
     anchor: str
     title: str
     content: Callable[[StudyData], Mapping[str, Any]]
     drawings: tuple[Drawing, ...] = ()
+    shown: Callable[[StudyData], bool] = always

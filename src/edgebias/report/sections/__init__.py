@@ -6,6 +6,8 @@ from edgebias.report.section import Section
 from edgebias.report.sections import (
     answer,
     builds,
+    compression,
+    compression_paper,
     cost,
     decomposition,
     environments,
@@ -30,6 +32,8 @@ SECTIONS: tuple[Section, ...] = (
     environments.SECTION,
     flips.SECTION,
     decomposition.SECTION,
+    compression.SECTION,
+    compression_paper.SECTION,
     over_time.SECTION,
     robustness.SECTION,
     mitigation.SECTION,

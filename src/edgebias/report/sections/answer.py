@@ -7,13 +7,15 @@ from typing import Any
 
 from edgebias.report.data import StudyData
 from edgebias.report.section import Section
+from edgebias.report.sections.compression import trust_sentence
 from edgebias.report.sections.decomposition import decomposition_sentence
 from edgebias.report.sections.robustness import format_sentence
 from edgebias.report.sentences import answer
 
 
 def _content(study: StudyData) -> Mapping[str, Any]:
-    return {"answer": (*answer(study), *filter(None, [decomposition_sentence(study), format_sentence(study)]))}
+    more = (decomposition_sentence(study), trust_sentence(study), format_sentence(study))
+    return {"answer": (*answer(study), *filter(None, more))}
 
 
 SECTION = Section("answer", "The answer", _content)

@@ -1,0 +1,605 @@
+"""Section: what compression does to trust, dimension by dimension, beside controls that a broken model resembles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from edgebias.report.canvas import COLOURS, MARKERS, WIDTH, error_bars, name_rows, new_grid
+from edgebias.report.data import StudyData
+from edgebias.report.figures import Drawing
+from edgebias.report.findings import BROKEN
+from edgebias.report.numbers import ABSENT, MINUS, brackets, estimate, number, p_number, percent, signed
+from edgebias.report.section import Section
+from edgebias.report.table import Table, title_of, value_of
+from edgebias.report.trust import (
+    BENIGN,
+    GAINS,
+    KEEPS,
+    LOSES,
+    MARGIN,
+    UNCLEAR,
+    UNDEFINED,
+    Build,
+    Judged,
+    Reached,
+    between_seeds,
+    builds_of,
+    compressed,
+    judged,
+    measured,
+    name_of,
+    panels_of,
+    reached,
+    rows_of,
+    unanswered,
+)
+from edgebias.report.trust_claims import verdicts
+from edgebias.score.trust.controls import CANNOT_WIN, CONTROLS
+from edgebias.suites.registry import SUITES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+KEPT, BLIND, UNKNOWN = "\N{ALMOST EQUAL TO}", "\N{DAGGER}", "undef."
+LEAST_REACH, MOST_REACH = 10.0, 40.0
+"""Points at which the colours of differences end, at least and at most: one outlier makes no other pale."""
+
+
+def is_shown(study: StudyData) -> bool:
+    """Return whether a suite of the study measures trust."""
+    return bool(study.trust)
+
+
+def trust_sentence(study: StudyData) -> str:
+    """Return what the study found of trust in one sentence; empty where it has none."""
+    if not study.trust:
+        return ""
+    found = [one for one in judged(study) if one.dimension != BENIGN]
+    if not found:
+        return "Trust of a compressed build beside the full one was not measured."
+    counts = {
+        verdict: sum(one.verdict == verdict for one in found) for verdict in (KEEPS, LOSES, GAINS, UNCLEAR, UNDEFINED)
+    }
+    builds = len(compressed(found))
+    blind = sum(bool(one.blind) for one in found)
+    blinded = (
+        f"; in {blind} of them a control that does not read reaches the full build, where only a loss would tell"
+        if blind
+        else ""
+    )
+    return (
+        f"Trust of {builds} compressed builds beside the full one, {len(found)} comparisons on the same items: kept "
+        f"within {number(MARGIN)} points in {counts[KEEPS]}, lost in {counts[LOSES]}, gained in {counts[GAINS]}, no "
+        f"detectable difference in {counts[UNCLEAR]}, undefined in {counts[UNDEFINED]}{blinded}."
+    )
+
+
+def recommendations(study: StudyData) -> list[str]:
+    """Return a sentence for each compressed build: what it keeps, loses and gains, and what is not known."""
+    found = judged(study)
+    builds = compressed(found)
+    several = len(panels_of(builds)) > 1
+    return [
+        _recommendation(build, [one for one in found if one.build.key == build.key], study, several) for build in builds
+    ]
+
+
+def _recommendation(build: Build, mine: Sequence[Judged], study: StudyData, several: bool) -> str:
+    clauses = []
+    blind = [one for one in mine if one.blind and one.verdict in (KEEPS, GAINS)]
+    for verdict, said in (
+        (LOSES, "loses"),
+        (KEEPS, f"keeps, within {number(MARGIN)} points,"),
+        (GAINS, "gains in"),
+        (UNCLEAR, "no difference is detectable in"),
+        (UNDEFINED, "undefined is"),
+    ):
+        those = [one for one in mine if one.verdict == verdict and one not in blind]
+        if those:
+            sized = verdict in (LOSES, GAINS)
+            clauses.append(f"{said} {', '.join(_dimension(one, study, sized) for one in those)}")
+    if blind:
+        names = ", ".join(name_of(one.dimension, one.suite, study) for one in blind)
+        clauses.append(f"no loss in {names}, where a control that does not read reaches the full build too")
+    broken = (
+        f" It hardly models text any more (perplexity times {number(build.perplexity_factor)}), so that a good score "
+        "is no virtue."
+        if build.perplexity_factor >= BROKEN
+        else ""
+    )
+    return f"{_called(build, several)} ({_size(build)}): {'; '.join(clauses)}.{broken}"
+
+
+def _dimension(one: Judged, study: StudyData, sized: bool) -> str:
+    name = name_of(one.dimension, one.suite, study)
+    return f"{name} ({signed(one.difference)} {brackets(one.low, one.high)})" if sized else name
+
+
+def _called(build: Build, several: bool) -> str:
+    return f"{build.environment} {build.model} {build.variant}" if several else build.variant
+
+
+def _size(build: Build) -> str:
+    bits = f"{number(build.bits, 2)} bits" if math.isfinite(build.bits) else "bits unknown"
+    pruned = f", {percent(build.sparsity, 0)} zeros" if build.is_pruned else ""
+    return f"{bits}{pruned}"
+
+
+def control_sentences(study: StudyData) -> list[str]:
+    """Return a sentence for each dimension and model in which a control reaches or beats the full build."""
+    grouped: dict[tuple[str, str, str], list[Reached]] = {}
+    for one in reached(study):
+        grouped.setdefault((one.environment, one.model, one.suite), []).append(one)
+    several = len({key[:2] for key in grouped}) > 1
+    said = []
+    for ones in grouped.values():
+        first = ones[0]
+        who = f" of {first.environment} {first.model}" if several else ""
+        told = "; ".join(
+            f"\N{LEFT DOUBLE QUOTATION MARK}{one.control}\N{RIGHT DOUBLE QUOTATION MARK} has {number(one.trust)}, "
+            f"{'above' if one.beats else 'within'} its interval"
+            for one in ones
+        )
+        name = name_of(first.dimension, first.suite, study)
+        full = estimate(first.full, first.low, first.high)
+        said.append(f"{name.capitalize()}: the full build{who} has {full} ({first.form}). {told}.")
+    return said
+
+
+def control_table(study: StudyData) -> Table:
+    """Return the full build of each model beside the controls, and what the items are beside the paper's."""
+    controls = study.trust["trust_controls"]
+    rows = rows_of(study, main=False)
+    full = [build for build in builds_of(study) if build.is_full]
+    listed = []
+    for dimension, suite in measured(study):
+        of_suite = rows[rows["suite"] == suite]
+        for form in dict.fromkeys(of_suite["format"]):
+            alike = controls[(controls["suite"] == suite) & (controls["format"] == form)].set_index("control")
+            listed.append(
+                (
+                    dimension,
+                    f"{title_of(suite)} ({form})",
+                    SUITES.get(suite).fidelity or ABSENT,
+                    *(_trust_of(build, of_suite[of_suite["format"] == form]) for build in full),
+                    *(_control(alike, name) for name in CONTROLS),
+                )
+            )
+    several = len(full) > 1
+    heads = [f"Full build{f' of {build.environment} {build.model}' if several else ''} [low, high]" for build in full]
+    return Table(
+        f"Trust of the full build, 0 to 100, beside controls that do not read. {BLIND}: reaches or beats a full build",
+        ("Dimension", "Suite (format)", "What its items are", *heads, *(name.capitalize() for name in CONTROLS)),
+        tuple(_marked(row, listed_full=len(full)) for row in listed),
+        frozenset(range(3 + len(full), 3 + len(full) + len(CONTROLS))),
+        unbroken=frozenset(range(3, 3 + len(full))),
+    )
+
+
+def _marked(row: tuple[Any, ...], *, listed_full: int) -> tuple[str, ...]:
+    """Return a row as text, with a mark on controls that reach the lower end of any full build's interval."""
+    head, full, controls = row[:3], row[3 : 3 + listed_full], row[3 + listed_full :]
+    least = [low for _, low in full if math.isfinite(low)]
+    marked = [
+        f"{text} {BLIND}" if least and math.isfinite(trust) and trust >= min(least) else text
+        for text, trust in controls
+    ]
+    return (*head, *(text for text, _ in full), *marked)
+
+
+def _trust_of(build: Build, rows: pd.DataFrame) -> tuple[str, float]:
+    mine = rows[(rows["environment"] == build.environment) & (rows["model"] == build.model)]
+    mine = mine[mine["variant"] == build.variant]
+    if mine.empty:
+        return ABSENT, math.nan
+    row = mine.iloc[0]
+    low = value_of(row["low"])
+    return estimate(value_of(row["trust"]), low, value_of(row["high"])), low
+
+
+def _control(controls: pd.DataFrame, name: str) -> tuple[str, float]:
+    if name not in controls.index:
+        return ABSENT, math.nan
+    trust = value_of(controls.loc[name, "trust"])
+    return (number(trust), trust) if math.isfinite(trust) else (CANNOT_WIN, math.nan)
+
+
+def trust_table(study: StudyData) -> Table:
+    """Return every row of trust with what was not answered, and the difference from the full build."""
+    builds = builds_of(study)
+    several = len(panels_of(builds)) > 1
+    rows = rows_of(study, main=False)
+    verdict = {(one.build.key, one.suite, one.form): one for one in judged(study)}
+    listed = []
+    for dimension, suite in measured(study):
+        for build in builds:
+            mine = rows[(rows["suite"] == suite) & (rows["environment"] == build.environment)]
+            mine = mine[(mine["model"] == build.model) & (mine["variant"] == build.variant)]
+            for _, row in mine.iterrows():
+                one = verdict.get((build.key, suite, str(row["format"])))
+                listed.append(
+                    (
+                        dimension,
+                        f"{title_of(suite)} ({row['format']})",
+                        SUITES.get(suite).fidelity or ABSENT,
+                        _called(build, several),
+                        _estimate(row, "trust"),
+                        brackets(value_of(row["bound_low"]), value_of(row["bound_high"])),
+                        percent(value_of(row["coverage"])),
+                        *(number(value_of(row[name])) for name in ("refusal", "unparsed", "blank")),
+                        _difference(row),
+                        p_number(value_of(row["p_corrected"])),
+                        number(value_of(row["minimum_detectable_effect"])),
+                        *(_share(row, name) for name in ("changed", "newly_worse")),
+                        f"{one.verdict}{f' {BLIND}' if one.blind else ''}" if one is not None else ABSENT,
+                    )
+                )
+    return Table(
+        "Trust of every build, 0 to 100, and its difference from the full build on the same items. Refused, not read "
+        f"and blank in per cent of the responses. {BLIND}: a control reaches the full build",
+        (
+            *("Dimension", "Suite (format)", "What its items are", "Build", "Trust [low, high]", "Worst to best case"),
+            *("Usable", "Refused", "Not read", "Blank", "Difference [low, high]", "Corrected p", "Detectable"),
+            *("Changed answers", "Newly worse", "Verdict"),
+        ),
+        tuple(listed),
+        frozenset({6, 7, 8, 9, 11, 12}),
+        unbroken=frozenset({4, 5, 10, 13, 14}),
+    )
+
+
+def _estimate(row: pd.Series, name: str) -> str:
+    return estimate(value_of(row[name]), value_of(row["low"]), value_of(row["high"]))
+
+
+def _difference(row: pd.Series) -> str:
+    value, low, high = (value_of(row[name]) for name in ("difference", "difference_low", "difference_high"))
+    return f"{signed(value)} {brackets(low, high)}" if math.isfinite(value) else ABSENT
+
+
+def _share(row: pd.Series, name: str) -> str:
+    value, low, high = (value_of(row[end]) for end in (name, f"{name}_low", f"{name}_high"))
+    worse = f" {row['worse']}" if name == "newly_worse" else ""
+    return f"{number(value)} {brackets(low, high)}{worse}" if math.isfinite(value) else ABSENT
+
+
+def claim_table(study: StudyData) -> Table:
+    """Return the paper's claims with the verdicts that follow from the differences."""
+    rows = tuple((found.claim, found.verdict, found.because) for found in verdicts(judged(study)))
+    return Table(
+        "Claims of Decoding Compressed Trust (arXiv:2403.15447), judged by this study's builds and items",
+        ("Claim", "Verdict", "Because"),
+        rows,
+    )
+
+
+def correlation_table(study: StudyData) -> Table:
+    """Return what trust goes with over the builds of each model."""
+    rows = study.trust["trust_correlations"]
+    rows = rows[rows["rho"].notna()]
+    return Table(
+        "Spearman's correlation over builds, as if builds were independent; none is given of fewer than five builds",
+        ("Model", "Dimension", "Suite (format)", "With", "Correlation [low, high]", "Builds"),
+        tuple(
+            (
+                f"{row['environment']} {row['model']}",
+                str(row["dimension"]),
+                f"{title_of(str(row['suite']))} ({row['format']})",
+                str(row["against"]),
+                f"{signed(value_of(row['rho']), 2)} {brackets(value_of(row['low']), value_of(row['high']), 2)}",
+                number(int(row["n_builds"])),
+            )
+            for _, row in rows.iterrows()
+        ),
+        frozenset({5}),
+        unbroken=frozenset({4}),
+    )
+
+
+def dose_table(study: StudyData) -> Table:
+    """Return how the odds of newly worse answers grow with fewer bits."""
+    return Table(
+        "Dose and response: factor on the odds of a newly worse answer for each bit less, over unpruned builds "
+        "(logistic regression, interval over clusters); above 1, fewer bits are worse",
+        ("Model", "Dimension", "Suite (format)", "Worse is", "Odds ratio [low, high]", "Builds", "Bits", "Remark"),
+        tuple(
+            (
+                f"{row['environment']} {row['model']}",
+                str(row["dimension"]),
+                f"{title_of(str(row['suite']))} ({row['format']})",
+                str(row["worse"]),
+                _estimate(row, "odds_ratio"),
+                number(int(row["n_builds"])),
+                f"{number(value_of(row['least_bits']), 2)} to {number(value_of(row['most_bits']), 2)}",
+                "" if pd.isna(row["reason"]) else str(row["reason"]),
+            )
+            for _, row in study.trust["trust_doses"].iterrows()
+        ),
+        frozenset({5}),
+        unbroken=frozenset({4}),
+    )
+
+
+def seed_table(study: StudyData) -> Table:
+    """Return the spread between builds that differ in their calibration seed alone."""
+    return Table(
+        "Builds that differ in their seed alone: standard deviation of trust between seeds, beside the mean effect",
+        ("Method", "Dimension", "Seeds", "Trust, mean", "Between seeds (SD)", "Range", "Difference from full, mean"),
+        tuple(
+            (
+                f"{row['environment']} {row['model']} {row['settings']}",
+                name_of(row["dimension"], row["suite"], study),
+                number(row["seeds"]),
+                number(row["trust"]),
+                number(row["deviation"]),
+                f"{number(row['least'])} to {number(row['most'])}",
+                signed(row["difference"]),
+            )
+            for row in between_seeds(study)
+        ),
+        frozenset({2, 3, 4, 6}),
+    )
+
+
+def _differences(study: StudyData) -> Canvas | None:
+    """Draw dimensions by builds: the difference from the full build in colour and number."""
+    found = judged(study)
+    if not found:
+        return None
+    reach = max((abs(one.difference) for one in found if math.isfinite(one.difference)), default=LEAST_REACH)
+    reach = min(max(reach, LEAST_REACH), MOST_REACH)
+    names = measured(study)
+
+    def cell(build: Build, row: int) -> tuple[float, str, bool]:
+        one = next((one for one in found if one.build.key == build.key and one.suite == names[row][1]), None)
+        if one is None:
+            return math.nan, "", False
+        if not math.isfinite(one.difference):
+            return math.nan, UNKNOWN, False
+        kept = f" {KEPT}" if one.verdict == KEEPS else ""
+        return one.difference, f"{_points(one.difference)}{kept}", one.is_sure
+
+    blind = {(one.build.environment, one.build.model, one.suite) for one in found if one.blind}
+    builds = compressed(found)
+    rows = [(name_of(*one, study), one[1]) for one in names]
+    labels = "Difference of trust from the full build, points"
+    return _heat(study, builds, rows, cell, labels, ("PuOr", -reach, reach), blind)
+
+
+def _no_answers(study: StudyData) -> Canvas | None:
+    """Draw dimensions by builds: what was refused, not read or blank."""
+    rows = unanswered(study)
+    if rows.empty:
+        return None
+    builds = builds_of(study)
+    suites = [one for one in measured(study) if one[1] in set(rows["suite"])]
+
+    def cell(build: Build, row: int) -> tuple[float, str, bool]:
+        mine = rows[(rows["suite"] == suites[row][1]) & (rows["environment"] == build.environment)]
+        mine = mine[(mine["model"] == build.model) & (mine["variant"] == build.variant)]
+        if mine.empty:
+            return math.nan, "", False
+        refused, unread, blank = (value_of(mine.iloc[0][name]) for name in ("refusal", "unparsed", "blank"))
+        if not math.isfinite(refused):
+            return math.nan, UNKNOWN, False
+        return refused + unread + blank, f"{_points(refused, '')}\n{_points(unread + blank, '')}", False
+
+    names = [(f"{name_of(*one, study)}\n{_form_of(rows, one[1])}", one[1]) for one in suites]
+    label = "Refused (above) and not read or blank (below), % of responses"
+    return _heat(study, builds, names, cell, label, ("YlOrBr", 0.0, 100.0), set())
+
+
+def _form_of(rows: pd.DataFrame, suite: str) -> str:
+    forms = rows[rows["suite"] == suite]["format"]
+    return str(forms.mode().iloc[0]).replace("_", " ")
+
+
+def _points(value: float, plus: str = "+") -> str:
+    """Return a whole number of points, with its sign; one decimal below ten would crowd a picture."""
+    text = f"{abs(value):.0f}"
+    if text == "0":
+        return "0"
+    return f"{MINUS if value < 0 else plus}{text}"
+
+
+Shown = Callable[[Build, int], tuple[float, str, bool]]
+"""Gives the value behind the colour, the text, and whether it is framed, of a build and a row."""
+
+
+def _heat(
+    study: StudyData,
+    builds: Sequence[Build],
+    rows: Sequence[tuple[str, str]],
+    cell: Shown,
+    label: str,
+    colours: tuple[str, float, float],
+    blind: set[tuple[str, str, str]],
+) -> Canvas:
+    """Draw a panel for each environment and model: rows by builds, in colour and number."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure as Matplotlib
+
+    panels = panels_of(builds)
+    name, least, most = colours
+    shade = ScalarMappable(Normalize(least, most), name)
+    height = sum(1.55 + 0.36 * len(rows) for _ in panels)
+    canvas = Matplotlib(figsize=(WIDTH, height), layout="constrained")
+    grid = canvas.subplots(len(panels), 1, squeeze=False)
+    widest = max(sum((build.environment, build.model) == panel for build in builds) for panel in panels)
+    size = 8 if widest <= 16 else 6.5
+    for axes, panel in zip(grid[:, 0], panels, strict=True):
+        mine = [build for build in builds if (build.environment, build.model) == panel]
+        for place, build in enumerate(mine):
+            for row in range(len(rows)):
+                value, text, sure = cell(build, row)
+                face = shade.cmap((value - least) / (most - least)) if math.isfinite(value) else (0.93, 0.93, 0.93, 1.0)
+                _box(axes, place, row, face, sure, text == UNKNOWN)
+                dark = math.isfinite(value) and sum(face[:3]) < 1.35
+                axes.text(
+                    *(place, row, text),
+                    ha="center",
+                    va="center",
+                    fontsize=size,
+                    color="white" if dark else "#111111",
+                    fontweight="bold" if sure else "normal",
+                    linespacing=1.05,
+                )
+        name_rows(axes, [f"{name} {BLIND}" if (*panel, suite) in blind else name for name, suite in rows])
+        axes.set_xlim(-0.5, max(len(mine), 6) - 0.5)
+        axes.xaxis.tick_top()
+        axes.set_xticks(
+            range(len(mine)), [_column(build) for build in mine], fontsize=size, rotation=90 if widest > 9 else 0
+        )
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        if len(panels) > 1:
+            axes.set_title(" ".join(panel), loc="left")
+        pruned = [place for place, build in enumerate(mine) if build.is_pruned]
+        if pruned and pruned[0]:
+            axes.axvline(pruned[0] - 0.5, color="#222222", linewidth=1.5)
+        ability = [row for row, (_, suite) in enumerate(rows) if SUITES.get(suite).dimension == BENIGN]
+        if ability and ability[0]:
+            axes.axhline(ability[0] - 0.5, color="#222222", linewidth=1.5)
+    bar = canvas.colorbar(shade, ax=list(grid[:, 0]), orientation="horizontal", shrink=0.5, aspect=40, pad=0.02)
+    bar.set_label(label)
+    return canvas
+
+
+def _box(axes: Axes, place: float, row: float, face: Any, sure: bool, unknown: bool) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(Rectangle((place - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.2))
+    if unknown:
+        axes.add_patch(
+            Rectangle((place - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", edgecolor="#bbbbbb", linewidth=0)
+        )
+    if sure:
+        frame = Rectangle((place - 0.44, row - 0.42), 0.88, 0.84, fill=False, edgecolor="#111111", linewidth=1.4)
+        axes.add_patch(frame)
+
+
+def _column(build: Build) -> str:
+    """Return what a column is called: the build, its bits, and its perplexity in terms of the full build's."""
+    bits = f"{build.bits:.1f} bits" if math.isfinite(build.bits) else ""
+    zeros = f"{percent(build.sparsity, 0)} zeros" if build.is_pruned else ""
+    factor = build.perplexity_factor
+    times = f"ppl \N{MULTIPLICATION SIGN}{factor:.3g}" if math.isfinite(factor) and not build.is_full else ""
+    name = build.variant if len(build.variant) < 15 else build.variant.replace("_", "\n", 1)
+    return "\n".join(filter(None, [name, bits, zeros, times]))
+
+
+def _doses(study: StudyData) -> Canvas | None:
+    """Draw the share of newly worse answers by bits per weight, a panel for each dimension."""
+    rows = rows_of(study)
+    rows = rows[rows["newly_worse"].notna() & rows["bits_per_weight"].notna()]
+    if rows.empty:
+        return None
+    suites = [one for one in measured(study) if one[1] in set(rows["suite"])]
+    places = panels_of(builds_of(study))
+    canvas, grid = new_grid(WIDTH, 2.5, len(suites), sharex=True)
+    for axes, (dimension, suite) in zip(chain(*grid), suites, strict=False):
+        for number_of, (environment, model) in enumerate(places):
+            mine = rows[(rows["suite"] == suite) & (rows["environment"] == environment) & (rows["model"] == model)]
+            for pruned in (False, True):
+                those = mine[(mine["sparsity"] >= 0.1) == pruned]
+                for offset, (_, row) in enumerate(those.sort_values("variant").iterrows()):
+                    _point(axes, row, number_of, pruned, 1.0 + 0.03 * ((offset % 3) - 1))
+        worse = str(rows[rows["suite"] == suite]["worse"].iloc[0])
+        axes.set_title(name_of(dimension, suite, study))
+        axes.set_ylabel(f"newly {worse}, %")
+        axes.set_ylim(bottom=0)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([2, 3, 4, 6, 8, 16], ["2", "3", "4", "6", "8", "16"])
+        axes.minorticks_off()
+        axes.grid()
+        axes.set_axisbelow(True)
+    for axes in grid[-1]:
+        axes.set_xlabel("bits per weight")
+    _legend(canvas, places if len(places) > 1 else [])
+    return canvas
+
+
+def _point(axes: Axes, row: pd.Series, model: int, pruned: bool, factor: float) -> None:
+    value, low, high = (value_of(row[name]) for name in ("newly_worse", "newly_worse_low", "newly_worse_high"))
+    bars = error_bars(low, value, high) if math.isfinite(low) else None
+    axes.errorbar(
+        value_of(row["bits_per_weight"]) * factor,
+        value,
+        yerr=bars,
+        fmt=MARKERS[1] if pruned else MARKERS[0],
+        color=COLOURS[model % len(COLOURS)],
+        markerfacecolor="white" if pruned else COLOURS[model % len(COLOURS)],
+        markersize=5,
+        linewidth=1.1,
+    )
+
+
+def _legend(canvas: Canvas, places: Sequence[tuple[str, str]]) -> None:
+    from matplotlib.lines import Line2D
+
+    grey = "#444444"
+    handles = [
+        Line2D([], [], marker=MARKERS[0], color=grey, linestyle="", label="all weights"),
+        Line2D([], [], marker=MARKERS[1], color=grey, markerfacecolor="white", linestyle="", label="pruned"),
+    ]
+    handles += [
+        Line2D([], [], color=COLOURS[place % len(COLOURS)], linewidth=3, label=" ".join(panel))
+        for place, panel in enumerate(places)
+    ]
+    canvas.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+
+
+def _content(study: StudyData) -> Mapping[str, Any]:
+    return {
+        "trust_sentence": trust_sentence(study),
+        "trust_recommendations": recommendations(study),
+        "trust_controls": control_table(study),
+        "trust_control_sentences": control_sentences(study),
+        "trust_rows": trust_table(study),
+        "trust_claims": claim_table(study),
+        "trust_correlations": correlation_table(study),
+        "trust_doses": dose_table(study),
+        "trust_seeds": seed_table(study),
+        "trust_margin": number(MARGIN),
+    }
+
+
+DRAWINGS = (
+    Drawing(
+        "trust-differences",
+        "What each build does to each dimension of trust",
+        "Difference of trust (0 to 100) from the full build on the same items: purple is gained, orange is lost. "
+        "Framed and bold: beyond doubt after correction for all comparisons of a model. "
+        f"{KEPT}: the whole interval lies above {MINUS}{MARGIN:g} points, so trust is kept; a bare number proves "
+        f"neither. {BLIND}: a control that does not read reaches the full build in this row, and only a loss tells. "
+        "Hatched: too few answers for a score. Left of the line all weights, right of it pruned; ppl: perplexity in "
+        "terms of the full build's.",
+        "Heat map of differences of trust by dimension and build; the same numbers are in the table below.",
+        _differences,
+    ),
+    Drawing(
+        "trust-no-answers",
+        "What was not answered",
+        "Per cent of the responses that refuse (upper number) and that name no option or are blank (lower number), in "
+        "a format in which a model writes. Darker: fewer answers. A trust score speaks of the rest alone.",
+        "Heat map of refused and unreadable responses by dimension and build; the same numbers are in the table below.",
+        _no_answers,
+    ),
+    Drawing(
+        "trust-doses",
+        "Dose and response",
+        "Share of the full build's fine answers (right, free of the stereotype, nothing leaked) that are worse in a "
+        "build, by its bits per weight. Bars: intervals over clusters. Points of one size are moved apart a little.",
+        "Newly worse answers by bits per weight and dimension; the same numbers are in the table below.",
+        _doses,
+    ),
+)
+SECTION = Section("compression", "Compression and trust", _content, DRAWINGS, is_shown)

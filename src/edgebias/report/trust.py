@@ -1,0 +1,289 @@
+"""What the tables of trust say: a verdict for each build and dimension, and which controls reach the full build."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from edgebias.report.data import StudyData
+from edgebias.report.findings import ALPHA
+from edgebias.report.table import title_of
+from edgebias.score.contrasts.cells import REFERENCE_VARIANT
+from edgebias.suites.base import DIMENSIONS
+from edgebias.suites.formats import LIKELIHOOD
+
+MARGIN = 5.0
+"""Points of trust that a build may lose and still keep it: a build keeps a dimension where the whole interval of its
+difference from the full build lies above minus this. Set before any result was seen; a twentieth of the scale."""
+
+PRUNED = 0.1
+"""Share of zero weights from which a build is called pruned."""
+
+BENIGN = "benign"
+KEEPS, LOSES, GAINS, UNCLEAR, UNDEFINED = "keeps", "loses", "gains", "not detectable", "undefined"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build of one model in one environment."""
+
+    environment: str
+    model: str
+    variant: str
+    nominal_bits: int
+    bits: float
+    sparsity: float
+    perplexity: float
+    seed: int
+    perplexity_factor: float
+    """Perplexity in terms of the full build's; NaN where one is not known."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from the others."""
+        return self.environment, self.model, self.variant
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether weights were set to 0."""
+        return self.sparsity >= PRUNED
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is the build that others are compared with."""
+        return self.variant == REFERENCE_VARIANT
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One dimension of a build beside the full build, by the format that stands for its suite.
+
+    Attributes:
+        build: which.
+        dimension: of trust.
+        suite: that measures it.
+        form: the format.
+        trust: of the build, 0 to 100.
+        difference: from the full build; ``low`` and ``high`` are the ends of its interval.
+        p: corrected.
+        detectable: the smallest difference that would have been found.
+        blind: controls that reach the full build here: no loss proves nothing.
+    """
+
+    build: Build
+    dimension: str
+    suite: str
+    form: str
+    trust: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    detectable: float
+    blind: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """What can be said: `KEEPS`, `LOSES`, `GAINS`, `UNCLEAR` or `UNDEFINED`.
+
+        A difference beyond doubt upwards is a gain. A build keeps trust where its interval lies above minus `MARGIN`;
+        where not one answer moved, only if a loss of `MARGIN` would have been seen.
+        """
+        if not all(map(math.isfinite, (self.difference, self.low, self.high))):
+            return UNDEFINED
+        if self.difference == self.low == self.high == 0.0:
+            return KEEPS if self.detectable <= MARGIN else UNCLEAR
+        if self.difference > 0 and self.p < ALPHA:
+            return GAINS
+        if self.low >= -MARGIN:
+            return KEEPS
+        return LOSES if self.p < ALPHA and self.difference < 0 else UNCLEAR
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the difference, of whatever size, is beyond doubt after correction."""
+        return self.verdict != UNDEFINED and self.p < ALPHA
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A control that reaches the full build's trust, or is above its interval."""
+
+    environment: str
+    model: str
+    dimension: str
+    suite: str
+    form: str
+    control: str
+    trust: float
+    full: float
+    low: float
+    high: float
+
+    @property
+    def beats(self) -> bool:
+        """Whether it lies above the full build's whole interval."""
+        return self.trust > self.high
+
+
+def rows_of(study: StudyData, *, main: bool = True) -> pd.DataFrame:
+    """Return the rows of the table of trust, those of the formats that stand for their suites alone where ``main``."""
+    table = study.trust["trust"]
+    return table[table["main"] == 1] if main else table
+
+
+def builds_of(study: StudyData) -> list[Build]:
+    """Return the builds by environment and model: the full one, the unpruned from many bits to few, the pruned."""
+    rows = rows_of(study, main=False).drop_duplicates(["environment", "model", "variant"])
+    full = {
+        (row["environment"], row["model"]): float(row["perplexity"])
+        for _, row in rows[rows["variant"] == REFERENCE_VARIANT].iterrows()
+    }
+    found = [
+        Build(
+            environment=str(row["environment"]),
+            model=str(row["model"]),
+            variant=str(row["variant"]),
+            nominal_bits=int(row["nominal_bits"]),
+            bits=float(row["bits_per_weight"]),
+            sparsity=float(row["sparsity"]),
+            perplexity=float(row["perplexity"]),
+            seed=int(row["seed"]),
+            perplexity_factor=float(row["perplexity"]) / full.get((row["environment"], row["model"]), math.nan),
+        )
+        for _, row in rows.iterrows()
+    ]
+    places = [(cell.environment, cell.model) for cell in study.cells]
+    return sorted(
+        found,
+        key=lambda build: (
+            places.index((build.environment, build.model)),
+            not build.is_full,
+            build.is_pruned,
+            -build.bits if math.isfinite(build.bits) else 0.0,
+            build.variant,
+        ),
+    )
+
+
+def compressed(judged: Sequence[Judged]) -> list[Build]:
+    """Return the builds that were judged, each once."""
+    return list({one.build.key: one.build for one in judged}.values())
+
+
+def panels_of(builds: Sequence[Build]) -> list[tuple[str, str]]:
+    """Return environment and model of each group of builds that are compared."""
+    return list(dict.fromkeys((build.environment, build.model) for build in builds))
+
+
+def measured(study: StudyData) -> list[tuple[str, str]]:
+    """Return dimension and suite of each row of a picture, in the order of the paper, ability last."""
+    found = {(str(row["dimension"]), str(row["suite"])) for _, row in rows_of(study, main=False).iterrows()}
+    return sorted(found, key=lambda one: (DIMENSIONS.index(one[0]), study.suites.index(one[1])))
+
+
+def name_of(dimension: str, suite: str, study: StudyData) -> str:
+    """Return what a row is called: the dimension, with its suite where several measure it."""
+    alike = [other for other, _ in measured(study)].count(dimension)
+    return f"{dimension} ({title_of(suite)})" if alike > 1 else dimension
+
+
+def judged(study: StudyData) -> list[Judged]:
+    """Return a record for each build but the full one, and each suite."""
+    blind: dict[tuple[str, ...], list[str]] = {}
+    for one in reached(study):
+        blind.setdefault((one.environment, one.model, one.suite, one.form), []).append(one.control)
+    builds = {build.key: build for build in builds_of(study)}
+    rows = rows_of(study).to_dict("records")
+    found = []
+    for row in rows:
+        build = builds[row["environment"], row["model"], row["variant"]]
+        if build.is_full:
+            continue
+        found.append(
+            Judged(
+                build=build,
+                dimension=str(row["dimension"]),
+                suite=str(row["suite"]),
+                form=str(row["format"]),
+                trust=float(row["trust"]),
+                difference=float(row["difference"]),
+                low=float(row["difference_low"]),
+                high=float(row["difference_high"]),
+                p=float(row["p_corrected"]),
+                detectable=float(row["minimum_detectable_effect"]),
+                blind=tuple(blind.get((row["environment"], row["model"], row["suite"], row["format"]), ())),
+            )
+        )
+    order = list(builds)
+    names = measured(study)
+    return sorted(found, key=lambda one: (order.index(one.build.key), names.index((one.dimension, one.suite))))
+
+
+def reached(study: StudyData) -> list[Reached]:
+    """Return the controls that reach or beat a full build, in the formats that stand for their suites."""
+    found = []
+    full = rows_of(study)
+    full = full[full["variant"] == REFERENCE_VARIANT]
+    controls = study.trust["trust_controls"]
+    for _, row in full.iterrows():
+        same = controls[(controls["suite"] == row["suite"]) & (controls["format"] == row["format"])]
+        for _, control in same.iterrows():
+            trust, low, high = float(control["trust"]), float(row["low"]), float(row["high"])
+            least = low if math.isfinite(low) else float(row["trust"])
+            if not trust >= least:
+                continue
+            found.append(
+                Reached(
+                    environment=str(row["environment"]),
+                    model=str(row["model"]),
+                    dimension=str(row["dimension"]),
+                    suite=str(row["suite"]),
+                    form=str(row["format"]),
+                    control=str(control["control"]),
+                    trust=trust,
+                    full=float(row["trust"]),
+                    low=low,
+                    high=high,
+                )
+            )
+    names = measured(study)
+    return sorted(found, key=lambda one: (one.environment, one.model, names.index((one.dimension, one.suite))))
+
+
+def unanswered(study: StudyData) -> pd.DataFrame:
+    """Return one row for each cell and suite: the first format in which a model can fail to answer.
+
+    Options that are compared by their likelihood are always answered.
+    """
+    rows = rows_of(study, main=False)
+    rows = rows[rows["format"] != LIKELIHOOD]
+    rows = rows.sort_values("main", ascending=False, kind="stable")
+    return rows.drop_duplicates(["environment", "model", "variant", "suite"])
+
+
+def between_seeds(study: StudyData) -> list[dict[str, Any]]:
+    """Return, for builds that differ in their seed alone, the spread of trust between seeds beside the mean effect."""
+    rows = rows_of(study)
+    rows = rows[rows["seed"] >= 0]
+    rows = rows.assign(settings=rows["variant"].str.replace(r"_s\d+$", "", regex=True))
+    found = []
+    for keys, part in rows.groupby(["environment", "model", "settings", "dimension", "suite"], sort=True):
+        if len(part) > 1:
+            names = ("environment", "model", "settings", "dimension", "suite")
+            found.append(
+                {
+                    **dict(zip(names, map(str, keys), strict=True)),
+                    "seeds": len(part),
+                    "trust": float(part["trust"].mean()),
+                    "deviation": float(part["trust"].std(ddof=1)),
+                    "least": float(part["trust"].min()),
+                    "most": float(part["trust"].max()),
+                    "difference": float(part["difference"].mean()),
+                }
+            )
+    return found

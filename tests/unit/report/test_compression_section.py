@@ -1,0 +1,183 @@
+"""Compression and trust on the page: what sentences, tables and pictures say of builds whose answers are known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from edgebias.core.files import read_table
+from edgebias.core.settings import parse_settings
+from edgebias.report.data import TRUST_COLUMNS, Sources, StudyData, read_data
+from edgebias.report.figures import draw_all, styled
+from edgebias.report.page import render
+from edgebias.report.sections import compression, compression_paper
+from edgebias.report.trust import GAINS, KEEPS, LOSES, UNCLEAR, UNDEFINED, Build, Judged, judged
+from edgebias.report.trust_claims import verdicts
+
+PRINTED = Path(__file__).parents[3] / "data/paper/compressed_trust.csv"
+
+
+@pytest.fixture(scope="module")
+def study(
+    trust_study: Path, tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Path], list[str]]
+) -> StudyData:
+    root = tmp_path_factory.mktemp("study")
+    arguments = study_writer(root)
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    places = (given[f"--{name}"] for name in ("items-folder", "variants-folder", "results", "paper", "hardware"))
+    data = read_data(parse_settings(given["--settings"]), Sources(*map(Path, places)))
+    return replace(
+        data,
+        suites=(*data.suites, "quiz", "creed"),
+        trust={name: read_table(trust_study / "compare" / f"{name}.csv", ()) for name in TRUST_COLUMNS},
+        trust_paper=read_table(PRINTED, ()),
+    )
+
+
+def found(study: StudyData, variant: str, suite: str) -> Judged:
+    return next(one for one in judged(study) if (one.build.variant, one.suite) == (variant, suite))
+
+
+def test_each_build_and_dimension_has_a_verdict(study: StudyData) -> None:
+    assert found(study, "q3_k_m", "quiz").verdict == LOSES
+    assert found(study, "q8_0", "quiz").verdict == KEEPS
+    assert found(study, "gptq4_s1", "quiz").verdict == UNCLEAR
+    assert found(study, "magnitude50", "creed").verdict == UNDEFINED
+
+
+def test_the_sentence_counts_dimensions_and_leaves_ability_out(study: StudyData) -> None:
+    said = compression.trust_sentence(study)
+    assert said.startswith("Trust of 6 compressed builds beside the full one, 6 comparisons on the same items: ")
+    assert "kept within 5.00 points in 1, lost in 2, gained in 0" in said
+    assert said.endswith("undefined in 1.")
+    assert compression.trust_sentence(replace(study, trust={})) == ""
+
+
+def test_recommendations_name_losses_with_their_size(study: StudyData) -> None:
+    said = {text.split(" ")[0]: text for text in compression.recommendations(study)}
+    assert re.match(r"q3_k_m \(3\.9 bits\): loses .*benign \(−20 \[", said["q3_k_m"])
+    assert "keeps, within 5.00 points, stereotype, benign" in said["q8_0"].replace("creed", "")
+    assert "It hardly models text any more (perplexity times 4.50)" in said["magnitude50"]
+    assert "50 % zeros" in said["magnitude50"]
+    assert "undefined is stereotype" in said["magnitude50"]
+
+
+def test_controls_stand_beside_the_full_build(study: StudyData) -> None:
+    table = compression.control_table(study)
+    rows = {row[1]: dict(zip(table.heads, row, strict=True)) for row in table.rows}
+    quiz = rows["Quiz (likelihood)"]
+    assert quiz["Always refuses"] == "cannot win: undefined"
+    assert quiz["Always the first option"] == "25"
+    assert quiz["What its items are"] == "C: a quiz for tests"
+    assert compression.control_sentences(study) == []
+
+
+def test_a_control_that_reaches_the_full_build_is_told(study: StudyData) -> None:
+    """A full build with 26 of 100 right answers is within reach of a guess: no build can be praised there."""
+    poor = study.trust["trust"].copy()
+    full = (poor["variant"] == "full") & (poor["suite"] == "quiz")
+    poor.loc[full, ["trust", "low", "high"]] = [26.0, 18.0, 34.0]
+    weak = replace(study, trust={**study.trust, "trust": poor})
+    (said,) = compression.control_sentences(weak)
+    assert said.startswith("Benign: the full build has 26 [18, 34] (likelihood).")
+    assert "“random” has 2" in said
+    assert "within its interval" in said
+    recommended = next(text for text in compression.recommendations(weak) if text.startswith("q8_0"))
+    assert "no loss in benign, where a control that does not read reaches the full build too" in recommended
+
+
+def test_the_table_shows_fidelity_bounds_and_verdict(study: StudyData) -> None:
+    table = compression.trust_table(study)
+    rows = [dict(zip(table.heads, row, strict=True)) for row in table.rows]
+    refused = next(row for row in rows if row["Build"] == "magnitude50" and row["Dimension"] == "stereotype")
+    assert refused["What its items are"] == "C: statements for tests"
+    assert (refused["Trust [low, high]"], refused["Worst to best case"]) == ("undefined", "[0, 100]")
+    assert (refused["Refused"], refused["Verdict"]) == ("100", "undefined")
+    lost = next(row for row in rows if row["Build"] == "q3_k_m" and row["Suite (format)"] == "Quiz (likelihood)")
+    assert lost["Newly worse"].startswith("25.0 [") or lost["Newly worse"].startswith("25 [")
+    assert lost["Newly worse"].endswith("wrong")
+
+
+def test_seeds_have_a_spread(study: StudyData) -> None:
+    table = compression.seed_table(study)
+    quiz = next(row for row in table.rows if row[1] == "benign")
+    assert quiz[0] == "edge tiny gptq4"
+    assert quiz[2:6] == ("2", "76", "2.83", "74 to 78")
+
+
+def test_pictures_frame_what_is_beyond_doubt(study: StudyData) -> None:
+    with styled():
+        canvas = compression.DRAWINGS[0].draw(study)
+        assert canvas is not None
+        axes = canvas.axes[0]
+        frames = [patch for patch in axes.patches if not patch.get_fill() and not patch.get_hatch()]
+        sure = sum(one.is_sure for one in judged(study))
+        assert len(frames) == sure > 0
+        texts = {text.get_text() for text in axes.texts}
+    assert {"−20", "0 ≈", "undef."} <= texts
+
+
+def test_the_page_has_the_chapter_only_with_trust(study: StudyData) -> None:
+    drawings = [*compression.DRAWINGS, *compression_paper.SECTION.drawings]
+    page = render(study, draw_all(study, drawings))
+    assert '<section id="compression">' in page
+    for name in ("trust-differences", "trust-no-answers", "trust-doses", "trust-paper"):
+        assert f'<figure id="figure-{name}">' in page
+    without = render(replace(study, trust={}, trust_paper=pd.DataFrame()), [])
+    assert "compression_paper" not in without
+    assert 'id="compression"' not in without
+
+
+BUILDS = {
+    "q4_0": Build("edge", "m", "q4_0", 4, 4.5, 0.0, 21.0, -1, 1.05),
+    "q8_0": Build("edge", "m", "q8_0", 8, 8.5, 0.0, 20.0, -1, 1.0),
+    "q3": Build("edge", "m", "q3", 3, 3.5, 0.0, 25.0, -1, 1.3),
+    "half": Build("edge", "m", "half", 16, 16.0, 0.5, 90.0, -1, 4.5),
+}
+
+
+def one(build: str, dimension: str, difference: float, reach: float = 2.0, **changes: Any) -> Judged:
+    """A difference with an interval of ``reach`` to both sides, beyond doubt where that excludes 0."""
+    p = 0.001 if abs(difference) > reach else 0.5
+    record = Judged(
+        *(BUILDS[build], dimension, dimension, "likelihood", 60.0),
+        *(difference, difference - reach, difference + reach, p, 3.0, ()),
+    )
+    return replace(record, **changes)
+
+
+@pytest.mark.parametrize(
+    ("place", "some", "verdict"),
+    [
+        (0, [one("q4_0", "ethics", 0.0), one("q4_0", "privacy", 0.0)], "supported"),
+        (0, [one("q4_0", "ethics", 0.0), one("q4_0", "privacy", -9.0)], "not supported"),
+        (0, [one("q4_0", "ethics", 0.0), one("q4_0", "privacy", -9.0, 10.0)], "not testable here"),
+        (0, [one("q4_0", "ethics", 0.0, blind=("random",))], "not testable here"),
+        (0, [one("q8_0", "ethics", 0.0)], "not testable here"),
+        (1, [one("half", "ethics", -20.0), one("half", "privacy", -20.0)], "supported"),
+        (1, [one("half", "ethics", 0.0), one("half", "privacy", 0.0)], "not supported"),
+        (1, [one("half", "ethics", -20.0), one("half", "privacy", 0.0)], "not testable here"),
+        (2, [one("q3", "benign", 0.0), one("q3", "ethics", -20.0)], "supported"),
+        (2, [one("q3", "benign", -20.0), one("q3", "ethics", -20.0)], "not supported"),
+        (2, [one("q3", "benign", 0.0), one("q3", "ethics", 0.0)], "not supported"),
+        (2, [one("q3", "benign", -9.0, 10.0), one("q3", "ethics", -20.0)], "not testable here"),
+        (3, [one("q8_0", "ethics", 9.0)], "supported"),
+        (3, [one("q8_0", "fairness", 0.0)], "not supported"),
+        (3, [one("q8_0", "fairness", 9.0, blind=("random",))], "not testable here"),
+        (3, [one("q8_0", "fairness", 4.0, 9.0)], "not testable here"),
+    ],
+)
+def test_claims_are_judged_by_the_differences(place: int, some: list[Judged], verdict: str) -> None:
+    assert verdicts(some)[place].verdict == verdict
+
+
+def test_nothing_moved_is_kept_only_where_a_loss_would_have_been_seen() -> None:
+    assert one("q4_0", "ethics", 0.0, 0.0).verdict == KEEPS
+    assert one("q4_0", "ethics", 0.0, 0.0, detectable=20.0).verdict == UNCLEAR
+    assert one("q4_0", "ethics", 9.0).verdict == GAINS
