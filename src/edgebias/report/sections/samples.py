@@ -13,6 +13,7 @@ from edgebias.core.cell import Cell
 from edgebias.infer.outcome import OUTCOMES
 from edgebias.report.data import StudyData
 from edgebias.report.section import Section
+from edgebias.suites.registry import SUITES
 
 LIMIT = 12
 SHOWN_CHARACTERS = 400
@@ -20,7 +21,7 @@ SHOWN_CHARACTERS = 400
 
 @dataclass(frozen=True)
 class Sample:
-    """One answer with what was asked; every text is untrusted."""
+    """One answer with what was asked; every text is untrusted, and those of an ``offensive`` suite wait for a click."""
 
     cell: str
     suite: str
@@ -29,6 +30,7 @@ class Sample:
     options: tuple[str, ...]
     text: str
     outcome: str
+    offensive: bool
 
 
 def pick_samples(study: StudyData) -> list[Sample]:
@@ -65,6 +67,7 @@ def _sample(study: StudyData, row: pd.Series) -> Sample:
         options=tuple(f"{chr(65 + position)}. {text}" for position, text in enumerate(shown)),
         text=str(row["text"])[:SHOWN_CHARACTERS],
         outcome=str(row["outcome"]),
+        offensive=SUITES.get(str(row["suite"])).offensive,
     )
 
 

@@ -1,0 +1,1 @@
+"""Toxicity of continuations: formulas and the local ``evaluate`` module."""
