@@ -7,6 +7,8 @@ VENV := .venv
 PIP := pip==23.2.1
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# llm-compressor's pins exclude this package's transformers.
+COMPRESSION := .venv-compression
 # DVC's stages call snakemake and python by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # More options for pip, e.g. PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu" for the small torch.
@@ -39,7 +41,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mix-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers stock-server reference lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mix-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -131,6 +133,14 @@ audit-qwen: data ## Audits of builds of both Qwen models (an hour on 2 cores); w
 	  echo "The published files have 4 bits (Q4_K_M), and every other build is made from them. So the 8-bit build has nearly the same weights, and is the reference."; \
 	  $(call audit_of,$(LADDER),$(RUNGS)); $(call audit_of,$(LARGE),); } > docs/results/audit.md.part
 	mv docs/results/audit.md.part docs/results/audit.md
+
+compression-env: $(COMPRESSION)/.ready ## Make the environment of llm-compressor, which GPTQ, AWQ and SparseGPT need (2 minutes, 1.5 GB)
+
+$(COMPRESSION)/.ready: requirements/compression.txt
+	$(PYTHON) -m venv $(COMPRESSION)
+	$(COMPRESSION)/bin/python -m pip install --quiet $(PIP)
+	$(COMPRESSION)/bin/python -m pip install --quiet $(PIP_OPTIONS) --requirement requirements/compression.txt
+	touch $@
 
 oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks beside our scorers
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/oracle-peers.txt

@@ -28,6 +28,7 @@ STAGES = (
     "items",
     "full-precision",
     "compress",
+    "compress-by-library",
     "transformers-weights",
     "parity",
     "infer",

@@ -318,8 +318,8 @@ def _check_variants(params: Params, origin: str) -> None:
                 f"{where}.from is {show(variant.parent)}; {near(variant.parent, names)}allowed values: "
                 f"{', '.join(names)}"
             )
-        if variant.quantise is None and variant.prune is None:
-            raise InputError(f"{where} changes nothing; give quantise or prune")
+        if variant.quantise is None and variant.prune is None and variant.fake_quantise is None:
+            raise InputError(f"{where} changes nothing; give quantise, prune or fake_quantise")
     for name in params.variants:
         seen, parent = set[str](), params.variants[name].parent
         while name != "full" and parent is not None and parent != "full":

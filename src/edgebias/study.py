@@ -22,8 +22,10 @@ from edgebias.backends.registry import BACKENDS, properties_of
 from edgebias.core.cell import Cell
 from edgebias.core.code_hash import code_hash
 from edgebias.core.errors import InputError
+from edgebias.core.record import checked
 from edgebias.core.registry import Registry
 from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose_all
+from edgebias.models.settings import VariantSettings
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat, wordings_of
 from edgebias.suites.published_files import published_files
@@ -84,6 +86,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "items": ("seed", "prompts.calibration_share", "prompts.{suite}"),
     "full_precision": ("variant_record", "models.{model}.start_token", "models.{model}.full_type"),
     "compress": ("variant_record", "variants.{variant}"),
+    "compress_by_library": ("variant_record", "variants.{variant}"),
     "transformers_weights": (),
     "infer": ("seed", *ASKING, "infer.formats.{suite}"),
     "rounds": ("seed", *ASKING, "rounds"),
@@ -351,6 +354,15 @@ class Study:
     def parent(self, variant: str) -> str:
         """Return the variant that ``variant`` is made from."""
         return str(self.config["variants"][variant]["from"])
+
+    @property
+    def by_library(self) -> list[str]:
+        """The variants that llm-compressor makes."""
+        return [
+            name
+            for name, recipe in self.config["variants"].items()
+            if checked(VariantSettings, recipe, f"variants.{name}").by_library
+        ]
 
     def local_variants(self) -> list[tuple[str, str]]:
         """Return (model, variant) pairs whose weights are on this machine, ancestors included."""

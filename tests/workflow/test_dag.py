@@ -19,6 +19,8 @@ from edgebias.suites.registry import SUITES
 from edgebias.workflow.dvc import jobs_of, render
 
 ROOT = Path(__file__).resolve().parents[2]
+BY_LIBRARY = "compress_by_library"
+"""Its jobs need an environment of their own, which a quick study does without."""
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +35,14 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
 def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> None:
     plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
     assert plan.returncode == 0, plan.stderr
-    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file"}:  # only studies of other suites have such files
+    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file", BY_LIBRARY}:  # only studies of other suites have such files
         assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE), f"rule {rule} is not planned"
+
+
+def test_the_study_of_compression_plans_the_builds_of_the_library(checkout: Path, snakemake: str) -> None:
+    plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=compression")
+    assert plan.returncode == 0, plan.stderr
+    assert re.search(rf"^{BY_LIBRARY}\s+\d+", plan.stdout, re.MULTILINE)
 
 
 def test_an_unknown_key_stops_in_one_line(checkout: Path, snakemake: str, tmp_path: Path) -> None:

@@ -169,6 +169,11 @@ def parent_of(wildcards):
     return f"{study.models}/{wildcards.model}/{study.parent(wildcards.variant)}.gguf"
 
 
+def folder_of_parent(wildcards):
+    folder = f"{study.models}/{wildcards.model}/{study.parent(wildcards.variant)}.transformers"
+    return [f"{folder}/{name}" for name in TRANSFORMERS_FILES]
+
+
 def formats_checked(wildcards):
     """The check of a model whose weights are here."""
     local = study.weights(cell_of(wildcards))

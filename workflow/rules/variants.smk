@@ -40,8 +40,8 @@ rule compress:
     benchmark:
         "<benchmarks>/compress/{model}/{variant}.tsv"
     wildcard_constraints:
-        variant="|".join(
-            sorted(name for name in study.config["variants"] if name != "full")
+        variant=one_of(
+            sorted(set(study.config["variants"]) - {"full", *study.by_library})
         ),
     priority: 10  # the longest chain of jobs: build, build, fit, mitigate
     resources:
@@ -53,6 +53,36 @@ rule compress:
         "build {wildcards.variant} of {wildcards.model}"
     shell:
         "python -m edgebias compress --settings {params.settings:q} --parent {input.parent:q} --texts {input.texts:q}"
+        " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
+
+
+rule compress_by_library:
+    """One build by llm-compressor: GPTQ, AWQ, round to nearest or SparseGPT, its decoded weights in the parent's types."""
+    input:
+        parent=parent_of,
+        folder=folder_of_parent,
+        texts=TEXTS,
+    output:
+        weights="<models>/{model}/{variant}.gguf",
+        record="<models>/{model}/{variant}.json",
+    log:
+        "<logs>/compress_by_library/{model}/{variant}.log",
+    benchmark:
+        "<benchmarks>/compress_by_library/{model}/{variant}.tsv"
+    wildcard_constraints:
+        variant=one_of(sorted(study.by_library)),
+    resources:
+        mem_mb=2600,
+    params:
+        code=code_of("compress_by_library"),
+        settings=settings_of("compress_by_library"),
+        folder=lambda wildcards, input: os.path.dirname(input.folder[0]),
+        python=".venv-compression/bin/python",  # made by `make compression-env`
+    message:
+        "build {wildcards.variant} of {wildcards.model} by llm-compressor"
+    shell:
+        "python -m edgebias compress-by-library --settings {params.settings:q} --parent {input.parent:q}"
+        " --folder {params.folder:q} --texts {input.texts:q} --python {params.python:q}"
         " --output {output.weights:q} --record {output.record:q} 2> {log:q}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -31,10 +32,11 @@ QUANTISED_WAY_OUT = (
 """The same for a quantised build."""
 
 
-def calibration_sequences(weights: Path, texts: Path, n_tokens: int) -> tuple[list[list[int]], int]:
-    """Return the token ids for Wanda.
+def calibration_sequences(weights: Path, texts: Path, n_tokens: int, seed: int = 0) -> tuple[list[list[int]], int]:
+    """Return the token ids that a method is calibrated with.
 
-    Neutral sentences joined by spaces, cut into sequences that each begin with the start token.
+    Neutral sentences joined by spaces, cut into sequences that each begin with the start token. Each seed takes the
+    sentences in another order, so mostly others of them.
 
     Returns:
         The sequences, all of one length (at most 256), ``n_tokens`` in all rounded down to whole
@@ -59,7 +61,7 @@ def calibration_sequences(weights: Path, texts: Path, n_tokens: int) -> tuple[li
         body = length - len(head)
         ids: list[int] = []
         used = 0
-        for sentence in neutral_sentences(texts, "calibration"):
+        for sentence in _in_order(neutral_sentences(texts, "calibration"), seed):
             if len(ids) >= count * body:
                 break
             ids.extend(token_ids(model, sentence if not ids else " " + sentence))
@@ -67,6 +69,13 @@ def calibration_sequences(weights: Path, texts: Path, n_tokens: int) -> tuple[li
     if len(ids) < count * body:
         raise InputError(f"variant_record.calibration_tokens: the neutral text has only {len(ids)}; ask for fewer")
     return [head + ids[index * body : (index + 1) * body] for index in range(count)], used
+
+
+def _in_order(sentences: list[str], seed: int) -> list[str]:
+    """Return the sentences as seed 0 has them, or in the order of the SHA-256 of seed and sentence."""
+    if seed == 0:
+        return sentences
+    return sorted(sentences, key=lambda sentence: hashlib.sha256(f"{seed} {sentence}".encode()).digest())
 
 
 def measure_perplexity(weights: Path, texts: Path, n_tokens: int) -> Perplexity:
@@ -134,11 +143,11 @@ def full(
     }
     neutral_sentences(texts, "perplexity")  # a fault in the texts shows before the long work
     check_runs(source)
-    with atomic(output) as temporary, one_line_on_abort(source, temporary), _blamed_on(source, temporary):
+    with atomic(output) as temporary, one_line_on_abort(source, temporary), blamed_on(source, temporary):
         matrices: FullType = model.full_type or "F16"
         write_full(source, temporary, model.start_token, matrices)
-        with _refusing(output, FULL_WAY_OUT[matrices]):
-            entries = _measure(temporary, texts, settings, file_type=matrices, requested_sparsity=None)
+        with refusing(output, FULL_WAY_OUT[matrices]):
+            entries = measure(temporary, texts, settings, file_type=matrices, requested_sparsity=None)
         write_json(details | entries, record)
 
 
@@ -159,8 +168,9 @@ def build(
     """
     from edgebias.models.llama_model import check_runs, one_line_on_abort
     from edgebias.models.quantise import write_quantised
-    from edgebias.models.record import groups_obeying
 
+    if recipe.by_library:
+        raise InputError(f"variants.{name}: llm-compressor makes it; call `edgebias compress-by-library`")
     if recipe.prune is None and recipe.quantise is None:
         raise InputError(f"variants.{name}: neither 'prune' nor 'quantise' is given; name at least one")
     open_gguf(parent)
@@ -168,7 +178,7 @@ def build(
     check_runs(parent)
     details: dict[str, Any] = {"variant": name, "from": recipe.parent or "full", "pruning": None}
     requested = None if recipe.prune is None else recipe.prune.share
-    with atomic(output) as temporary, one_line_on_abort(parent, temporary), _blamed_on(parent, temporary):
+    with atomic(output) as temporary, one_line_on_abort(parent, temporary), blamed_on(parent, temporary):
         if recipe.prune is None:
             write_quantised(parent, temporary, str(recipe.quantise))
         elif recipe.quantise is None:
@@ -177,17 +187,16 @@ def build(
             with _scratch(temporary) as pruned:
                 details["pruning"] = _prune(parent, pruned, recipe.prune, texts, settings)
                 write_quantised(pruned, temporary, recipe.quantise)
-        if recipe.prune is not None and recipe.prune.group is not None:
-            zeros = int(recipe.prune.group * recipe.prune.share)
-            details["pruning"]["pattern_found"] = groups_obeying(temporary, recipe.prune.group, zeros)
-        file_type = recipe.quantise or _float_type(temporary)
-        with _refusing(output, QUANTISED_WAY_OUT.format(recipe.quantise) if recipe.quantise else FULL_WAY_OUT["F16"]):
-            entries = _measure(temporary, texts, settings, file_type=file_type, requested_sparsity=requested)
+        if recipe.prune is not None:
+            details["pruning"] |= pattern_found(temporary, recipe.prune)
+        file_type = recipe.quantise or float_type(temporary)
+        with refusing(output, QUANTISED_WAY_OUT.format(recipe.quantise) if recipe.quantise else FULL_WAY_OUT["F16"]):
+            entries = measure(temporary, texts, settings, file_type=file_type, requested_sparsity=requested)
         write_json(details | entries, record)
 
 
 @contextmanager
-def _refusing(build: Path, way_out: str) -> Iterator[None]:
+def refusing(build: Path, way_out: str) -> Iterator[None]:
     """Refuse ``build`` where its logits are not finite."""
     try:
         yield
@@ -196,7 +205,7 @@ def _refusing(build: Path, way_out: str) -> Iterator[None]:
 
 
 @contextmanager
-def _blamed_on(source: Path, being_written: Path) -> Iterator[None]:
+def blamed_on(source: Path, being_written: Path) -> Iterator[None]:
     """Let a fault of a file that is being written name the file that it is made from, which the user can change."""
     try:
         yield
@@ -219,9 +228,18 @@ def _scratch(beside: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _float_type(path: Path) -> str:
+def float_type(path: Path) -> str:
     """Return F16, BF16 or F32: the type of the matrices of an unquantised file."""
     return next(str(tensor.tensor_type.name) for tensor in open_gguf(path).tensors if len(tensor.shape) > 1)
+
+
+def pattern_found(weights: Path, pruning: Pruning) -> dict[str, Any]:
+    """Return how many groups of a file obey the pattern that was asked for; nothing where none was."""
+    from edgebias.models.record import groups_obeying
+
+    if pruning.group is None:
+        return {}
+    return {"pattern_found": groups_obeying(weights, pruning.group, int(pruning.group * pruning.share))}
 
 
 def _unit(unstructured: str, pruning: Pruning) -> str:
@@ -241,27 +259,33 @@ def _prune(
     else:
         from edgebias.models.wanda import wanda_masks
 
-        sequences, sentences = calibration_sequences(source, texts, settings.calibration_tokens)
+        sequences, sentences = calibration_sequences(source, texts, settings.calibration_tokens, pruning.seed or 0)
         masks = wanda_masks(source, sequences, pruning.share, pruning.group)
         details["scope"] = "lowest |W| x ||X||_2 of each " + _unit("output row", pruning)
         details["activations"] = (
             "one forward pass; each matrix is pruned before its product is computed, so later matrices see the"
             " inputs of the pruned model"
         )
-        details["calibration"] = {
-            "text": f"BOLD {texts.name}, part 'calibration', in the order of SHA-256, joined by spaces",
-            "sentences": sentences,
-            "sequences": len(sequences),
-            "tokens_per_sequence": len(sequences[0]),
-            "tokens": len(sequences) * len(sequences[0]),
-        }
+        details["calibration"] = calibration_entry(texts, sequences, sentences)
     write_pruned(source, target, masks)
     return details
 
 
-def _measure(
+def calibration_entry(texts: Path, sequences: list[list[int]], sentences: int) -> dict[str, Any]:
+    """Return what a record says of the text that calibrated a build."""
+    return {
+        "text": f"BOLD {texts.name}, part 'calibration', in the order of SHA-256, joined by spaces",
+        "sentences": sentences,
+        "sequences": len(sequences),
+        "tokens_per_sequence": len(sequences[0]),
+        "tokens": len(sequences) * len(sequences[0]),
+    }
+
+
+def measure(
     weights: Path, texts: Path, settings: VariantRecordSettings, *, file_type: str, requested_sparsity: float | None
 ) -> dict[str, Any]:
+    """Return the entries of a record that are read from the file, and its perplexity."""
     from edgebias.models.record import describe
 
     entries = dict(describe(weights, file_type=file_type, requested_sparsity=requested_sparsity))

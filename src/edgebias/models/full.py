@@ -63,6 +63,20 @@ def to_f16(weights: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float1
     return rounded
 
 
+def rounded(weights: npt.NDArray[np.float32], kind: GGMLQuantizationType, name: str) -> npt.NDArray[Any]:
+    """Return float32 weights as `rewrite` takes them for a tensor of a float type: rounded once, to nearest.
+
+    Raises:
+        InputError: a weight is not finite in that type.
+    """
+    match kind:
+        case GGMLQuantizationType.F16:
+            return to_f16(weights, name)
+        case GGMLQuantizationType.BF16:
+            return np.asarray(quantize(check_weights(weights, name), kind)).view(np.uint16)
+    return check_weights(weights, name)
+
+
 def write_full(source: Path, target: Path, start_token: str | None, matrices: FullType = "F16") -> None:
     """Write ``source`` as a GGUF file of float weights: every block decoded by the format's definition, rounded once.
 
@@ -88,12 +102,7 @@ def write_full(source: Path, target: Path, start_token: str | None, matrices: Fu
                 f"{source}: tensor {tensor.name} has type {tensor.tensor_type.name}, which cannot be decoded;"
                 " choose another source file"
             ) from error
-        match types[tensor.name]:
-            case GGMLQuantizationType.F16:
-                return to_f16(weights, tensor.name)
-            case GGMLQuantizationType.BF16:
-                return np.asarray(quantize(check_weights(weights, tensor.name), kind)).view(np.uint16)
-        return check_weights(weights, tensor.name)
+        return rounded(weights, types[tensor.name], tensor.name)
 
     with atomic(target) as temporary:
         rewrite(reader, temporary, lambda tensor: types[tensor.name], data, overrides)

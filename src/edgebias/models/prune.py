@@ -98,7 +98,7 @@ def magnitude_masks(path: Path, sparsity: float, group: int | None = None) -> di
     }
 
 
-def check_prunable(path: Path, group: int | None = None) -> None:
+def check_prunable(path: Path, group: int | None = None, way_out: str = "give sparsity instead of pattern") -> None:
     """Check that a file can be pruned, in groups of ``group`` inputs where given.
 
     Raises:
@@ -118,8 +118,7 @@ def check_prunable(path: Path, group: int | None = None) -> None:
     for tensor in prunable:
         if group is not None and int(tensor.shape[0]) % group:
             raise InputError(
-                f"{path}: tensor {tensor.name} has rows of {int(tensor.shape[0])}, no multiple of {group};"
-                " give sparsity instead of pattern"
+                f"{path}: tensor {tensor.name} has rows of {int(tensor.shape[0])}, no multiple of {group}; {way_out}"
             )
 
 

@@ -24,6 +24,9 @@ FileType = Literal[
 Pattern = Literal["2:4", "4:8"]
 """Pruning in groups of neighbouring inputs."""
 
+SCALE_BITS = 16
+"""Of one scale, as GPTQ and AWQ store it."""
+
 PATTERN_SHARE = 0.5
 """Each `Pattern` takes half of a group."""
 
@@ -274,15 +277,18 @@ class ModelSettings(Record):
 class Pruning(Record):
     """How to prune."""
 
-    method: Literal["magnitude", "wanda"]
-    """The score by which weights go."""
+    method: Literal["magnitude", "wanda", "sparsegpt"]
+    """The score by which weights go. SparseGPT also corrects the weights that stay."""
     sparsity: float | None = Field(default=None, gt=0, lt=1)
     """Share of the prunable weights that goes, wherever they stand; or give pattern."""
     pattern: Pattern | None = None
     """Instead of sparsity: 2:4 takes two of every four neighbouring inputs of an output, 4:8 four of every eight."""
+    seed: int | None = Field(default=None, ge=0)
+    """Which sentences calibrate: each seed takes the neutral text in another order; left out, 0."""
 
     @model_validator(mode="after")
     def _one_amount(self) -> Self:
+        _refuse_calibration(self.method, "magnitude", self.seed)
         if self.sparsity is None and self.pattern is None:
             raise PydanticCustomError("key", "sparsity is missing; give a number above 0 and below 1, or pattern: 2:4")
         if self.sparsity is not None and self.pattern is not None:
@@ -300,8 +306,37 @@ class Pruning(Record):
         return None if self.pattern is None else int(self.pattern.partition(":")[2])
 
 
+class FakeQuantisation(Record):
+    """How to quantise in groups, with the decoded weights as what is stored (a simulation: nothing gets smaller)."""
+
+    method: Literal["rtn", "gptq", "awq"]
+    """Round to nearest, GPTQ, or AWQ."""
+    bits: Literal[8, 4, 3, 2]
+    """Bits of one weight."""
+    group: int = Field(default=64, ge=8)
+    """Neighbouring inputs of an output that share a scale and a zero point; it divides the width of every matrix."""
+    seed: int | None = Field(default=None, ge=0)
+    """Which sentences calibrate: each seed takes the neutral text in another order; left out, 0."""
+
+    @model_validator(mode="after")
+    def _calibrated(self) -> Self:
+        _refuse_calibration(self.method, "rtn", self.seed)
+        return self
+
+    @property
+    def nominal_bits(self) -> float:
+        """Bits per weight of the matrices if codes were stored: with a 16-bit scale and a zero point for each group."""
+        return self.bits + (SCALE_BITS + self.bits) / self.group
+
+
+def _refuse_calibration(method: str, without: str, seed: int | None) -> None:
+    if method == without and seed is not None:
+        words = "seed is given beside method {method}, which nothing calibrates; take it out"
+        raise PydanticCustomError("key", words, {"method": method})
+
+
 class VariantSettings(Record):
-    """A build, made from another: pruned first, then quantised; either may be left out, but not both."""
+    """A build, made from another: pruned first, then quantised; or quantised in groups, by itself."""
 
     parent: str | None = Field(default=None, alias="from")
     """The build that it is made from; left out for full alone."""
@@ -309,12 +344,28 @@ class VariantSettings(Record):
     """File type of llama.cpp."""
     prune: Pruning | None = None
     """How to prune."""
+    fake_quantise: FakeQuantisation | None = None
+    """How to quantise in groups."""
+
+    @model_validator(mode="after")
+    def _library_alone(self) -> Self:
+        by_library = [key for key in ("prune", "fake_quantise") if getattr(self, key) is not None]
+        if self.by_library and (len(by_library) > 1 or self.quantise is not None):
+            other = "quantise" if self.quantise is not None else "prune"
+            words = "{other} is given beside what llm-compressor does; make it a build of its own, one from the other"
+            raise PydanticCustomError("key", words, {"other": other})
+        return self
+
+    @property
+    def by_library(self) -> bool:
+        """Whether llm-compressor makes it."""
+        return self.fake_quantise is not None or (self.prune is not None and self.prune.method == "sparsegpt")
 
 
 class VariantRecordSettings(Record):
     """Sizes of the two neutral texts that a build is made and described with."""
 
     calibration_tokens: int = Field(default=4096, ge=256, le=65536)
-    """Tokens from which Wanda takes the norms of activations."""
+    """Tokens that calibrate Wanda, SparseGPT, GPTQ and AWQ."""
     perplexity_tokens: int = Field(default=1536, ge=256)
     """Tokens whose perplexity is recorded."""
