@@ -9,6 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from edgebias.backends.base import Backend, Message, NotFiniteError, OptionRequest, OptionScores, Prompt
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic, write_json
@@ -180,13 +183,17 @@ def build(
     requested = None if recipe.prune is None else recipe.prune.share
     with atomic(output) as temporary, one_line_on_abort(parent, temporary), blamed_on(parent, temporary):
         if recipe.prune is None:
-            write_quantised(parent, temporary, str(recipe.quantise))
+            weighted, weights = _importance(parent, recipe, texts, settings)
+            write_quantised(parent, temporary, str(recipe.quantise), weights)
+            details |= weighted
         elif recipe.quantise is None:
             details["pruning"] = _prune(parent, temporary, recipe.prune, texts, settings)
         else:
             with _scratch(temporary) as pruned:
                 details["pruning"] = _prune(parent, pruned, recipe.prune, texts, settings)
-                write_quantised(pruned, temporary, recipe.quantise)
+                weighted, weights = _importance(pruned, recipe, texts, settings)
+                write_quantised(pruned, temporary, recipe.quantise, weights)
+                details |= weighted
         if recipe.prune is not None:
             details["pruning"] |= pattern_found(temporary, recipe.prune)
         file_type = recipe.quantise or float_type(temporary)
@@ -244,6 +251,22 @@ def pattern_found(weights: Path, pruning: Pruning) -> dict[str, Any]:
 
 def _unit(unstructured: str, pruning: Pruning) -> str:
     return unstructured if pruning.group is None else f"{pruning.group} neighbouring inputs of an output"
+
+
+def _importance(
+    source: Path, recipe: VariantSettings, texts: Path, settings: VariantRecordSettings
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.float32]] | None]:
+    """Return what the record says of the importance matrix, and the matrix; nothing where none was asked for."""
+    from edgebias.models.prune import check_prunable
+    from edgebias.models.wanda import importance
+
+    if not recipe.importance:
+        return {}, None
+    check_prunable(source)
+    sequences, sentences = calibration_sequences(source, texts, settings.calibration_tokens)
+    values = "mean squared input of each column of the matrices in blocks, in one forward pass of the parent"
+    entry = {"values": values, "calibration": calibration_entry(texts, sequences, sentences)}
+    return {"importance": entry}, importance(source, sequences)
 
 
 def _prune(

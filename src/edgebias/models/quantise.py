@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import llama_cpp
+import numpy as np
+import numpy.typing as npt
 
 from edgebias.core.errors import InputError
 from edgebias.models.llama_model import one_line_on_abort, quiet
 
 _PREFIX = "LLAMA_FTYPE_MOSTLY_"
+_FLOATS = ctypes.POINTER(ctypes.c_float)
 
 
 def known_types() -> list[str]:
@@ -30,8 +34,16 @@ def check_type(name: str) -> None:
         raise InputError(f"quantise: {name!r} is no llama.cpp file type; choose one of {', '.join(known_types())}")
 
 
-def write_quantised(source: Path, target: Path, file_type: str) -> None:
+def write_quantised(
+    source: Path, target: Path, file_type: str, importance: Mapping[str, npt.NDArray[np.float32]] | None = None
+) -> None:
     """Quantise ``source`` to ``target`` with ``llama_model_quantize``, on one thread: always the same bytes.
+
+    Args:
+        source: the file to quantise.
+        target: where to write.
+        file_type: of llama.cpp.
+        importance: weight of the errors at each input of a matrix, by the tensor's name.
 
     Raises:
         InputError: the type is unknown, needs an importance matrix, or llama.cpp refuses the source.
@@ -39,6 +51,13 @@ def write_quantised(source: Path, target: Path, file_type: str) -> None:
     check_type(file_type)
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = getattr(llama_cpp, _PREFIX + file_type)
+    if importance:
+        entries = [
+            llama_cpp.llama_model_imatrix_data(name.encode(), values.ctypes.data_as(_FLOATS), values.size)
+            for name, values in importance.items()
+        ]
+        end = llama_cpp.llama_model_imatrix_data()  # without a name
+        parameters.imatrix = (llama_cpp.llama_model_imatrix_data * (len(entries) + 1))(*entries, end)
     reason = _write(source, target, parameters)
     if reason is not None:
         raise InputError(

@@ -342,6 +342,9 @@ class VariantSettings(Record):
     """The build that it is made from; left out for full alone."""
     quantise: FileType | None = None
     """File type of llama.cpp."""
+    importance: bool | None = None
+    """Whether llama.cpp rounds with an importance matrix, the mean squared inputs of the calibration text; left out, it
+    does not."""
     prune: Pruning | None = None
     """How to prune."""
     fake_quantise: FakeQuantisation | None = None
@@ -349,6 +352,8 @@ class VariantSettings(Record):
 
     @model_validator(mode="after")
     def _library_alone(self) -> Self:
+        if self.importance and self.quantise is None:
+            raise PydanticCustomError("key", "importance is given without quantise, which it is for; take it out")
         by_library = [key for key in ("prune", "fake_quantise") if getattr(self, key) is not None]
         if self.by_library and (len(by_library) > 1 or self.quantise is not None):
             other = "quantise" if self.quantise is not None else "prune"

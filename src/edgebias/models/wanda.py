@@ -1,4 +1,4 @@
-"""Wanda masks from one forward pass of llama.cpp over the calibration text."""
+"""What one forward pass of llama.cpp over the calibration text gives: Wanda's masks, or the importance of inputs."""
 
 from __future__ import annotations
 
@@ -83,25 +83,27 @@ def _check_layout(library: ctypes.CDLL, pointer: int) -> None:
         )
 
 
-class _Pruner:
-    """Prunes each matrix in the loaded model just before llama.cpp multiplies by it.
+class _Pass:
+    """Meets each matrix in the loaded model just before llama.cpp multiplies by it, with the norms of its inputs.
 
     llama.cpp asks about every node of its graph in order, before computing it. Answering "yes" to all
     of them makes it compute one node at a time, so that the inputs of a matrix product are complete
     when it asks about that product.
     """
 
-    def __init__(self, names: Sequence[str], sparsity: float, group: int | None) -> None:
-        self.masks: dict[str, Mask] = {}
+    def __init__(self, names: Sequence[str], what: str) -> None:
         self.error: Exception | None = None
+        self.met: set[str] = set()
         self._names = frozenset(names)
-        self._sparsity = sparsity
-        self._group = group
         self._library = _library()
         self._checked = False
         self._input_pointer = 0
         self._norms = np.empty(0)
-        self._progress = tqdm(total=len(names), desc="wanda", unit="matrix", mininterval=5, ascii=True)
+        self._progress = tqdm(total=len(names), desc=what, unit="matrix", mininterval=5, ascii=True)
+
+    def use(self, name: str, weight_pointer: int, norms: npt.NDArray[np.float64]) -> None:
+        """Do something with a matrix; ``norms`` are the L2 norms of its inputs, or of each expert's."""
+        raise NotImplementedError
 
     def __call__(self, pointer: int, ask: bool, _user_data: Any) -> bool:
         if not ask or self.error is not None:
@@ -122,30 +124,28 @@ class _Pruner:
         if self._library.ggml_op_desc(pointer) not in {b"MUL_MAT", b"MUL_MAT_ID"}:
             return
         weight_pointer, input_pointer, experts_pointer = _Tensor.from_address(pointer).src[:3]
-        name = _Tensor.from_address(weight_pointer).name.decode()
+        weights = _Tensor.from_address(weight_pointer)
+        name = weights.name.decode()
         if name not in self._names:
             return
-        if name in self.masks:
+        if name in self.met:
             raise InputError(
                 f"{name} is multiplied more than once in a pass, so its inputs are not one set; prune by magnitude"
             )
-        weights = self._read(weight_pointer)
-        weights = weights.reshape(weights.shape[-3:] if weights.shape[-3] > 1 else weights.shape[-2:])
-        if weights.ndim == 3:
+        matrices = int(weights.ne[2])
+        if matrices > 1:
             inputs = self._read(input_pointer)
             norms = (
-                expert_norms(inputs, self._read(experts_pointer), len(weights))
+                expert_norms(inputs, self._read(experts_pointer), matrices)
                 if experts_pointer
-                else head_norms(inputs, len(weights))
+                else head_norms(inputs, matrices)
             )
         else:
             if input_pointer != self._input_pointer:  # q, k and v share one input, so do gate and up
                 self._input_pointer, self._norms = input_pointer, column_norms(self._read(input_pointer))
             norms = self._norms
-        mask = wanda_mask(_numbers(weights), norms, self._sparsity, self._group)
-        weights[mask] = 0
-        self._library.ggml_backend_tensor_set(weight_pointer, weights.ctypes.data, 0, weights.nbytes)
-        self.masks[name] = mask
+        self.use(name, weight_pointer, norms)
+        self.met.add(name)
         self._progress.update()
 
     def _read(self, pointer: int) -> npt.NDArray[Any]:
@@ -163,6 +163,35 @@ class _Pruner:
         view = np.empty(whole, np.uint8)  # a part of a larger tensor, such as the ids of the chosen experts
         self._library.ggml_backend_tensor_get(pointer, view.ctypes.data, 0, view.nbytes)
         return np.lib.stride_tricks.as_strided(view.view(array.dtype), array.shape, strides).copy()
+
+
+class _Pruner(_Pass):
+    """Prunes each matrix in memory before its product, so that later matrices see the inputs of the pruned model."""
+
+    def __init__(self, names: Sequence[str], sparsity: float, group: int | None) -> None:
+        super().__init__(names, "wanda")
+        self.masks: dict[str, Mask] = {}
+        self._sparsity = sparsity
+        self._group = group
+
+    def use(self, name: str, weight_pointer: int, norms: npt.NDArray[np.float64]) -> None:
+        weights = self._read(weight_pointer)
+        weights = weights.reshape(weights.shape[-3:] if weights.shape[-3] > 1 else weights.shape[-2:])
+        mask = wanda_mask(_numbers(weights), norms, self._sparsity, self._group)
+        weights[mask] = 0
+        self._library.ggml_backend_tensor_set(weight_pointer, weights.ctypes.data, 0, weights.nbytes)
+        self.masks[name] = mask
+
+
+class _Listener(_Pass):
+    """Notes the inputs of each matrix and changes nothing."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(names, "importance")
+        self.norms: dict[str, npt.NDArray[np.float64]] = {}
+
+    def use(self, name: str, weight_pointer: int, norms: npt.NDArray[np.float64]) -> None:
+        self.norms[name] = norms
 
 
 def expert_norms(
@@ -238,14 +267,44 @@ def wanda_masks(
     Raises:
         InputError: llama.cpp cannot load or run the model on this much text.
     """
-    names = [tensor.name for tensor in open_gguf(path).tensors if is_prunable(tensor)]
+    pruner = _Pruner(_matrices(path), sparsity, group)
+    _run(path, sequences, pruner)
+    return pruner.masks
+
+
+def importance(path: Path, sequences: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the mean square of each input of every prunable matrix, which llama.cpp calls an importance matrix.
+
+    Args:
+        path: the model file, of float weights.
+        sequences: as for `wanda_masks`.
+
+    Returns:
+        Per tensor name the mean over tokens, of experts one after the other. Only its shape over a tensor's inputs
+        counts: of the last block's later matrices llama.cpp computes every k-th token alone.
+
+    Raises:
+        InputError: llama.cpp cannot load or run the model on this much text.
+    """
+    listener = _Listener(_matrices(path))
+    _run(path, sequences, listener)
+    total = len(sequences[0]) * len(sequences)
+    return {name: (np.square(norms) / total).astype(np.float32).ravel() for name, norms in listener.norms.items()}
+
+
+def _matrices(path: Path) -> list[str]:
+    return [tensor.name for tensor in open_gguf(path).tensors if is_prunable(tensor)]
+
+
+def _run(path: Path, sequences: Sequence[Sequence[int]], reader: _Pass) -> None:
+    """Let llama.cpp compute all sequences in one pass, with ``reader`` at every matrix."""
+    names = _matrices(path)
     length = len(sequences[0])
     total = length * len(sequences)
     with loaded_model(path, vocab_only=False) as model:
         n_vocab = int(llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model)))
         stride = output_stride(total, n_vocab)
-        pruner = _Pruner(names, sparsity, group)
-        callback = llama_cpp.ggml_backend_sched_eval_callback(pruner)
+        callback = llama_cpp.ggml_backend_sched_eval_callback(reader)
         parameters = llama_cpp.llama_context_default_params()
         parameters.n_ctx = SEQUENCE_TOKENS * math.ceil(length / SEQUENCE_TOKENS) * len(sequences)
         parameters.n_batch = parameters.n_ubatch = total
@@ -272,19 +331,18 @@ def wanda_masks(
                 batch.logits[index] = index % stride == 0
             status = llama_cpp.llama_decode(context, batch)
         finally:
-            pruner.close()
+            reader.close()
             llama_cpp.llama_batch_free(batch)
             llama_cpp.llama_free(context)
-    if isinstance(pruner.error, InputError):
-        raise InputError(f"{path}: {pruner.error}") from pruner.error
-    if pruner.error is not None:
-        raise pruner.error
-    if status == 0 and len(pruner.masks) != len(names):
-        unused = next(name for name in names if name not in pruner.masks)
+    if isinstance(reader.error, InputError):
+        raise InputError(f"{path}: {reader.error}") from reader.error
+    if reader.error is not None:
+        raise reader.error
+    if status == 0 and len(reader.met) != len(names):
+        unused = next(name for name in names if name not in reader.met)
         raise InputError(f"{path}: llama.cpp multiplies nothing by {unused}; prune by magnitude")
     if status != 0:
         raise InputError(
-            f"{path}: llama.cpp stopped after {len(pruner.masks)} of {len(names)} matrices (status {status});"
+            f"{path}: llama.cpp stopped after {len(reader.met)} of {len(names)} matrices (status {status});"
             " lower variant_record.calibration_tokens"
         )
-    return pruner.masks

@@ -117,6 +117,14 @@ def test_every_group_of_a_pattern_is_counted_in_the_file(
     assert f"each {group} neighbouring inputs" in record["pruning"]["scope"]
 
 
+def test_an_importance_matrix_is_in_the_record_and_changes_the_file(full: Path, texts: Path, tmp_path: Path) -> None:
+    plain = run_build("plain", {"quantise": "Q4_0"}, full, texts, tmp_path)
+    weighted = run_build("weighted", {"quantise": "Q4_0", "importance": True}, full, texts, tmp_path)
+    assert weighted["sha256"] != plain["sha256"]
+    assert weighted["importance"]["calibration"]["tokens"] == 256
+    assert "importance" not in plain
+
+
 def test_unstructured_zeros_do_not_obey_a_pattern(full: Path, texts: Path, tmp_path: Path) -> None:
     run_build("half", {"prune": {"method": "magnitude", "sparsity": 0.5}}, full, texts, tmp_path)
     found = groups_obeying(tmp_path / "half.gguf", 4, 2)
@@ -196,6 +204,7 @@ def test_a_truncated_parent_is_refused(full: Path, texts: Path, tmp_path: Path) 
         ),
         ({"prune": {"method": "wanda", "sparsity": 1.5}}, "prune.sparsity is 1.5; a number above 0 and below 1"),
         ({"prune": {"method": "wanda"}}, "prune.sparsity is missing"),
+        ({"importance": True}, "importance is given without quantise"),
         ({"prune": {"method": "wanda", "pattern": "1:4"}}, "prune.pattern is '1:4'; .*allowed values: 2:4, 4:8"),
         ({"prune": {"method": "wanda", "pattern": "2:4", "sparsity": 0.5}}, "prune.pattern is given beside sparsity"),
     ],

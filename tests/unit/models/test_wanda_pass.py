@@ -11,7 +11,7 @@ import pytest
 from edgebias.core.errors import InputError
 from edgebias.models.prune import check_prunable, wanda_mask, write_pruned
 from edgebias.models.quantise import write_quantised
-from edgebias.models.wanda import wanda_masks
+from edgebias.models.wanda import importance, wanda_masks
 
 HEADS, KV_HEADS = 4, 2
 TOKENS = list(range(20, 68))
@@ -76,6 +76,35 @@ def test_pruned_file_loses_exactly_the_masked_weights(
             expected[masks[tensor.name]] = 0
             assert (masks[tensor.name].sum(axis=1) == expected.shape[1] // 4).all()
         np.testing.assert_array_equal(tensor.data, expected)
+
+
+def test_importance_is_the_mean_square_of_the_dense_models_inputs(
+    make_tiny: Callable[..., dict[str, np.ndarray]], tmp_path: Path
+) -> None:
+    path = tmp_path / "tiny32.gguf"
+    weights = make_tiny(path, dtype=np.float32)
+    found = importance(path, [[token] for token in TOKENS])
+    assert len(found) == 14
+    embedded = weights["token_embd.weight"][TOKENS].astype(np.float64)
+    normed = embedded / np.sqrt((embedded**2).mean(axis=1, keepdims=True) + 1e-5) * weights["blk.0.attn_norm.weight"]
+    for name in ("q", "k", "v"):
+        np.testing.assert_allclose(found[f"blk.0.attn_{name}.weight"], (normed**2).mean(axis=0), rtol=1e-4)
+
+
+def test_what_is_important_is_rounded_better(make_tiny: Callable[..., dict[str, np.ndarray]], tmp_path: Path) -> None:
+    from edgebias.models.gguf import open_gguf, values
+
+    make_tiny(tmp_path / "tiny.gguf", width=256)
+    name = "blk.0.ffn_gate.weight"
+    important = np.full(256, 1e-3, dtype=np.float32)
+    important[::16] = 1
+    write_quantised(tmp_path / "tiny.gguf", tmp_path / "plain.gguf", "Q2_K")
+    write_quantised(tmp_path / "tiny.gguf", tmp_path / "weighted.gguf", "Q2_K", {name: important})
+    dense, plain, weighted = (
+        values(next(tensor for tensor in open_gguf(tmp_path / f"{file}.gguf").tensors if tensor.name == name))
+        for file in ("tiny", "plain", "weighted")
+    )
+    assert np.square(dense - weighted)[:, ::16].mean() < 0.7 * np.square(dense - plain)[:, ::16].mean()
 
 
 def test_a_quantised_parent_is_not_pruned(tiny: Path, tmp_path: Path) -> None:
