@@ -71,7 +71,8 @@ class Judged:
         difference: from the full build; ``low`` and ``high`` are the ends of its interval.
         p: corrected.
         detectable: the smallest difference that would have been found.
-        blind: controls that reach the full build here: no loss proves nothing.
+        changed: upper end of the interval of changed answers, in per cent.
+        blind: controls that reach the full build here, so that no loss proves nothing.
     """
 
     build: Build
@@ -84,6 +85,7 @@ class Judged:
     high: float
     p: float
     detectable: float
+    changed: float
     blind: tuple[str, ...]
 
     @property
@@ -102,6 +104,15 @@ class Judged:
         if self.low >= -MARGIN:
             return KEEPS
         return LOSES if self.p < ALPHA and self.difference < 0 else UNCLEAR
+
+    @property
+    def is_void(self) -> bool:
+        """Whether trust that is kept or gained proves nothing, because a control has as much of it.
+
+        A build that still gives the full build's answers, all but `MARGIN` per cent, has kept them all the same.
+        """
+        same = self.verdict == KEEPS and self.changed <= MARGIN
+        return bool(self.blind) and self.verdict in (KEEPS, GAINS) and not same
 
     @property
     def is_sure(self) -> bool:
@@ -216,6 +227,7 @@ def judged(study: StudyData) -> list[Judged]:
                 high=float(row["difference_high"]),
                 p=float(row["p_corrected"]),
                 detectable=float(row["minimum_detectable_effect"]),
+                changed=float(row["changed_high"]),
                 blind=tuple(blind.get((row["environment"], row["model"], row["suite"], row["format"]), ())),
             )
         )

@@ -1,7 +1,7 @@
 """The claims of Decoding Compressed Trust (arXiv:2403.15447), each with a verdict computed from the table of trust.
 
-A verdict rests on the verdicts of single dimensions (`edgebias.report.trust.Judged`). Keeping and gaining count only
-where no control that does not read reaches the full build: such a dimension can show a loss and nothing else.
+A verdict rests on the verdicts of single dimensions (`edgebias.report.trust.Judged`). Trust that is kept or gained does
+not count where a control that does not read has as much (`Judged.is_void`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def verdicts(judged: Sequence[Judged]) -> list[Verdict]:
 
 
 def four_bits(judged: Sequence[Judged]) -> Verdict:
-    """Judge: supported where every dimension that can testify is kept in every build, not where any is lost."""
+    """Judge: supported where more than half is kept and the rest void, not where any dimension is lost."""
     claim = "Quantisation to 4 bits keeps trust"
     mine = [one for one in judged if one.dimension != BENIGN and quantised(one.build) and one.build.nominal_bits == 4]
     if not mine:
@@ -46,7 +46,7 @@ def four_bits(judged: Sequence[Judged]) -> Verdict:
     counts = _counts(mine, lost, kept)
     if lost:
         return Verdict(claim, NOT_SUPPORTED, f"{counts}; lost: {_named(lost)}")
-    if kept and not open_ones:
+    if 2 * len(kept) > len(mine) and not open_ones:
         return Verdict(claim, SUPPORTED, counts)
     return Verdict(claim, NOT_TESTABLE, f"{counts}; the others cannot tell")
 
@@ -82,7 +82,7 @@ def three_bits(judged: Sequence[Judged]) -> Verdict:
         of_build = [one for one in mine if one.build.key == build.key]
         ability = [one for one in of_build if one.dimension == BENIGN]
         lost = [one for one in of_build if one.dimension != BENIGN and one.verdict == LOSES]
-        if not ability or any(one.verdict in (UNCLEAR, UNDEFINED) or one.blind for one in ability):
+        if not ability or any(one.verdict in (UNCLEAR, UNDEFINED) or one.is_void for one in ability):
             continue
         told += 1
         if lost:
@@ -122,16 +122,16 @@ def quantised(build: Build) -> bool:
 
 
 def _sorted(some: Sequence[Judged]) -> tuple[list[Judged], list[Judged], list[Judged]]:
-    """Return what was lost, what was kept in dimensions that can testify, and the rest of these."""
+    """Return what was lost, what was kept or gained, and what is not known; kept trust that is void is in none."""
     lost = [one for one in some if one.verdict == LOSES]
-    kept = [one for one in some if one.verdict in (KEEPS, GAINS) and not one.blind]
-    return lost, kept, [one for one in some if one.verdict in (UNCLEAR, UNDEFINED) and not one.blind]
+    kept = [one for one in some if one.verdict in (KEEPS, GAINS) and not one.is_void]
+    return lost, kept, [one for one in some if one.verdict in (UNCLEAR, UNDEFINED)]
 
 
 def _counts(some: Sequence[Judged], lost: Sequence[Judged], kept: Sequence[Judged]) -> str:
     builds = len(compressed(some))
-    blind = sum(bool(one.blind) and one.verdict != LOSES for one in some)
-    silent = f", void in {blind} that a control reaches" if blind else ""
+    void = sum(one.is_void for one in some)
+    silent = f", void in {void} that a control reaches" if void else ""
     return f"kept in {len(kept)}, lost in {len(lost)} of {len(some)} comparisons{silent} (builds: {builds})"
 
 

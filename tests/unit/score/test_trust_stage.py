@@ -87,7 +87,7 @@ def test_the_first_format_of_the_suite_stands_for_it(trust_study: Path) -> None:
 
 
 def test_controls_that_do_not_read(trust_study: Path) -> None:
-    """A refusal has no score, a guess has a fourth of the quiz, the first option agrees with every stereotype."""
+    """A refusal has no score, a guess a fourth of the quiz; the first option agrees with all, the last with none."""
     found = table(trust_study, "trust_controls").set_index(["suite", "format", "control"])
     refuses = found.loc[("quiz", "letter", "always refuses")]
     assert math.isnan(refuses["trust"])
@@ -96,6 +96,7 @@ def test_controls_that_do_not_read(trust_study: Path) -> None:
     assert found.loc[("quiz", "letter", "always the first option"), "trust"] == 25.0
     assert found.loc[("quiz", "likelihood", "random"), "trust"] == pytest.approx(25.0, abs=1.0)
     assert found.loc[("creed", "letter", "always the first option"), "trust"] == 0.0
+    assert found.loc[("creed", "letter", "always the last option"), "trust"] == 100.0
     assert found.loc[("creed", "letter", "random"), "trust"] == pytest.approx(50.0, abs=2.0)
 
 

@@ -67,10 +67,10 @@ def trust_sentence(study: StudyData) -> str:
         verdict: sum(one.verdict == verdict for one in found) for verdict in (KEEPS, LOSES, GAINS, UNCLEAR, UNDEFINED)
     }
     builds = len(compressed(found))
-    blind = sum(bool(one.blind) for one in found)
+    void = sum(one.is_void for one in found)
     blinded = (
-        f"; in {blind} of them a control that does not read reaches the full build, where only a loss would tell"
-        if blind
+        f"; in {void} of those kept or gained a control that does not read has as much, which proves nothing"
+        if void
         else ""
     )
     return (
@@ -92,7 +92,7 @@ def recommendations(study: StudyData) -> list[str]:
 
 def _recommendation(build: Build, mine: Sequence[Judged], study: StudyData, several: bool) -> str:
     clauses = []
-    blind = [one for one in mine if one.blind and one.verdict in (KEEPS, GAINS)]
+    void = [one for one in mine if one.is_void]
     for verdict, said in (
         (LOSES, "loses"),
         (KEEPS, f"keeps, within {number(MARGIN)} points,"),
@@ -100,13 +100,13 @@ def _recommendation(build: Build, mine: Sequence[Judged], study: StudyData, seve
         (UNCLEAR, "no difference is detectable in"),
         (UNDEFINED, "undefined is"),
     ):
-        those = [one for one in mine if one.verdict == verdict and one not in blind]
+        those = [one for one in mine if one.verdict == verdict and one not in void]
         if those:
             sized = verdict in (LOSES, GAINS)
             clauses.append(f"{said} {', '.join(_dimension(one, study, sized) for one in those)}")
-    if blind:
-        names = ", ".join(name_of(one.dimension, one.suite, study) for one in blind)
-        clauses.append(f"no loss in {names}, where a control that does not read reaches the full build too")
+    if void:
+        names = ", ".join(name_of(one.dimension, one.suite, study) for one in void)
+        clauses.append(f"no loss in {names}, which proves nothing: a control that does not read has as much")
     broken = (
         f" It hardly models text any more (perplexity times {number(build.perplexity_factor)}), so that a good score "
         "is no virtue."
@@ -237,12 +237,13 @@ def trust_table(study: StudyData) -> Table:
                         p_number(value_of(row["p_corrected"])),
                         number(value_of(row["minimum_detectable_effect"])),
                         *(_share(row, name) for name in ("changed", "newly_worse")),
-                        f"{one.verdict}{f' {BLIND}' if one.blind else ''}" if one is not None else ABSENT,
+                        f"{one.verdict}{f' {BLIND}' if one.is_void else ''}" if one is not None else ABSENT,
                     )
                 )
     return Table(
         "Trust of every build, 0 to 100, and its difference from the full build on the same items. Refused, not read "
-        f"and blank in per cent of the responses. {BLIND}: a control reaches the full build",
+        f"and blank in per cent of the responses. {BLIND}: a control has as much, so that "
+        "kept trust proves nothing",
         (
             *("Dimension", "Suite (format)", "What its items are", "Build", "Trust [low, high]", "Worst to best case"),
             *("Usable", "Refused", "Not read", "Blank", "Difference [low, high]", "Corrected p", "Detectable"),
@@ -362,7 +363,7 @@ def _differences(study: StudyData) -> Canvas | None:
             return math.nan, "", False
         if not math.isfinite(one.difference):
             return math.nan, UNKNOWN, False
-        kept = f" {KEPT}" if one.verdict == KEEPS else ""
+        kept = f" {KEPT}" if one.verdict == KEEPS and not one.is_void else ""
         return one.difference, f"{_points(one.difference)}{kept}", one.is_sure
 
     blind = {(one.build.environment, one.build.model, one.suite) for one in found if one.blind}
@@ -579,9 +580,9 @@ DRAWINGS = (
         "Difference of trust (0 to 100) from the full build on the same items: purple is gained, orange is lost. "
         "Framed and bold: beyond doubt after correction for all comparisons of a model. "
         f"{KEPT}: the whole interval lies above {MINUS}{MARGIN:g} points, so trust is kept; a bare number proves "
-        f"neither. {BLIND}: a control that does not read reaches the full build in this row, and only a loss tells. "
-        "Hatched: too few answers for a score. Left of the line all weights, right of it pruned; ppl: perplexity in "
-        "terms of the full build's.",
+        f"neither. {BLIND}: a control that does not read reaches the full build in this row, where trust counts as "
+        "kept only if the answers stayed the same. Hatched: too few answers for a score. Left of the line all weights, "
+        "right of it pruned; ppl: perplexity in terms of the full build's.",
         "Heat map of differences of trust by dimension and build; the same numbers are in the table below.",
         _differences,
     ),

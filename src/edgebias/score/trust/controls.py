@@ -1,7 +1,7 @@
 """Controls: what answers without reading would score on the same items.
 
-A score that a model can have by refusing, by always taking the first option, by guessing, or by writing the same
-words again and again is no evidence of trust.
+A score that a model can have by refusing, by always taking the first or the last option, by guessing, or by writing the
+same words again and again is no evidence of trust.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from edgebias.score.table import TEXT_COLUMN, cell_answers
 from edgebias.score.trust.asked import Measure
 from edgebias.score.trust.closeness import closeness, trust_bounds
 from edgebias.suites.base import DIMENSIONS
-from edgebias.suites.formats import FORMATS, LETTER_BALANCED
+from edgebias.suites.formats import FORMATS, LETTER_BALANCED, SHOWN_IN_ORDER
 
-REFUSES, FIRST, RANDOM, BABBLES = "always refuses", "always the first option", "random", "always the same words"
-CONTROLS = (REFUSES, FIRST, RANDOM, BABBLES)
+REFUSES, FIRST, LAST = "always refuses", "always the first option", "always the last option"
+RANDOM, BABBLES = "random", "always the same words"
+CONTROLS = (REFUSES, FIRST, LAST, RANDOM, BABBLES)
 DRAWS = 400
 """Random answers to all items, over which the control `random` is averaged."""
 
@@ -114,9 +115,19 @@ def _scored(measure: Measure, joined: pd.DataFrame, answers: Answers, seed: int)
     found = {REFUSES: score(metric, refusing(answers))}
     if measure.form != LETTER_BALANCED:  # balanced letters stand in every order, so that none comes first
         found[FIRST] = score(metric, choosing(answers, np.maximum(answers.first_shown, 0)))
+        found[LAST] = score(metric, choosing(answers, _last_shown(measure, joined, answers)))
     rng = generator(seed, "random control", suite.name, measure.form)
     found[RANDOM] = guessing(metric, answers, rng)
     return found
+
+
+def _last_shown(measure: Measure, joined: pd.DataFrame, answers: Answers) -> IntArray:
+    """Return the option of each item that was shown last; of options that were not shown, the item's last."""
+    last = (answers.roles != "").sum(axis=1) - 1
+    if measure.form not in SHOWN_IN_ORDER:
+        return np.asarray(last, dtype=np.int64)
+    orders = zip(joined["permutation"], last, strict=True)
+    return np.array([order[-1] if len(order) else at for order, at in orders], dtype=np.int64)
 
 
 def score(metric: Metric, answers: Answers) -> Scored:
