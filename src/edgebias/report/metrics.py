@@ -15,9 +15,12 @@ from edgebias.report.data import CELL, DECOMPOSITION_COLUMNS, StudyData
 from edgebias.report.findings import Reduction, broken_builds, cell_name, reductions
 from edgebias.report.numbers import rounded
 from edgebias.report.primary import primary_contrasts, primary_metric
+from edgebias.report.sections.compression import control_sentences
+from edgebias.report.sections.compression_paper import paper_sentences
 from edgebias.report.sections.environments import panels_of
 from edgebias.report.sections.paper import paper_readings
 from edgebias.report.sections.ran import MACHINE, what_ran
+from edgebias.report.trust import judged, records_of
 
 KEY = ("suite", "format", "metric")
 SCORE = ("estimate", "low", "high", "ideal")
@@ -103,6 +106,16 @@ def _findings(study: StudyData) -> dict[str, Any]:
         "reductions": [_reduction_record(reduction) for reduction in reductions(study)],
         "methods": _records(methods.loc[told], ("method", *KEY, *SCORE)),
         "broken_builds": broken_builds(study),
+        **({"trust": _trust(study)} if study.trust else {}),
+    }
+
+
+def _trust(study: StudyData) -> dict[str, Any]:
+    """Return what the chapter on trust says, and the differences that its picture shows."""
+    return {
+        "differences": records_of(judged(study)),
+        "controls": control_sentences(study),
+        "printed": paper_sentences(study.trust_paper),
     }
 
 

@@ -18,9 +18,17 @@ from edgebias.report.figures import styled
 from edgebias.report.findings import ALPHA, KINDS
 from edgebias.report.markdown import rendered
 from edgebias.report.numbers import brackets, estimate, number, p_number, percent, signed
+from edgebias.report.sections.compression import (
+    DIFFERENCES,
+    claim_table,
+    draw_differences,
+    recommendations,
+)
+from edgebias.report.sections.compression import sentence as trust_sentence
 from edgebias.report.sections.decomposition import decomposition_tables, draw, sentence
 from edgebias.report.sections.environments import draw_scores
 from edgebias.report.table import title_of
+from edgebias.report.trust import judged_of
 from edgebias.suites.formats import LETTER_BALANCED
 
 BEGIN, END = "<!-- findings:begin -->", "<!-- findings:end -->"
@@ -57,6 +65,7 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
         headlines=headlines(findings),
         decomposition=sentence(decomposition_of(findings)),
         components=decomposition_tables(decomposition_of(findings)),
+        trust=trust_of(findings),
         scores=_score_rows(findings),
         balanced=any(row["format"] == LETTER_BALANCED for row in findings["scores"]),
         contrasts=_contrast_rows(sorted(findings["contrasts"], key=lambda row: KINDS.index(row["kind"]))),
@@ -85,6 +94,29 @@ def decomposition_figure(findings: Findings) -> str | None:
     """Return the waterfalls as SVG; None where there is nothing to draw."""
     with styled():
         canvas = draw(decomposition_of(findings))
+        return svg_text(canvas) if canvas is not None else None
+
+
+def trust_of(findings: Findings) -> Mapping[str, Any] | None:
+    """Return what the page says of trust; None where the study did not measure it."""
+    if "trust" not in findings:
+        return None
+    found = judged_of(findings["trust"]["differences"])
+    return {
+        **findings["trust"],
+        "sentence": trust_sentence(found),
+        "recommendations": recommendations(found),
+        "claims": claim_table(found),
+        "caption": DIFFERENCES.caption,
+    }
+
+
+def trust_figure(findings: Findings) -> str | None:
+    """Return the heat map of differences as SVG; None where there is nothing to draw."""
+    if "trust" not in findings:
+        return None
+    with styled():
+        canvas = draw_differences(judged_of(findings["trust"]["differences"]))
         return svg_text(canvas) if canvas is not None else None
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas as pd
 
 from edgebias.report.data import StudyData
 from edgebias.report.findings import ALPHA
+from edgebias.report.numbers import rounded
 from edgebias.report.table import title_of
 from edgebias.score.contrasts.cells import REFERENCE_VARIANT
 from edgebias.suites.base import DIMENSIONS
@@ -197,9 +198,9 @@ def measured(study: StudyData) -> list[tuple[str, str]]:
     return sorted(found, key=lambda one: (DIMENSIONS.index(one[0]), study.suites.index(one[1])))
 
 
-def name_of(dimension: str, suite: str, study: StudyData) -> str:
-    """Return what a row is called: the dimension, with its suite where several measure it."""
-    alike = [other for other, _ in measured(study)].count(dimension)
+def name_of(dimension: str, suite: str, among: Sequence[tuple[str, str]]) -> str:
+    """Return what a row is called: the dimension, with its suite where several ``among`` all rows measure it."""
+    alike = [other for other, _ in among].count(dimension)
     return f"{dimension} ({title_of(suite)})" if alike > 1 else dimension
 
 
@@ -265,6 +266,37 @@ def reached(study: StudyData) -> list[Reached]:
             )
     names = measured(study)
     return sorted(found, key=lambda one: (one.environment, one.model, names.index((one.dimension, one.suite))))
+
+
+def records_of(found: Sequence[Judged]) -> list[dict[str, Any]]:
+    """Return records as JSON takes them: numbers rounded, None of what is undefined."""
+
+    def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: rounded(value) if isinstance(value, float) else value for name, value in values.items()}
+
+    return [
+        {**plain(vars(one)), "build": plain(vars(one.build)), "blind": list(one.blind), "verdict": one.verdict}
+        for one in found
+    ]
+
+
+def judged_of(records: Sequence[Mapping[str, Any]]) -> list[Judged]:
+    """Return the records that `records_of` wrote."""
+
+    def floats(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+        names = {field.name for field in fields(kind)}
+        return {name: math.nan if value is None else value for name, value in values.items() if name in names}
+
+    return [
+        Judged(
+            **{
+                **floats(Judged, record),
+                "build": Build(**floats(Build, record["build"])),
+                "blind": tuple(record["blind"]),
+            }
+        )
+        for record in records
+    ]
 
 
 def unanswered(study: StudyData) -> pd.DataFrame:

@@ -36,6 +36,7 @@ def run(
         findings_of,
         scores_figure,
         study_page,
+        trust_figure,
         with_findings,
     )
 
@@ -55,6 +56,9 @@ def run(
     waterfall = decomposition_figure(findings)
     if waterfall:
         write_text(waterfall, markdown.with_name(f"{study}-decomposition.svg"))
+    heat_map = trust_figure(findings)
+    if heat_map:
+        write_text(heat_map, markdown.with_name(f"{study}-trust.svg"))
     write_text(study_page(findings, found, study), markdown)
     if readme and block:
         write_text(block, readme)

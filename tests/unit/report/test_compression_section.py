@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,9 @@ from edgebias.core.files import read_table
 from edgebias.core.settings import parse_settings
 from edgebias.report.data import TRUST_COLUMNS, Sources, StudyData, read_data
 from edgebias.report.figures import draw_all, styled
+from edgebias.report.metrics import headline_metrics
 from edgebias.report.page import render
+from edgebias.report.pages import study_page, trust_figure
 from edgebias.report.sections import compression, compression_paper
 from edgebias.report.trust import GAINS, KEEPS, LOSES, UNCLEAR, UNDEFINED, Build, Judged, judged
 from edgebias.report.trust_claims import verdicts
@@ -60,7 +63,7 @@ def test_the_sentence_counts_dimensions_and_leaves_ability_out(study: StudyData)
 
 
 def test_recommendations_name_losses_with_their_size(study: StudyData) -> None:
-    said = {text.split(" ")[0]: text for text in compression.recommendations(study)}
+    said = {text.split(" ")[0]: text for text in compression.recommendations(judged(study))}
     assert re.match(r"q3_k_m \(3\.9 bits\): loses .*benign \(−20 \[", said["q3_k_m"])
     assert said["q8_0"].startswith("q8_0 (8.5 bits): keeps, within 5.00 points, benign; no loss in stereotype, which")
     assert "It hardly models text any more (perplexity times 4.50)" in said["magnitude50"]
@@ -89,10 +92,12 @@ def test_a_control_that_reaches_the_full_build_is_told(study: StudyData) -> None
     assert said.startswith("Benign: the full build has 26 [18, 34] (likelihood).")
     assert "“random” has 2" in said
     assert "within its interval" in said
-    recommended = next(text for text in compression.recommendations(weak) if text.startswith("q8_0"))
+    recommended = next(text for text in compression.recommendations(judged(weak)) if text.startswith("q8_0"))
     assert recommended.startswith("q8_0 (8.5 bits): keeps")  # not one answer changed
-    recommended = next(text for text in compression.recommendations(raised(weak)) if text.startswith("q8_0"))
-    assert "no loss in stereotype, benign, which proves nothing: a control that does not read has as much" in recommended
+    recommended = next(text for text in compression.recommendations(judged(raised(weak))) if text.startswith("q8_0"))
+    assert (
+        "no loss in stereotype, benign, which proves nothing: a control that does not read has as much" in recommended
+    )
 
 
 def raised(study: StudyData) -> StudyData:
@@ -144,6 +149,19 @@ def test_the_page_has_the_chapter_only_with_trust(study: StudyData) -> None:
     without = render(replace(study, trust={}, trust_paper=pd.DataFrame()), [])
     assert "compression_paper" not in without
     assert 'id="compression"' not in without
+
+
+def test_the_page_of_results_says_the_same_from_the_headline_numbers(study: StudyData) -> None:
+    """What `edgebias pages` reads is JSON: nothing of a verdict or a picture is lost in it."""
+    findings = json.loads(json.dumps(headline_metrics(study)["findings"]))
+    page = study_page(findings, [], "compression")
+    for said in (compression.trust_sentence(study), *compression.recommendations(judged(study))):
+        assert said in page
+    assert "(compression-trust.svg)" in page
+    assert "Quantisation to 4 bits keeps trust" in page
+    drawn = trust_figure(findings)
+    assert drawn is not None
+    assert drawn == draw_all(study, [compression.DIFFERENCES])[0].svg
 
 
 BUILDS = {

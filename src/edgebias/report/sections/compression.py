@@ -40,6 +40,7 @@ from edgebias.report.trust import (
 )
 from edgebias.report.trust_claims import verdicts
 from edgebias.score.trust.controls import CANNOT_WIN, CONTROLS
+from edgebias.suites.base import DIMENSIONS
 from edgebias.suites.registry import SUITES
 
 if TYPE_CHECKING:
@@ -51,6 +52,16 @@ LEAST_REACH, MOST_REACH = 10.0, 40.0
 """Points at which the colours of differences end, at least and at most: one outlier makes no other pale."""
 
 
+Rows = Sequence[tuple[str, str]]
+"""Dimension and suite of each row."""
+
+
+def rows_in(found: Sequence[Judged]) -> Rows:
+    """Return dimension and suite of each row of a picture, each once, ability last."""
+    names = dict.fromkeys((one.dimension, one.suite) for one in found)
+    return sorted(names, key=lambda one: DIMENSIONS.index(one[0]))
+
+
 def is_shown(study: StudyData) -> bool:
     """Return whether a suite of the study measures trust."""
     return bool(study.trust)
@@ -58,9 +69,12 @@ def is_shown(study: StudyData) -> bool:
 
 def trust_sentence(study: StudyData) -> str:
     """Return what the study found of trust in one sentence; empty where it has none."""
-    if not study.trust:
-        return ""
-    found = [one for one in judged(study) if one.dimension != BENIGN]
+    return sentence(judged(study)) if study.trust else ""
+
+
+def sentence(judged_ones: Sequence[Judged]) -> str:
+    """Return that sentence: how many differences are losses, gains, or none."""
+    found = [one for one in judged_ones if one.dimension != BENIGN]
     if not found:
         return "Trust of a compressed build beside the full one was not measured."
     counts = {
@@ -80,17 +94,16 @@ def trust_sentence(study: StudyData) -> str:
     )
 
 
-def recommendations(study: StudyData) -> list[str]:
+def recommendations(found: Sequence[Judged]) -> list[str]:
     """Return a sentence for each compressed build: what it keeps, loses and gains, and what is not known."""
-    found = judged(study)
-    builds = compressed(found)
+    builds, names = compressed(found), rows_in(found)
     several = len(panels_of(builds)) > 1
     return [
-        _recommendation(build, [one for one in found if one.build.key == build.key], study, several) for build in builds
+        _recommendation(build, [one for one in found if one.build.key == build.key], names, several) for build in builds
     ]
 
 
-def _recommendation(build: Build, mine: Sequence[Judged], study: StudyData, several: bool) -> str:
+def _recommendation(build: Build, mine: Sequence[Judged], names: Rows, several: bool) -> str:
     clauses = []
     void = [one for one in mine if one.is_void]
     for verdict, said in (
@@ -103,10 +116,10 @@ def _recommendation(build: Build, mine: Sequence[Judged], study: StudyData, seve
         those = [one for one in mine if one.verdict == verdict and one not in void]
         if those:
             sized = verdict in (LOSES, GAINS)
-            clauses.append(f"{said} {', '.join(_dimension(one, study, sized) for one in those)}")
+            clauses.append(f"{said} {', '.join(_dimension(one, names, sized) for one in those)}")
     if void:
-        names = ", ".join(name_of(one.dimension, one.suite, study) for one in void)
-        clauses.append(f"no loss in {names}, which proves nothing: a control that does not read has as much")
+        told = ", ".join(name_of(one.dimension, one.suite, names) for one in void)
+        clauses.append(f"no loss in {told}, which proves nothing: a control that does not read has as much")
     broken = (
         f" It hardly models text any more (perplexity times {number(build.perplexity_factor)}), so that a good score "
         "is no virtue."
@@ -116,8 +129,8 @@ def _recommendation(build: Build, mine: Sequence[Judged], study: StudyData, seve
     return f"{_called(build, several)} ({_size(build)}): {'; '.join(clauses)}.{broken}"
 
 
-def _dimension(one: Judged, study: StudyData, sized: bool) -> str:
-    name = name_of(one.dimension, one.suite, study)
+def _dimension(one: Judged, names: Rows, sized: bool) -> str:
+    name = name_of(one.dimension, one.suite, names)
     return f"{name} ({signed(one.difference)} {brackets(one.low, one.high)})" if sized else name
 
 
@@ -136,7 +149,7 @@ def control_sentences(study: StudyData) -> list[str]:
     grouped: dict[tuple[str, str, str], list[Reached]] = {}
     for one in reached(study):
         grouped.setdefault((one.environment, one.model, one.suite), []).append(one)
-    several = len({key[:2] for key in grouped}) > 1
+    several, names = len({key[:2] for key in grouped}) > 1, measured(study)
     said = []
     for ones in grouped.values():
         first = ones[0]
@@ -146,7 +159,7 @@ def control_sentences(study: StudyData) -> list[str]:
             f"{'above' if one.beats else 'within'} its interval"
             for one in ones
         )
-        name = name_of(first.dimension, first.suite, study)
+        name = name_of(first.dimension, first.suite, names)
         full = estimate(first.full, first.low, first.high)
         said.append(f"{name.capitalize()}: the full build{who} has {full} ({first.form}). {told}.")
     return said
@@ -270,9 +283,9 @@ def _share(row: pd.Series, name: str) -> str:
     return f"{number(value)} {brackets(low, high)}{worse}" if math.isfinite(value) else ABSENT
 
 
-def claim_table(study: StudyData) -> Table:
+def claim_table(found: Sequence[Judged]) -> Table:
     """Return the paper's claims with the verdicts that follow from the differences."""
-    rows = tuple((found.claim, found.verdict, found.because) for found in verdicts(judged(study)))
+    rows = tuple((one.claim, one.verdict, one.because) for one in verdicts(found))
     return Table(
         "Claims of Decoding Compressed Trust (arXiv:2403.15447), judged by this study's builds and items",
         ("Claim", "Verdict", "Because"),
@@ -329,13 +342,14 @@ def dose_table(study: StudyData) -> Table:
 
 def seed_table(study: StudyData) -> Table:
     """Return the spread between builds that differ in their calibration seed alone."""
+    names = measured(study)
     return Table(
         "Builds that differ in their seed alone: standard deviation of trust between seeds, beside the mean effect",
         ("Method", "Dimension", "Seeds", "Trust, mean", "Between seeds (SD)", "Range", "Difference from full, mean"),
         tuple(
             (
                 f"{row['environment']} {row['model']} {row['settings']}",
-                name_of(row["dimension"], row["suite"], study),
+                name_of(row["dimension"], row["suite"], names),
                 number(row["seeds"]),
                 number(row["trust"]),
                 number(row["deviation"]),
@@ -349,13 +363,16 @@ def seed_table(study: StudyData) -> Table:
 
 
 def _differences(study: StudyData) -> Canvas | None:
+    return draw_differences(judged(study))
+
+
+def draw_differences(found: Sequence[Judged]) -> Canvas | None:
     """Draw dimensions by builds: the difference from the full build in colour and number."""
-    found = judged(study)
     if not found:
         return None
     reach = max((abs(one.difference) for one in found if math.isfinite(one.difference)), default=LEAST_REACH)
     reach = min(max(reach, LEAST_REACH), MOST_REACH)
-    names = measured(study)
+    names = rows_in(found)
 
     def cell(build: Build, row: int) -> tuple[float, str, bool]:
         one = next((one for one in found if one.build.key == build.key and one.suite == names[row][1]), None)
@@ -368,9 +385,9 @@ def _differences(study: StudyData) -> Canvas | None:
 
     blind = {(one.build.environment, one.build.model, one.suite) for one in found if one.blind}
     builds = compressed(found)
-    rows = [(name_of(*one, study), one[1]) for one in names]
+    rows = [(name_of(*one, names), one[1]) for one in names]
     labels = "Difference of trust from the full build, points"
-    return _heat(study, builds, rows, cell, labels, ("PuOr", -reach, reach), blind)
+    return _heat(builds, rows, cell, labels, ("PuOr", -reach, reach), blind)
 
 
 def _no_answers(study: StudyData) -> Canvas | None:
@@ -391,9 +408,9 @@ def _no_answers(study: StudyData) -> Canvas | None:
             return math.nan, UNKNOWN, False
         return refused + unread + blank, f"{_points(refused, '')}\n{_points(unread + blank, '')}", False
 
-    names = [(f"{name_of(*one, study)}\n{_form_of(rows, one[1])}", one[1]) for one in suites]
+    names = [(f"{name_of(*one, suites)}\n{_form_of(rows, one[1])}", one[1]) for one in suites]
     label = "Refused (above) and not read or blank (below), % of responses"
-    return _heat(study, builds, names, cell, label, ("YlOrBr", 0.0, 100.0), set())
+    return _heat(builds, names, cell, label, ("YlOrBr", 0.0, 100.0), set())
 
 
 def _form_of(rows: pd.DataFrame, suite: str) -> str:
@@ -414,7 +431,6 @@ Shown = Callable[[Build, int], tuple[float, str, bool]]
 
 
 def _heat(
-    study: StudyData,
     builds: Sequence[Build],
     rows: Sequence[tuple[str, str]],
     cell: Shown,
@@ -514,7 +530,7 @@ def _doses(study: StudyData) -> Canvas | None:
                 for offset, (_, row) in enumerate(those.sort_values("variant").iterrows()):
                     _point(axes, row, number_of, pruned, 1.0 + 0.03 * ((offset % 3) - 1))
         worse = str(rows[rows["suite"] == suite]["worse"].iloc[0])
-        axes.set_title(name_of(dimension, suite, study))
+        axes.set_title(name_of(dimension, suite, suites))
         axes.set_ylabel(f"newly {worse}, %")
         axes.set_ylim(bottom=0)
         axes.set_xscale("log", base=2)
@@ -561,11 +577,11 @@ def _legend(canvas: Canvas, places: Sequence[tuple[str, str]]) -> None:
 def _content(study: StudyData) -> Mapping[str, Any]:
     return {
         "trust_sentence": trust_sentence(study),
-        "trust_recommendations": recommendations(study),
+        "trust_recommendations": recommendations(judged(study)),
         "trust_controls": control_table(study),
         "trust_control_sentences": control_sentences(study),
         "trust_rows": trust_table(study),
-        "trust_claims": claim_table(study),
+        "trust_claims": claim_table(judged(study)),
         "trust_correlations": correlation_table(study),
         "trust_doses": dose_table(study),
         "trust_seeds": seed_table(study),
@@ -573,19 +589,20 @@ def _content(study: StudyData) -> Mapping[str, Any]:
     }
 
 
+DIFFERENCES = Drawing(
+    "trust-differences",
+    "What each build does to each dimension of trust",
+    "Difference of trust (0 to 100) from the full build on the same items: purple is gained, orange is lost. "
+    "Framed and bold: beyond doubt after correction for all comparisons of a model. "
+    f"{KEPT}: the whole interval lies above {MINUS}{MARGIN:g} points, so trust is kept; a bare number proves "
+    f"neither. {BLIND}: a control that does not read reaches the full build in this row, where trust counts as "
+    "kept only if the answers stayed the same. Hatched: too few answers for a score. Left of the line all weights, "
+    "right of it pruned; ppl: perplexity in terms of the full build's.",
+    "Heat map of differences of trust by dimension and build; the same numbers are in the table below.",
+    _differences,
+)
 DRAWINGS = (
-    Drawing(
-        "trust-differences",
-        "What each build does to each dimension of trust",
-        "Difference of trust (0 to 100) from the full build on the same items: purple is gained, orange is lost. "
-        "Framed and bold: beyond doubt after correction for all comparisons of a model. "
-        f"{KEPT}: the whole interval lies above {MINUS}{MARGIN:g} points, so trust is kept; a bare number proves "
-        f"neither. {BLIND}: a control that does not read reaches the full build in this row, where trust counts as "
-        "kept only if the answers stayed the same. Hatched: too few answers for a score. Left of the line all weights, "
-        "right of it pruned; ppl: perplexity in terms of the full build's.",
-        "Heat map of differences of trust by dimension and build; the same numbers are in the table below.",
-        _differences,
-    ),
+    DIFFERENCES,
     Drawing(
         "trust-no-answers",
         "What was not answered",
