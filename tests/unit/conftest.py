@@ -109,9 +109,13 @@ def trust_study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             _write_answers(root, variant, "creed", ("letter",), [-1] * 60 if sparsity else agrees, roles)
             requested = variant.upper() if variant.startswith("q") else "F16"
             record = {"requested_type": requested, "bits_per_weight": bits, "perplexity": {"value": perplexity}}
+            record |= {"from": "full"} if variant != "full" else {}
+            if variant.startswith("gptq"):
+                record |= {"fake_quantisation": {"bits": 4, "nominal_bits_per_weight_of_file": 4.25}}
+            zeros = {"overall": max(sparsity, 0.12 * (bits < 8)), "requested": sparsity or None}
             path = root / "models/tiny" / f"{variant}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(record | {"sparsity": {"overall": sparsity}}))
+            path.write_text(json.dumps(record | {"sparsity": zeros}))
         command("trust")(trust_arguments(root))
         yield root
 

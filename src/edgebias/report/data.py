@@ -116,6 +116,7 @@ TRUST_COLUMNS: Mapping[str, tuple[str, ...]] = {
             "nominal_bits",
             "bits_per_weight",
             "sparsity",
+            "pruned",
             "seed",
             "n",
             "n_clusters",

@@ -21,9 +21,6 @@ MARGIN = 5.0
 """Points of trust that a build may lose and still keep it: a build keeps a dimension where the whole interval of its
 difference from the full build lies above minus this. Set before any result was seen; a twentieth of the scale."""
 
-PRUNED = 0.1
-"""Share of zero weights from which a build is called pruned."""
-
 BENIGN = "benign"
 KEEPS, LOSES, GAINS, UNCLEAR, UNDEFINED = "keeps", "loses", "gains", "not detectable", "undefined"
 
@@ -37,7 +34,7 @@ class Build:
     variant: str
     nominal_bits: int
     bits: float
-    sparsity: float
+    pruned: float
     perplexity: float
     seed: int
     perplexity_factor: float
@@ -51,7 +48,7 @@ class Build:
     @property
     def is_pruned(self) -> bool:
         """Whether weights were set to 0."""
-        return self.sparsity >= PRUNED
+        return self.pruned > 0.0
 
     @property
     def is_full(self) -> bool:
@@ -162,7 +159,7 @@ def builds_of(study: StudyData) -> list[Build]:
             variant=str(row["variant"]),
             nominal_bits=int(row["nominal_bits"]),
             bits=float(row["bits_per_weight"]),
-            sparsity=float(row["sparsity"]),
+            pruned=float(row["pruned"]),
             perplexity=float(row["perplexity"]),
             seed=int(row["seed"]),
             perplexity_factor=float(row["perplexity"]) / full.get((row["environment"], row["model"]), math.nan),

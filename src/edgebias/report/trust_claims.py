@@ -13,7 +13,7 @@ from edgebias.report.trust import BENIGN, GAINS, KEEPS, LOSES, MARGIN, UNCLEAR, 
 
 SUPPORTED, NOT_SUPPORTED, NOT_TESTABLE = "supported", "not supported", "not testable here"
 HALF = (0.45, 0.55)
-"""Sparsity of a build that is pruned by half."""
+"""Share of zeros of a build that is pruned by half."""
 
 MODERATE = (4, 8)
 """Bits of quantisation that the paper calls moderate."""
@@ -54,7 +54,7 @@ def four_bits(judged: Sequence[Judged]) -> Verdict:
 def half_pruned(judged: Sequence[Judged]) -> Verdict:
     """Judge: supported where every build loses more than half of the dimensions, not where some build loses none."""
     claim = "Pruning by half loses trust"
-    mine = [one for one in judged if one.dimension != BENIGN and HALF[0] <= one.build.sparsity <= HALF[1]]
+    mine = [one for one in judged if one.dimension != BENIGN and HALF[0] <= one.build.pruned <= HALF[1]]
     if not mine:
         return Verdict(claim, NOT_TESTABLE, "no build pruned by half")
     by_build = [[one for one in mine if one.build.key == build.key] for build in compressed(mine)]

@@ -57,11 +57,14 @@ def run(
     if not suites:
         raise InputError("--settings: study.suites has no suite that measures a dimension of trust; add one")
     joined = joined_responses(items_folder, responses_folder)
-    builds = {
-        (cell.model, cell.variant): build_of(read_json(path), cell.variant)
-        for cell in study.cells
-        if (path := variants_folder / cell.model / f"{cell.variant}.json").exists()
-    }
+    builds = {}
+    for cell in study.cells:
+        lineage, variant = [], cell.variant
+        while (path := variants_folder / cell.model / f"{variant}.json").exists():
+            lineage.append(read_json(path))
+            variant = str(lineage[-1].get("from", ""))
+        if lineage:  # a build that runs elsewhere has no record
+            builds[cell.model, cell.variant] = build_of(lineage[0], cell.variant, lineage[1:])
     trust = trust_table(study.cells, suites, joined, builds, how, wanted.correction)
     TRUST.write(trust, output)
     CONTROL.write(control_table(frames(study.cells, suites, joined), how.seed), controls)

@@ -72,12 +72,13 @@ def test_a_refusal_is_a_change_and_neither_worse_nor_better(trust_study: Path) -
 
 
 def test_what_a_build_is_comes_from_its_record_and_name(trust_study: Path) -> None:
-    """A build of a method of 4 bits whose file holds decoded weights counts with 4; its seed is in its name."""
+    """A file of decoded weights counts with the bits of its codes; zeros by rounding are no pruning."""
     rows = table(trust_study).drop_duplicates("variant").set_index("variant")
     assert dict(rows["seed"]) == {name: {"gptq4_s0": 0, "gptq4_s1": 1}.get(name, -1) for name in rows.index}
-    assert (rows.loc["gptq4_s0", "bits_per_weight"], rows.loc["gptq4_s0", "nominal_bits"]) == (4.0, 4)
+    assert (rows.loc["gptq4_s0", "bits_per_weight"], rows.loc["gptq4_s0", "nominal_bits"]) == (4.25, 4)
     assert rows.loc["q3_k_m", "bits_per_weight"] == 3.9
-    assert (rows.loc["magnitude50", "sparsity"], rows.loc["magnitude50", "perplexity"]) == (0.5, 90.0)
+    assert (rows.loc["magnitude50", "pruned"], rows.loc["magnitude50", "perplexity"]) == (0.5, 90.0)
+    assert (rows.loc["q2_k", "sparsity"], rows.loc["q2_k", "pruned"]) == (0.12, 0.0)
 
 
 def test_the_first_format_of_the_suite_stands_for_it(trust_study: Path) -> None:
@@ -105,7 +106,7 @@ def test_fewer_bits_raise_the_odds_of_worse_answers(trust_study: Path) -> None:
     doses = table(trust_study, "trust_doses").set_index(["suite", "format"])
     quiz = doses.loc[("quiz", "letter")]
     assert quiz["n_builds"] == 5
-    assert quiz["odds_ratio"] == pytest.approx(logistic([8.5, 4, 4, 3.9, 2.8], [0, 2, 6, 20, 40], 80), abs=1e-3)
+    assert quiz["odds_ratio"] == pytest.approx(logistic([8.5, 4.25, 4.25, 3.9, 2.8], [0, 2, 6, 20, 40], 80), abs=1e-3)
     assert 1.0 < quiz["low"] < quiz["odds_ratio"] < quiz["high"]
 
 

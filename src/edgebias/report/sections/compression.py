@@ -140,7 +140,7 @@ def _called(build: Build, several: bool) -> str:
 
 def _size(build: Build) -> str:
     bits = f"{number(build.bits, 2)} bits" if math.isfinite(build.bits) else "bits unknown"
-    pruned = f", {percent(build.sparsity, 0)} zeros" if build.is_pruned else ""
+    pruned = f", {percent(build.pruned, 0)} zeros" if build.is_pruned else ""
     return f"{bits}{pruned}"
 
 
@@ -506,7 +506,7 @@ def _box(axes: Axes, place: float, row: float, face: Any, sure: bool, unknown: b
 def _column(build: Build) -> str:
     """Return what a column is called: the build, its bits, and its perplexity in terms of the full build's."""
     bits = f"{build.bits:.1f} bits" if math.isfinite(build.bits) else ""
-    zeros = f"{percent(build.sparsity, 0)} zeros" if build.is_pruned else ""
+    zeros = f"{percent(build.pruned, 0)} zeros" if build.is_pruned else ""
     factor = build.perplexity_factor
     times = f"ppl \N{MULTIPLICATION SIGN}{factor:.3g}" if math.isfinite(factor) and not build.is_full else ""
     name = build.variant if len(build.variant) < 15 else build.variant.replace("_", "\n", 1)
@@ -526,7 +526,7 @@ def _doses(study: StudyData) -> Canvas | None:
         for number_of, (environment, model) in enumerate(places):
             mine = rows[(rows["suite"] == suite) & (rows["environment"] == environment) & (rows["model"] == model)]
             for pruned in (False, True):
-                those = mine[(mine["sparsity"] >= 0.1) == pruned]
+                those = mine[(mine["pruned"] > 0.0) == pruned]
                 for offset, (_, row) in enumerate(those.sort_values("variant").iterrows()):
                     _point(axes, row, number_of, pruned, 1.0 + 0.03 * ((offset % 3) - 1))
         worse = str(rows[rows["suite"] == suite]["worse"].iloc[0])

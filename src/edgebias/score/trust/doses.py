@@ -29,9 +29,6 @@ from edgebias.stats.clusters import Clusters, Formula
 from edgebias.suites.base import DIMENSIONS, Suite
 from edgebias.suites.formats import FORMATS
 
-PRUNED = 0.1
-"""Share of zero weights from which a build is pruned: fewer bits are another thing than fewer weights."""
-
 HALF = 0.5
 """Answers added to each side of each build, so that a share of 0 leaves the slope finite (Haldane and Anscombe)."""
 
@@ -108,7 +105,7 @@ def dose_table(
 
 
 def _is_unpruned(build: Build | None) -> bool:
-    return build is not None and math.isfinite(build.bits_per_weight) and not build.sparsity >= PRUNED
+    return build is not None and math.isfinite(build.bits_per_weight) and build.pruned == 0.0
 
 
 def _row(

@@ -127,16 +127,22 @@ TRUST = Table(
         Column(
             "nominal_bits",
             "int",
-            "bits that the method or the type gives a weight: 4 of `gptq4` and of Q4_K_M; -1 where none is named",
+            "bits of the method, or of the type that most weights of the file have; -1 where neither is known",
             rule=at_least(-1),
         ),
         Column(
             "bits_per_weight",
             "float",
-            "as found in the build's file; where that holds the decoded weights of a method with fewer, `nominal_bits`",
+            "as found in the build's file; where that holds decoded weights, as it would have them as codes",
             undefined=True,
         ),
-        Column("sparsity", "float", "share (0 to 1) of the prunable weights that are 0", undefined=True),
+        Column(
+            "sparsity",
+            "float",
+            "share (0 to 1) of the prunable weights that are 0, be it by pruning or by rounding",
+            undefined=True,
+        ),
+        Column("pruned", "float", "share (0 to 1) of them that pruning set to 0, here or in a parent", rule=_P),
         Column("seed", "int", "of builds that differ in their calibration seed alone; -1 of others", rule=at_least(-1)),
         Column("reason", "str", "why a value is NaN; empty where there is nothing to say"),
     ),
@@ -169,41 +175,57 @@ class Build:
     nominal_bits: int = -1
     bits_per_weight: float = NAN
     sparsity: float = NAN
+    pruned: float = 0.0
     seed: int = -1
 
 
 SEEDED = re.compile(r"(?P<settings>.+)_s(?P<seed>\d+)")
 """How variants are called that differ in the seed of their calibration alone: ``gptq4_s0``, ``gptq4_s1``."""
 
-METHOD_BITS = re.compile(r"(?:gptq|awq|rtn)(?P<bits>\d+)")
-"""How variants are called whose method has bits of its own, whatever type their file has."""
-
 TYPE_BITS = re.compile(r"(?:IQ|TQ|Q|BF|F)(?P<bits>\d+)")
 """How llama.cpp's types name their bits."""
 
-DECODED = 2.0
-"""Bits per weight by which a file exceeds its method's before it holds decoded weights: scales take less."""
 
+def build_of(record: Mapping[str, Any], variant: str, parents: Sequence[Mapping[str, Any]]) -> Build:
+    """Return what matters here of a build's record (``data/models/{model}/{variant}.json``) and name.
 
-def build_of(record: Mapping[str, Any], variant: str) -> Build:
-    """Return what matters here of a build's record (``data/models/{model}/{variant}.json``) and name."""
-
-    def number(*keys: str) -> float:
-        value: Any = record
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return float(value) if isinstance(value, int | float) else NAN
-
-    seeded, method = SEEDED.fullmatch(variant), METHOD_BITS.match(variant)
-    bits = method or TYPE_BITS.match(str(record.get("requested_type", "")))
-    nominal, found = int(bits["bits"]) if bits else -1, number("bits_per_weight")
+    Args:
+        record: of the build.
+        variant: its name.
+        parents: records of the builds that it was made from; one that was pruned leaves its zeros to all that follow.
+    """
+    seeded = SEEDED.fullmatch(variant)
+    bits = _number(record, "fake_quantisation", "nominal_bits_per_weight_of_file")
+    shares = [_number(one, "sparsity", "requested") for one in (record, *parents)]
     return Build(
-        perplexity=number("perplexity", "value"),
-        nominal_bits=nominal,
-        bits_per_weight=float(nominal) if method and found > nominal + DECODED else found,
-        sparsity=number("sparsity", "overall"),
+        perplexity=_number(record, "perplexity", "value"),
+        nominal_bits=_nominal_bits(record),
+        bits_per_weight=bits if math.isfinite(bits) else _number(record, "bits_per_weight"),
+        sparsity=_number(record, "sparsity", "overall"),
+        pruned=next((share for share in shares if math.isfinite(share)), 0.0),
         seed=int(seeded["seed"]) if seeded else -1,
     )
+
+
+def _nominal_bits(record: Mapping[str, Any]) -> int:
+    """Return the bits of the method, else of the type that most weights have.
+
+    The type that was asked for may be another: llama.cpp replaces it where the rows of a matrix do not fit.
+    """
+    asked = _number(record, "fake_quantisation", "bits")
+    if math.isfinite(asked):
+        return int(asked)
+    types: Mapping[str, Any] = record.get("types") or {}
+    most = max(types, key=lambda name: _number(types, name, "elements"), default=record.get("requested_type", ""))
+    found = TYPE_BITS.match(str(most))
+    return int(found["bits"]) if found else -1
+
+
+def _number(record: Mapping[str, Any], *keys: str) -> float:
+    value: Any = record
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else NAN
 
 
 def trust_table(
