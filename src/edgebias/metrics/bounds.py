@@ -47,7 +47,7 @@ def metric_bounds(metric: Metric, answers: Answers, totals: FloatArray) -> Bound
     (none of BBQ has): it is no fraction there.
     """
     about = metric.items(answers)
-    if not metric.fractions:
+    if not metric.fractions and metric.extremes is None:
         covered = bool(metric.usable(answers)[about].all())
         return _point(metric.formula, totals) if covered else UNDEFINED
     silent = answers.take(about & ~answered(answers))
@@ -56,7 +56,10 @@ def metric_bounds(metric: Metric, answers: Answers, totals: FloatArray) -> Bound
         return _point(metric.formula, totals)
     if not silent.roles.shape[1] or bool((silent.roles[:, 0] == "").any()):
         return UNDEFINED
-    return filled_bounds(metric.fractions, metric.formula, totals, option_sums(metric, silent))
+    options = option_sums(metric, silent)
+    if metric.extremes is not None:
+        return Bounds(*metric.extremes(totals, options))
+    return filled_bounds(metric.fractions, metric.formula, totals, options)
 
 
 def option_sums(metric: Metric, silent: Answers) -> FloatArray:

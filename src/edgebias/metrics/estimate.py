@@ -7,7 +7,7 @@ import numpy as np
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import Metric
 from edgebias.stats.bootstrap import Interval, bootstrap
-from edgebias.stats.clusters import Clusters
+from edgebias.stats.clusters import Clusters, Formula
 
 
 def add_up(metric: Metric, answers: Answers) -> Clusters:
@@ -22,13 +22,29 @@ def add_up(metric: Metric, answers: Answers) -> Clusters:
     return Clusters(names, answers.category[first], sums)
 
 
+def _negative(formula: Formula) -> Formula:
+    return lambda totals: -formula(totals)
+
+
 def score_interval(
     clusters: Clusters, metric: Metric, *, resamples: int, confidence: float, rng: np.random.Generator
 ) -> Interval:
     """Return the estimate of ``metric`` with its interval.
 
-    `bootstrap` within the metric's range, by its branches if any.
+    `bootstrap` within the metric's range, by its branches if any. A score that is the maximum of its sides is minus the
+    minimum of their negatives.
     """
+    if metric.sides:
+        negated = bootstrap(
+            clusters,
+            _negative(metric.formula),
+            bounds=(-metric.high, -metric.low),
+            resamples=resamples,
+            confidence=confidence,
+            rng=rng,
+            pieces=[[_negative(side)] for side in metric.sides],
+        )
+        return Interval(-negated.estimate, -negated.high, -negated.low, negated.error)
     return bootstrap(
         clusters,
         metric.formula,

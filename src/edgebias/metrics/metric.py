@@ -61,6 +61,11 @@ class Metric:
     Empty for scores of log-probabilities, which no named option supplies, and for correlations."""
     branches: tuple[Callable[[FloatArray], FloatArray], ...] = ()
     """Smooth formulas whose minimum ``formula`` is: its interval is theirs, because a kink defeats the bootstrap."""
+    sides: tuple[Callable[[FloatArray], FloatArray], ...] = ()
+    """Smooth formulas whose maximum ``formula`` is (an absolute difference); likewise."""
+    extremes: Callable[[FloatArray, FloatArray], tuple[float, float]] | None = None
+    """The smallest and the largest score where it is no sum of fractions, from the totals of usable responses and from
+    what each other response would add by naming each of its options, shape (n, options, k); NaN where undefined."""
 
 
 CHOICES = ("category", "cluster", "condition", "roles", "label", "choice", "outcome")

