@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -367,15 +368,16 @@ def _differences(study: StudyData) -> Canvas | None:
 
 
 def draw_differences(found: Sequence[Judged]) -> Canvas | None:
-    """Draw dimensions by builds: the difference from the full build in colour and number."""
+    """Draw builds by dimensions: the difference from the full build in colour and number."""
     if not found:
         return None
     reach = max((abs(one.difference) for one in found if math.isfinite(one.difference)), default=LEAST_REACH)
     reach = min(max(reach, LEAST_REACH), MOST_REACH)
     names = rows_in(found)
+    differences = {(one.build.key, one.suite): one for one in found}
 
-    def cell(build: Build, row: int) -> tuple[float, str, bool]:
-        one = next((one for one in found if one.build.key == build.key and one.suite == names[row][1]), None)
+    def cell(build: Build, suite: str) -> tuple[float, str, bool]:
+        one = differences.get((build.key, suite))
         if one is None:
             return math.nan, "", False
         if not math.isfinite(one.difference):
@@ -383,34 +385,43 @@ def draw_differences(found: Sequence[Judged]) -> Canvas | None:
         kept = f" {KEPT}" if one.verdict == KEEPS and not one.is_void else ""
         return one.difference, f"{_points(one.difference)}{kept}", one.is_sure
 
-    blind = {(one.build.environment, one.build.model, one.suite) for one in found if one.blind}
-    builds = compressed(found)
-    rows = [(name_of(*one, names), one[1]) for one in names]
-    labels = "Difference of trust from the full build, points"
-    return _heat(builds, rows, cell, labels, ("PuOr", -reach, reach), blind)
+    heat = Heat(
+        columns=[(name_of(*one, names), one[1]) for one in names],
+        cell=cell,
+        label="Difference of trust from the full build, points",
+        colours=("PuOr", -reach, reach),
+        blind=frozenset((one.build.environment, one.build.model, one.suite) for one in found if one.blind),
+    )
+    return _draw_heat(compressed(found), heat)
 
 
 def _no_answers(study: StudyData) -> Canvas | None:
-    """Draw dimensions by builds: what was refused, not read or blank."""
+    """Draw builds by dimensions: what was refused, not read or blank."""
     rows = unanswered(study)
     if rows.empty:
         return None
-    builds = builds_of(study)
     suites = [one for one in measured(study) if one[1] in set(rows["suite"])]
+    shares = {
+        (*(str(row[name]) for name in ("environment", "model", "variant")), str(row["suite"])): row
+        for _, row in rows.iterrows()
+    }
 
-    def cell(build: Build, row: int) -> tuple[float, str, bool]:
-        mine = rows[(rows["suite"] == suites[row][1]) & (rows["environment"] == build.environment)]
-        mine = mine[(mine["model"] == build.model) & (mine["variant"] == build.variant)]
-        if mine.empty:
+    def cell(build: Build, suite: str) -> tuple[float, str, bool]:
+        row = shares.get((*build.key, suite))
+        if row is None:
             return math.nan, "", False
-        refused, unread, blank = (value_of(mine.iloc[0][name]) for name in ("refusal", "unparsed", "blank"))
+        refused, unread, blank = (value_of(row[name]) for name in ("refusal", "unparsed", "blank"))
         if not math.isfinite(refused):
             return math.nan, UNKNOWN, False
-        return refused + unread + blank, f"{_points(refused, '')}\n{_points(unread + blank, '')}", False
+        return refused + unread + blank, f"{_points(refused, '')} + {_points(unread + blank, '')}", False
 
-    names = [(f"{name_of(*one, suites)}\n{_form_of(rows, one[1])}", one[1]) for one in suites]
-    label = "Refused (above) and not read or blank (below), % of responses"
-    return _heat(builds, names, cell, label, ("YlOrBr", 0.0, 100.0), set())
+    heat = Heat(
+        columns=[(f"{name_of(*one, suites)} ({_form_of(rows, one[1])})", one[1]) for one in suites],
+        cell=cell,
+        label="Refused + not read or blank, % of responses",
+        colours=("YlOrBr", 0.0, 100.0),
+    )
+    return _draw_heat(builds_of(study), heat)
 
 
 def _form_of(rows: pd.DataFrame, suite: str) -> str:
@@ -426,91 +437,108 @@ def _points(value: float, plus: str = "+") -> str:
     return f"{MINUS if value < 0 else plus}{text}"
 
 
-Shown = Callable[[Build, int], tuple[float, str, bool]]
-"""Gives the value behind the colour, the text, and whether it is framed, of a build and a row."""
+Shown = Callable[[Build, str], tuple[float, str, bool]]
+"""Gives the value behind the colour, the text, and whether it is framed, of a build and a suite."""
+
+ROW, COLUMN, NAMES = 0.25, 0.62, 1.5
+"""Inches: height of a build, width of a dimension on a page of one model, width of the names of builds."""
+
+FACTS = 2
+"""Columns before the dimensions: bits per weight, and perplexity in terms of the full build's."""
 
 
-def _heat(
-    builds: Sequence[Build],
-    rows: Sequence[tuple[str, str]],
-    cell: Shown,
-    label: str,
-    colours: tuple[str, float, float],
-    blind: set[tuple[str, str, str]],
-) -> Canvas:
-    """Draw a panel for each environment and model: rows by builds, in colour and number."""
+@dataclass(frozen=True)
+class Heat:
+    """What a picture of builds by dimensions shows.
+
+    Attributes:
+        columns: head and suite of each column.
+        cell: gives what stands in it.
+        label: of the bar of colours.
+        colours: name of matplotlib's map, with the values at its two ends.
+        blind: environment, model and suite where a control reaches the full build.
+    """
+
+    columns: Sequence[tuple[str, str]]
+    cell: Shown
+    label: str
+    colours: tuple[str, float, float]
+    blind: frozenset[tuple[str, str, str]] = frozenset()
+
+
+def _draw_heat(builds: Sequence[Build], heat: Heat) -> Canvas:
+    """Draw a panel for each environment and model, side by side: builds by dimensions, in colour and number."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure as Matplotlib
 
     panels = panels_of(builds)
-    name, least, most = colours
+    variants = list(dict.fromkeys(build.variant for build in builds))
+    name, least, most = heat.colours
     shade = ScalarMappable(Normalize(least, most), name)
-    height = sum(1.55 + 0.36 * len(rows) for _ in panels)
-    canvas = Matplotlib(figsize=(WIDTH, height), layout="constrained")
-    grid = canvas.subplots(len(panels), 1, squeeze=False)
-    widest = max(sum((build.environment, build.model) == panel for build in builds) for panel in panels)
-    size = 8 if widest <= 16 else 6.5
-    for axes, panel in zip(grid[:, 0], panels, strict=True):
-        mine = [build for build in builds if (build.environment, build.model) == panel]
-        for place, build in enumerate(mine):
-            for row in range(len(rows)):
-                value, text, sure = cell(build, row)
-                face = shade.cmap((value - least) / (most - least)) if math.isfinite(value) else (0.93, 0.93, 0.93, 1.0)
-                _box(axes, place, row, face, sure, text == UNKNOWN)
-                dark = math.isfinite(value) and sum(face[:3]) < 1.35
-                axes.text(
-                    *(place, row, text),
-                    ha="center",
-                    va="center",
-                    fontsize=size,
-                    color="white" if dark else "#111111",
-                    fontweight="bold" if sure else "normal",
-                    linespacing=1.05,
-                )
-        name_rows(axes, [f"{name} {BLIND}" if (*panel, suite) in blind else name for name, suite in rows])
-        axes.set_xlim(-0.5, max(len(mine), 6) - 0.5)
+    width = NAMES + 0.5 + COLUMN * len(panels) * (FACTS + len(heat.columns))
+    canvas = Matplotlib(figsize=(min(width, WIDTH), 2.4 + ROW * len(variants)), layout="constrained")
+    grid = canvas.subplots(1, len(panels), squeeze=False, sharey=True)
+    for axes, panel in zip(grid[0], panels, strict=True):
+        mine = {build.variant: build for build in builds if (build.environment, build.model) == panel}
+        for row, build in ((variants.index(variant), build) for variant, build in mine.items()):
+            for place, text in enumerate(_facts(build)):
+                axes.text(place, row, text, ha="center", va="center", fontsize=7, color="#333333")
+            for place, (_, suite) in enumerate(heat.columns, start=FACTS):
+                value, text, sure = heat.cell(build, suite)
+                share = (value - least) / (most - least)
+                face = shade.cmap(share) if math.isfinite(value) else (0.93, 0.93, 0.93, 1.0)
+                _box(axes, (place, row), face, text, sure)
+        heads = [f"{head} {BLIND}" if (*panel, suite) in heat.blind else head for head, suite in heat.columns]
+        axes.set_xticks(range(FACTS + len(heads)), ["bits", "ppl \N{MULTIPLICATION SIGN}", *heads])
         axes.xaxis.tick_top()
-        axes.set_xticks(
-            range(len(mine)), [_column(build) for build in mine], fontsize=size, rotation=90 if widest > 9 else 0
-        )
+        for text in axes.get_xticklabels():
+            text.set(rotation=35, ha="left", rotation_mode="anchor", fontsize=7.5)
+        axes.set_xlim(-0.6, FACTS + len(heads) - 0.5)
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
+        _part(axes, [mine.get(variant) for variant in variants], heat.columns)
         if len(panels) > 1:
-            axes.set_title(" ".join(panel), loc="left")
-        pruned = [place for place, build in enumerate(mine) if build.is_pruned]
-        if pruned and pruned[0]:
-            axes.axvline(pruned[0] - 0.5, color="#222222", linewidth=1.5)
-        ability = [row for row, (_, suite) in enumerate(rows) if SUITES.get(suite).dimension == BENIGN]
-        if ability and ability[0]:
-            axes.axhline(ability[0] - 0.5, color="#222222", linewidth=1.5)
-    bar = canvas.colorbar(shade, ax=list(grid[:, 0]), orientation="horizontal", shrink=0.5, aspect=40, pad=0.02)
-    bar.set_label(label)
+            axes.set_xlabel(" ".join(panel), fontweight="bold")
+    name_rows(grid[0][0], variants)
+    bar = canvas.colorbar(shade, ax=list(grid[0]), orientation="horizontal", shrink=0.6, aspect=40, pad=0.02)
+    bar.set_label(heat.label)
     return canvas
 
 
-def _box(axes: Axes, place: float, row: float, face: Any, sure: bool, unknown: bool) -> None:
+def _facts(build: Build) -> tuple[str, str]:
+    factor = build.perplexity_factor
+    bits = f"{build.bits:.1f}" if math.isfinite(build.bits) else ABSENT
+    return bits, f"{factor:.3g}" if math.isfinite(factor) else ABSENT
+
+
+def _box(axes: Axes, at: tuple[float, float], face: tuple[float, ...], text: str, sure: bool) -> None:
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle((place - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.2))
-    if unknown:
-        axes.add_patch(
-            Rectangle((place - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", edgecolor="#bbbbbb", linewidth=0)
-        )
+    x, y = at
+    axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.2))
+    if text == UNKNOWN:
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="///", edgecolor="#bbbbbb", linewidth=0))
     if sure:
-        frame = Rectangle((place - 0.44, row - 0.42), 0.88, 0.84, fill=False, edgecolor="#111111", linewidth=1.4)
-        axes.add_patch(frame)
+        axes.add_patch(Rectangle((x - 0.44, y - 0.4), 0.88, 0.8, fill=False, edgecolor="#111111", linewidth=1.3))
+    colour = "white" if sum(face[:3]) < DARK else "#111111"
+    weight = "bold" if sure else "normal"
+    axes.text(x, y, text, ha="center", va="center", fontsize=7, color=colour, fontweight=weight)
 
 
-def _column(build: Build) -> str:
-    """Return what a column is called: the build, its bits, and its perplexity in terms of the full build's."""
-    bits = f"{build.bits:.1f} bits" if math.isfinite(build.bits) else ""
-    zeros = f"{percent(build.pruned, 0)} zeros" if build.is_pruned else ""
-    factor = build.perplexity_factor
-    times = f"ppl \N{MULTIPLICATION SIGN}{factor:.3g}" if math.isfinite(factor) and not build.is_full else ""
-    name = build.variant if len(build.variant) < 15 else build.variant.replace("_", "\n", 1)
-    return "\n".join(filter(None, [name, bits, zeros, times]))
+DARK = 1.35
+"""Sum of red, green and blue (0 to 3) below which letters are white."""
+
+
+def _part(axes: Axes, builds: Sequence[Build | None], columns: Sequence[tuple[str, str]]) -> None:
+    """Draw lines above the first pruned build, and before ability."""
+    pruned = [row for row, build in enumerate(builds) if build is not None and build.is_pruned]
+    if pruned and pruned[0]:
+        axes.axhline(pruned[0] - 0.5, color="#222222", linewidth=1.5)
+    ability = [place for place, (_, suite) in enumerate(columns) if SUITES.get(suite).dimension == BENIGN]
+    if ability and ability[0]:
+        axes.axvline(FACTS + ability[0] - 0.5, color="#222222", linewidth=1.5)
 
 
 def _doses(study: StudyData) -> Canvas | None:
@@ -595,9 +623,9 @@ DIFFERENCES = Drawing(
     "Difference of trust (0 to 100) from the full build on the same items: purple is gained, orange is lost. "
     "Framed and bold: beyond doubt after correction for all comparisons of a model. "
     f"{KEPT}: the whole interval lies above {MINUS}{MARGIN:g} points, so trust is kept; a bare number proves "
-    f"neither. {BLIND}: a control that does not read reaches the full build in this row, where trust counts as "
-    "kept only if the answers stayed the same. Hatched: too few answers for a score. Left of the line all weights, "
-    "right of it pruned; ppl: perplexity in terms of the full build's.",
+    f"neither. {BLIND}: a control that does not read reaches the full build in this column, where trust counts as "
+    "kept only if the answers stayed the same. Hatched: too few answers for a score. Above "
+    "the line all weights, below it pruned; bits: per weight; ppl: perplexity in terms of the full build's.",
     "Heat map of differences of trust by dimension and build; the same numbers are in the table below.",
     _differences,
 )
@@ -606,7 +634,7 @@ DRAWINGS = (
     Drawing(
         "trust-no-answers",
         "What was not answered",
-        "Per cent of the responses that refuse (upper number) and that name no option or are blank (lower number), in "
+        "Per cent of the responses that refuse (first number) and that name no option or are blank (second number), in "
         "a format in which a model writes. Darker: fewer answers. A trust score speaks of the rest alone.",
         "Heat map of refused and unreadable responses by dimension and build; the same numbers are in the table below.",
         _no_answers,
