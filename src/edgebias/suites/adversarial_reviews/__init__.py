@@ -1,0 +1,1 @@
+"""Attacked reviews: attacks, formulas and the local ``evaluate`` module."""

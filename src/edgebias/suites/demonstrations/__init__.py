@@ -1,0 +1,1 @@
+"""Adversarial demonstrations: prompts, formulas and the local ``evaluate`` module."""

@@ -1,0 +1,1 @@
+"""Reviews in other styles: rewrites, formulas and the local ``evaluate`` module."""
