@@ -35,14 +35,18 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
 def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> None:
     plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
     assert plan.returncode == 0, plan.stderr
-    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file", BY_LIBRARY}:  # only studies of other suites have such files
+    # only studies of other suites have such files, and dimensions of trust
+    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file", "trust", BY_LIBRARY}:
         assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE), f"rule {rule} is not planned"
 
 
-def test_the_study_of_compression_plans_the_builds_of_the_library(checkout: Path, snakemake: str) -> None:
+def test_the_study_of_compression_plans_the_builds_of_the_library_and_their_trust(
+    checkout: Path, snakemake: str
+) -> None:
     plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=compression")
     assert plan.returncode == 0, plan.stderr
-    assert re.search(rf"^{BY_LIBRARY}\s+\d+", plan.stdout, re.MULTILINE)
+    for rule in (BY_LIBRARY, "trust"):
+        assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE)
 
 
 def test_an_unknown_key_stops_in_one_line(checkout: Path, snakemake: str, tmp_path: Path) -> None:
