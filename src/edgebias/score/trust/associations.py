@@ -69,7 +69,7 @@ def _row(trust: FloatArray, other: FloatArray, confidence: float) -> dict[str, f
     n = int(known.sum())
     undefined = {"rho": math.nan, "low": math.nan, "high": math.nan, "n_builds": n}
     if n < FEWEST:
-        return {**undefined, "reason": f"{n} builds are too few for a correlation"}
+        return {**undefined, "reason": f"too few builds with both values: {n} of at least {FEWEST}"}
     if np.ptp(trust[known]) == 0.0 or np.ptp(other[known]) == 0.0:
         return {**undefined, "reason": "one of the two is the same in all builds"}
     found = spearman(trust[known], other[known], confidence)
