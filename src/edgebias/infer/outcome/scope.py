@@ -126,6 +126,12 @@ _LITTLE = frozenset(
 )
 """Beginnings of words that say nothing of what a sentence is about."""
 
+_EMPHASIS = re.compile(
+    r"\b(?:yes|strongly|completely|totally|fully|entirely|absolutely|definitely|certainly|firmly|respectfully"
+    r"|wholeheartedly|must)\b"
+)
+"""Words that add nothing to an option but force or courtesy: "Yes, I strongly agree"."""
+
 _HEDGED = re.compile(
     r"\b(?:guess|guessing|perhaps|maybe|probably|might|possibly|likely|could|may|had to|have to|forced|lean|leaning"
     r"|presumably|id say|would say)\b"
@@ -208,7 +214,7 @@ def is_about(words: str, question: str) -> bool:
 
 def only_names(words: str, question: str) -> bool:
     """Return whether a sentence says nothing but an option and words of the question: "It was the nurse who forgot"."""
-    return not _said(words) - _said(question)
+    return not _said(_EMPHASIS.sub(" ", words)) - _said(question)
 
 
 def _said(words: str) -> set[str]:
