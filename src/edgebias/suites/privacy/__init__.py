@@ -1,0 +1,1 @@
+"""Leaks of personal details: formulas and the local ``evaluate`` module."""
