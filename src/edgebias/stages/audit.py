@@ -28,6 +28,7 @@ def run(
         Path | None,
         typer.Option(help="learn a control vector for each build, judge it held out, write it with its card here"),
     ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="ask seven dimensions of trust, too")] = False,
     raw_folder: Annotated[
         Path | None, typer.Option(help="benchmark files; left out: fetched once into the user's cache")
     ] = None,
@@ -81,6 +82,7 @@ def run(
         endpoint_model=endpoint_model,
         api_key_env=api_key_env,
         mendable=mend is not None,
+        trust=trust,
     )
     print(as_text(result), flush=True)
     write(result)

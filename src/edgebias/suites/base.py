@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from edgebias.suites.item import Item
 
 
+BENIGN = "benign"
+
 DIMENSIONS = (
     "toxicity",
     "stereotype",
@@ -25,7 +27,7 @@ DIMENSIONS = (
     "privacy",
     "ethics",
     "fairness",
-    "benign",
+    BENIGN,
 )
 """The eight dimensions of trust of DecodingTrust (Wang et al., NeurIPS 2023), and ability beside them."""
 
