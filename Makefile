@@ -41,7 +41,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mix-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env stock-server reference lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mix-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -141,6 +141,14 @@ $(COMPRESSION)/.ready: requirements/compression.txt
 	$(COMPRESSION)/bin/python -m pip install --quiet $(PIP)
 	$(COMPRESSION)/bin/python -m pip install --quiet $(PIP_OPTIONS) --requirement requirements/compression.txt
 	touch $@
+
+compression-perplexity: $(READY) compression-env ## Builds that correct errors beside plainer ones of the same size, on held-out text (an hour and a half); writes docs/results/compression-perplexity.md
+	$(BIN)/snakemake --cores $(CORES) --config study=compression -- $$($(BIN)/python benchmarks/compression_perplexity.py --files)
+	{ echo "# Compressed builds on held-out text"; echo; \
+	  echo "Made by \`benchmarks/compression_perplexity.py\`; \`make compression-perplexity\` makes all its builds first, and pairs whose builds are not there are left out."; \
+	  echo "What each build is: [builds](../reference/builds.md)."; echo; \
+	  $(BIN)/python benchmarks/compression_perplexity.py || exit 1; } > docs/results/compression-perplexity.md.part
+	mv docs/results/compression-perplexity.md.part docs/results/compression-perplexity.md
 
 oracle-peers: $(READY) ## Install the two harnesses that `make oracle` checks beside our scorers
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/oracle-peers.txt

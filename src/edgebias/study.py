@@ -66,6 +66,9 @@ ASKING = (
 REPORTED = ("study", "models", "environments", "mitigate.suites", "mitigate.learning")
 """What the numbers and the page of a study depend on."""
 
+LIBRARY_PYTHON = ".venv-compression/bin/python"
+"""Of the environment of llm-compressor, as `make compression-env` makes it."""
+
 COMPARED = (
     "seed",
     "compare",

@@ -47,6 +47,7 @@ def test_the_study_of_compression_plans_the_builds_of_the_library_and_their_trus
     assert plan.returncode == 0, plan.stderr
     for rule in (BY_LIBRARY, "trust"):
         assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE)
+    assert "MISSING  builds of llm-compressor: its own environment (make compression-env)" in plan.stderr + plan.stdout
 
 
 def test_an_unknown_key_stops_in_one_line(checkout: Path, snakemake: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from edgebias.models import neutral_text
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import lock, preflight
 from edgebias.workflow.needs import check_models_chat, describe, is_dry_run, needs_of
-from edgebias.study import RAW, one_of, read_study
+from edgebias.study import LIBRARY_PYTHON, RAW, one_of, read_study
 
 try:
     study = read_study(

@@ -77,7 +77,7 @@ rule compress_by_library:
         code=code_of("compress_by_library"),
         settings=settings_of("compress_by_library"),
         folder=lambda wildcards, input: os.path.dirname(input.folder[0]),
-        python=".venv-compression/bin/python",  # made by `make compression-env`
+        python=LIBRARY_PYTHON,
     message:
         "build {wildcards.variant} of {wildcards.model} by llm-compressor"
     shell:

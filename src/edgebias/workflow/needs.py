@@ -19,7 +19,7 @@ from edgebias.core.machine import memory_mb_here
 from edgebias.core.record import checked
 from edgebias.models.chat import chat_template, check_chat
 from edgebias.models.settings import AnyPart, FilePart, HubPart, JoinedParts, WheelPart
-from edgebias.study import Study
+from edgebias.study import LIBRARY_PYTHON, Study
 from edgebias.suites.published_files import carried_file
 from edgebias.suites.registry import SUITES
 
@@ -39,7 +39,8 @@ def needs_of(study: Study) -> list[Need]:
 
     Nothing is fetched, and only endpoints on this machine are knocked at.
     """
-    return [*_models(study), *_chat(study), *_benchmarks(study), *_scorers(study), *_environments(study)]
+    builds = [*_models(study), *_library(study), *_chat(study)]
+    return [*builds, *_benchmarks(study), *_scorers(study), *_environments(study)]
 
 
 def is_dry_run(arguments: list[str]) -> bool:
@@ -95,6 +96,12 @@ def _parts(model: str, parts: Sequence[AnyPart]) -> Iterator[Need]:
     if files:
         missing = "" if find_spec("huggingface_hub") else "pip install edgebias[hub]"
         yield Need(f"model {model}: {len(files)} files of the Hugging Face Hub, {files[0]} to {files[-1]}", missing)
+
+
+def _library(study: Study) -> Iterator[Need]:
+    if {variant for _, variant in study.local_variants()} & set(study.by_library):
+        missing = "" if Path(LIBRARY_PYTHON).exists() else "make compression-env"
+        yield Need("builds of llm-compressor: its own environment", missing)
 
 
 def _chat(study: Study) -> Iterator[Need]:
