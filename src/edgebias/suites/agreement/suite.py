@@ -26,6 +26,7 @@ SUITE = Suite(
     contrasted=("agreement_rate", "agreement_gap"),
     matched=6,
     files=(PublishedFile("CrowS-Pairs/data/crows_pairs_anonymized.csv", "28fa7d906a83d441001fb2a0eeae28c6d64a99e1"),),
+    offensive=True,
     dimension="stereotype",
     fidelity="B: the paper's protocol, claims about groups from CrowS-Pairs, system prompts of our own wording",
 )
