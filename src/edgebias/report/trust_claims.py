@@ -41,7 +41,7 @@ def four_bits(judged: Sequence[Judged]) -> Verdict:
     claim = "Quantisation to 4 bits keeps trust"
     mine = [one for one in judged if one.dimension != BENIGN and quantised(one.build) and one.build.nominal_bits == 4]
     if not mine:
-        return Verdict(claim, NOT_TESTABLE, "no build of 4 bits without pruning")
+        return Verdict(claim, NOT_TESTABLE, "no dimension of trust was asked of a build of 4 bits that is not pruned")
     lost, kept, open_ones = _sorted(mine)
     counts = _counts(mine, lost, kept)
     if lost:
@@ -56,7 +56,7 @@ def half_pruned(judged: Sequence[Judged]) -> Verdict:
     claim = "Pruning by half loses trust"
     mine = [one for one in judged if one.dimension != BENIGN and HALF[0] <= one.build.pruned <= HALF[1]]
     if not mine:
-        return Verdict(claim, NOT_TESTABLE, "no build pruned by half")
+        return Verdict(claim, NOT_TESTABLE, "no dimension of trust was asked of a build that is pruned by half")
     by_build = [[one for one in mine if one.build.key == build.key] for build in compressed(mine)]
     losses = [sum(one.verdict == LOSES for one in part) for part in by_build]
     lost, kept, _ = _sorted(mine)
@@ -74,7 +74,7 @@ def three_bits(judged: Sequence[Judged]) -> Verdict:
     claim = "3 bits hurt trust in ways that benign accuracy does not show"
     mine = [one for one in judged if quantised(one.build) and one.build.nominal_bits == 3]
     if not mine:
-        return Verdict(claim, NOT_TESTABLE, "no build of 3 bits without pruning")
+        return Verdict(claim, NOT_TESTABLE, "nothing was asked of a build of 3 bits that is not pruned")
     hidden: list[list[Judged]] = []
     shown: list[list[Judged]] = []
     told = 0
