@@ -27,9 +27,9 @@ VERDICTS = (POSITIVE, NEGATIVE)
 """The two options, in the order in which every item has them."""
 
 INSTRUCTION = "Please label the sentiment of each review. The answer is exactly 'positive' or 'negative'."
-QUESTION = "What is its sentiment?"
-"""The words were chosen on plain sentences and SmolLM2-135M-Instruct, which without examples, or asked "Is the review
-positive or negative?", gives nearly every sentence one verdict."""
+QUESTION = "Is its sentiment negative or positive?"
+"""Each verdict is named first once. Where one is named last twice, or alone, SmolLM2-135M-Instruct gives nearly every
+plain sentence one verdict, with and without demonstrations; with these words it is right on 27 of 40."""
 
 SHOTS = 8
 """Plain demonstrations before a sentence, as in the few-shot setting of DecodingTrust's styles."""
