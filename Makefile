@@ -41,7 +41,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mix-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mix-study compression-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -123,6 +123,10 @@ $(BIN)/edgebias audit data/raw/models/$(1).gguf $(foreach b,$(2),data/models/$(1
   --folder $(AUDIT_FOLDER) --html $(AUDIT_FOLDER)/$(1).html --json $(AUDIT_FOLDER)/$(1).json || [ $$? -eq 1 ] || exit 2; \
 echo '```'
 endef
+
+compression-study: $(READY) compression-env ## Trust of eighteen compressed builds (two hours on 2 cores); writes docs/results/compression.md
+	$(BIN)/snakemake --cores $(CORES) --config study=compression
+	$(BIN)/edgebias pages --metrics results/compression/report/metrics.json --markdown docs/results/compression.md
 
 audit-qwen: data ## Audits of builds of both Qwen models (an hour on 2 cores); writes docs/results/audit.md
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- \
