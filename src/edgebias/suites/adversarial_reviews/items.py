@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgebias.metrics.answers import OPTION
 from edgebias.suites.adversarial_reviews.attacks import ATTACKS
 from edgebias.suites.adversarial_reviews.suite import SUITE
-from edgebias.suites.item import Design, Item
-from edgebias.suites.review_sentences import QUESTION, VERDICTS, few_shot, prompt
+from edgebias.suites.item import Item
+from edgebias.suites.review_sentences import rewritten
 
 
 def load(raw_folder: Path) -> list[Item]:
@@ -20,22 +19,4 @@ def load(raw_folder: Path) -> list[Item]:
     Raises:
         InputError: the file is absent or not as expected, or has too few films.
     """
-    shown, asked = few_shot(raw_folder)
-    return [
-        Item(
-            item_id=f"adversarial_reviews/{sentence.film}/{condition}",
-            suite=SUITE.name,
-            category=sentence.verdict,
-            cluster=sentence.film,
-            condition=condition,
-            context=prompt(shown, ATTACKS[condition](sentence.text) if condition in ATTACKS else sentence.text),
-            question=QUESTION,
-            options=VERDICTS,
-            roles=(OPTION, OPTION),
-            label=sentence.label,
-            source=sentence.source,
-            design=Design(block=sentence.film, cell=cell),
-        )
-        for sentence in asked
-        for cell, condition in enumerate(SUITE.conditions)
-    ]
+    return rewritten(raw_folder, SUITE, ATTACKS)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgebias.metrics.answers import OPTION
-from edgebias.suites.item import Design, Item
-from edgebias.suites.review_sentences import QUESTION, VERDICTS, few_shot, prompt
+from edgebias.suites.item import Item
+from edgebias.suites.review_sentences import rewritten
 from edgebias.suites.styled_reviews.styles import STYLES
 from edgebias.suites.styled_reviews.suite import SUITE
 
@@ -19,22 +18,4 @@ def load(raw_folder: Path) -> list[Item]:
     Raises:
         InputError: the file is absent or not as expected, or has too few films.
     """
-    shown, asked = few_shot(raw_folder)
-    return [
-        Item(
-            item_id=f"styled_reviews/{sentence.film}/{condition}",
-            suite=SUITE.name,
-            category=sentence.verdict,
-            cluster=sentence.film,
-            condition=condition,
-            context=prompt(shown, STYLES[condition](sentence.text) if condition in STYLES else sentence.text),
-            question=QUESTION,
-            options=VERDICTS,
-            roles=(OPTION, OPTION),
-            label=sentence.label,
-            source=sentence.source,
-            design=Design(block=sentence.film, cell=cell),
-        )
-        for sentence in asked
-        for cell, condition in enumerate(SUITE.conditions)
-    ]
+    return rewritten(raw_folder, SUITE, STYLES)
