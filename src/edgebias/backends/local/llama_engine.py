@@ -279,7 +279,7 @@ class LlamaBackend:
     def packs(self, requests: Sequence[OptionRequest]) -> Iterator[ScorePack]:
         """Return what `score` evaluates together, pack by pack."""
         room = min(PACK, self._context_size)
-        return score_packs(self._parts(requests), room=room, sequences=MAX_SEQUENCES)
+        return score_packs(self._parts(requests), room=room, sequences=MAX_SEQUENCES, most=self._context_size)
 
     def generate(
         self, requests: Sequence[GenerationRequest], settings: GenerationSettings, *, skip: int = 0

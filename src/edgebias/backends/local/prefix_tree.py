@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgebias.backends.base import OptionScores
 
 PACK = 512
-"""Most tokens of a pack of several requests; a longer request goes alone."""
+"""Most tokens of a pack of several requests; beyond those of a prompt that takes more than half of it by itself."""
 
 _ROOT = -1
 
@@ -111,22 +111,29 @@ class ScorePack:
         return [[sum(logprobs[pair] for pair in pairs) for pairs in options] for options in self.wanted]
 
 
-def score_packs(parts: Iterator[Part], *, room: int, sequences: int, outputs: int | None = None) -> Iterator[ScorePack]:
+def score_packs(
+    parts: Iterator[Part], *, room: int, sequences: int, outputs: int | None = None, most: int = 0
+) -> Iterator[ScorePack]:
     """Gather consecutive parts into packs of at most ``room`` tokens and ``sequences`` sequences.
+
+    With ``most``, a pack whose first prompt takes more than half of the room has ``room`` tokens beyond that prompt,
+    and ``most`` in all: sixteen demonstrations before each question are read once, and not once a question.
 
     Packs follow the order of the parts alone. An option's last token is not part of a tree: nothing is read after it.
     With ``outputs``, the options of a pack have at most so many tokens together. A part that is larger than a limit
     makes a pack of its own.
     """
-    pack, scored = ScorePack([], PrefixTree(), []), 0
+    pack, scored, limit = ScorePack([], PrefixTree(), []), 0, room
     for part in parts:
         # An upper bound: options that begin alike take fewer rows and sequences.
         rows = pack.tree.missing(part.prompt) + sum(len(option) - 1 for option in part.options)
-        full = len(pack.tree) + rows > room or pack.tree.n_sequences + len(part.options) > sequences
+        full = len(pack.tree) + rows > limit or pack.tree.n_sequences + len(part.options) > sequences
         tokens = sum(map(len, part.options))
         if pack.parts and (full or (outputs is not None and scored + tokens > outputs)):
             yield pack
             pack, scored = ScorePack([], PrefixTree(), []), 0
+        if not pack.parts:
+            limit = max(room, min(most, len(part.prompt) + room)) if 2 * len(part.prompt) > room else room
         scored += tokens
         pack.parts.append(part)
         pairs = []
