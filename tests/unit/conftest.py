@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gguf
 import numpy as np
 import pandas as pd
 import pytest
+from trust_study import TRUST_BUILDS, trust_arguments
 
 from edgebias.cli import command
 from edgebias.core import registry
@@ -73,17 +73,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-TRUST_BUILDS = {
-    "full": (16.0, 0.0, 20.0),
-    "q8_0": (8.5, 0.0, 20.2),
-    "gptq4_s0": (16.0, 0.0, 21.0),
-    "gptq4_s1": (16.0, 0.0, 21.4),
-    "q3_k_m": (3.9, 0.0, 26.0),
-    "q2_k": (2.8, 0.0, 45.0),
-    "magnitude50": (16.0, 0.5, 90.0),
-}
-"""Bits on disk, sparsity and perplexity of the builds of the study of trust."""
-
 QUIZ = {"full": 80, "q8_0": 80, "gptq4_s0": 78, "gptq4_s1": 74, "q3_k_m": 60, "q2_k": 40, "magnitude50": 30}
 """Right answers of 100, by build."""
 
@@ -118,25 +107,6 @@ def trust_study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             path.write_text(json.dumps(record | {"sparsity": zeros}))
         command("trust")(trust_arguments(root))
         yield root
-
-
-def trust_arguments(root: Path, **study: Any) -> list[str]:
-    """Return the command line of the stage ``trust`` for the study below ``root``."""
-    build = {"environment": "edge", "model": "tiny", "variant": "full"}
-    cells = [{"environment": "edge", "model": "tiny", "variants": list(TRUST_BUILDS)}]
-    builds = {f"{name}_build": build for name in ("edge", "desktop", "cloud")}
-    settings = {
-        "seed": 1,
-        "study": {"suites": ["quiz", "creed"], "cells": cells, "rounds": [], **builds, **study},
-        "compare": {"resamples": 400, "confidence": 0.95, "correction": "holm"},
-    }
-    compare = root / "compare"
-    return [
-        *("--settings", json.dumps(settings), "--items-folder", str(root / "items")),
-        *("--variants-folder", str(root / "models"), "--responses-folder", str(root / "responses")),
-        *("--output", str(compare / "trust.csv"), "--controls", str(compare / "trust_controls.csv")),
-        *("--correlations", str(compare / "trust_correlations.csv"), "--doses", str(compare / "trust_doses.csv")),
-    ]
 
 
 def _write_items(root: Path, suite: str, n: int, roles: list[str], labels: list[int]) -> None:

@@ -22,6 +22,7 @@ OPEN_SUITES = [suite.name for suite in suites() if suite.open_ended]
 def study() -> Study:
     config = params.load(ROOT / "params.yaml")
     config["study"]["suites"] = ["forced_choice", *OPEN_SUITES]
+    config["infer"]["formats"] |= {suite: ["continuation"] for suite in OPEN_SUITES}
     config["study"]["robustness"] = []  # asks BBQ
     config["study"]["layer_probes"] = []  # read StereoSet
     return Study(params.check(config, "params.yaml"))

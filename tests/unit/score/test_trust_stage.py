@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.conftest import trust_arguments
+from trust_study import trust_arguments
 
 from edgebias.cli import command
 

