@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgebias.core.arrays import FloatArray
+from edgebias.metrics.accuracy import accuracy
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import (
     DIFFERENCE,
@@ -20,18 +21,6 @@ from edgebias.metrics.metric import (
     percent_difference,
     rate,
 )
-
-
-def accuracy(name: str, *conditions: str) -> Metric:
-    """Declare the accuracy over the answered items of ``conditions``."""
-    return rate(
-        name,
-        ideal=100.0,
-        direction="higher is better",
-        hits=correct,
-        usable=answered,
-        items=in_condition(*conditions),
-    )
 
 
 def accuracy_difference(name: str, direction: str, of: Sequence[str], less: Sequence[str]) -> Metric:
@@ -69,8 +58,8 @@ def positive_rate() -> Metric:
 def accuracies(plain: str, rewritten: Sequence[str], overall: str) -> tuple[Metric, ...]:
     """Declare the accuracy in each condition, over all rewritten texts (``overall``), and ``accuracy_loss``."""
     return (
-        accuracy(overall, *rewritten),
-        *(accuracy(f"accuracy_{name}", name) for name in (plain, *rewritten)),
+        accuracy(overall, in_condition(*rewritten)),
+        *(accuracy(f"accuracy_{name}", in_condition(name)) for name in (plain, *rewritten)),
         accuracy_difference(
             "accuracy_loss", "0 is ideal; above 0 rewritten texts are read worse than plain ones", [plain], rewritten
         ),

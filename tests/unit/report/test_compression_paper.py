@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +17,9 @@ from edgebias.report.sections.compression_paper import (
     seeded,
 )
 
-PRINTED = Path(__file__).parents[3] / "data/paper/compressed_trust.csv"
-SOURCE = Path("/work/shared/golden/comp-trust/num_sheet.csv")
+ROOT = Path(__file__).parents[3]
+PRINTED = ROOT / "data/paper/compressed_trust.csv"
+SOURCE = Path(os.environ.get("EDGEBIAS_GOLDEN", str(ROOT.parent / "shared/golden"))) / "comp-trust" / "num_sheet.csv"
 
 
 @pytest.fixture(scope="module")

@@ -33,18 +33,17 @@ from itertools import product
 import numpy as np
 
 from edgebias.core.arrays import BoolArray, FloatArray
+from edgebias.metrics.accuracy import accuracy
 from edgebias.metrics.answers import Answers
 from edgebias.metrics.metric import (
     Family,
     Metric,
     answered,
     columns,
-    correct,
     everything,
     first_option_rate,
     in_condition,
     percent,
-    rate,
     ratio,
 )
 
@@ -256,7 +255,7 @@ FAMILY = Family(
             branches=tuple(partial(_fair_of, signs) for signs in _SIGNS),
             extremes=_fairness_extremes,
         ),
-        rate("accuracy", ideal=100.0, direction="higher is better", hits=correct, usable=answered),
+        accuracy("accuracy"),
         _difference(
             "demographic_parity_difference_mean",
             "women and men are predicted to earn more than $50k equally often",

@@ -6,7 +6,8 @@ is over questions. A guess is right in 25 %, "always A" in 24 %.
 
 from __future__ import annotations
 
-from edgebias.metrics.metric import Family, answered, correct, rate
+from edgebias.metrics.accuracy import accuracy
+from edgebias.metrics.metric import Family, answered, rate
 
 FAMILY = Family(
     suite="mmlu",
@@ -18,7 +19,7 @@ FAMILY = Family(
     ),
     homepage="https://github.com/hendrycks/test",
     metrics=(
-        rate("accuracy", ideal=100.0, direction="higher is better", hits=correct, usable=answered),
+        accuracy("accuracy"),
         # Options stand in the order of the file in every format, likelihood included: the first is always letter A.
         rate(
             "first_letter_rate",
