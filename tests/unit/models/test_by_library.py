@@ -7,6 +7,7 @@ where `make compression-env` was run.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -63,9 +64,9 @@ def parent(tiny: Path, tmp_path: Path) -> Path:
     return tiny
 
 
-def made(section: dict[str, Any], parent: Path, texts: Path, python: Path, folder: Path) -> dict[str, Any]:
+def flags(section: dict[str, Any], parent: Path, texts: Path, python: Path, folder: Path) -> list[str]:
     sizes = {"calibration_tokens": 256, "perplexity_tokens": 300}
-    flags = {
+    given = {
         "settings": json.dumps({"variant_record": sizes, "variants.small": section}),
         "parent": parent,
         "folder": folder,
@@ -74,7 +75,11 @@ def made(section: dict[str, Any], parent: Path, texts: Path, python: Path, folde
         "output": folder.parent / "out" / "small.gguf",
         "record": folder.parent / "out" / "small.json",
     }
-    compress_by_library([text for key, value in flags.items() for text in (f"--{key}", str(value))])
+    return [text for key, value in given.items() for text in (f"--{key}", str(value))]
+
+
+def made(section: dict[str, Any], parent: Path, texts: Path, python: Path, folder: Path) -> dict[str, Any]:
+    compress_by_library(flags(section, parent, texts, python, folder))
     return json.loads((folder.parent / "out" / "small.json").read_text(encoding="utf-8"))
 
 
@@ -187,6 +192,20 @@ def test_what_is_absent_is_named_with_the_way_out(parent: Path, texts: Path, sta
     with pytest.raises(InputError, match=r"llm-compressor stopped \(status 3: no memory\)"):
         made(section, parent, texts, stand_in, tmp_path / "folder")
     assert not (tmp_path / "out" / "small.gguf").exists()
+
+
+@pytest.mark.parametrize("end", ["exit 3", "kill -9 $PPID"])
+def test_a_build_of_before_outlives_a_run_that_fails_or_is_killed(
+    parent: Path, texts: Path, stand_in: Path, tmp_path: Path, end: str
+) -> None:
+    section = {"fake_quantise": {"method": "rtn", "bits": 8}}
+    made(section, parent, texts, stand_in, tmp_path / "folder")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    stand_in.write_text(f"#!/bin/sh\n{end}\n", encoding="utf-8")
+    run = "import sys; from edgebias.cli import command; command('compress-by-library')(sys.argv[1:])"
+    arguments = flags(section, parent, texts, stand_in, tmp_path / "folder")
+    assert subprocess.run([sys.executable, "-c", run, *arguments], capture_output=True, check=False).returncode != 0
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in before} == before
 
 
 @pytest.mark.model
