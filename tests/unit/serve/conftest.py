@@ -41,7 +41,7 @@ class Server:
         (line,) = [line for line in lines if line.startswith(f"edgebias_{name} ")]
         return float(line.rpartition(" ")[2])
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until ``condition`` holds."""
         deadline = time.monotonic() + seconds
         while not condition():
