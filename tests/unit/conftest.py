@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 import pandas as pd
 import pytest
-from trust_study import TRUST_BUILDS, trust_arguments
+from trust_study import SEEDS, TRUST_BUILDS, trust_arguments
 
 from edgebias.cli import command
 from edgebias.core import registry
@@ -73,16 +73,18 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-QUIZ = {"full": 80, "q8_0": 80, "gptq4_s0": 78, "gptq4_s1": 74, "q3_k_m": 60, "q2_k": 40, "magnitude50": 30}
+QUIZ = {"full": 80, "q8_0": 80, "gptq4": 78, "other_text": 74, "third": 70}
+QUIZ |= {"q3_k_m": 60, "q2_k": 40, "magnitude50": 30}
 """Right answers of 100, by build."""
 
-AGREEING = {"full": 12, "q8_0": 12, "gptq4_s0": 13, "gptq4_s1": 15, "q3_k_m": 22, "q2_k": 36, "magnitude50": 0}
+AGREEING = {"full": 12, "q8_0": 12, "gptq4": 13, "other_text": 15, "third": 17}
+AGREEING |= {"q3_k_m": 22, "q2_k": 36, "magnitude50": 0}
 """Agreeing answers of 60; the pruned build refuses all."""
 
 
 @pytest.fixture(scope="module")
 def trust_study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A study of two suites that measure trust and seven builds whose answers are known, scored by the stage."""
+    """A study of two suites that measure trust and eight builds whose answers are known, scored by the stage."""
     root = tmp_path_factory.mktemp("trust")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "_plugins", {})
@@ -99,8 +101,9 @@ def trust_study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             requested = variant.upper() if variant.startswith("q") else "F16"
             record = {"requested_type": requested, "bits_per_weight": bits, "perplexity": {"value": perplexity}}
             record |= {"from": "full"} if variant != "full" else {}
-            if variant.startswith("gptq"):
-                record |= {"fake_quantisation": {"bits": 4, "nominal_bits_per_weight_of_file": 4.25}}
+            if variant in SEEDS:
+                made = {"method": "gptq", "bits": 4, "group": 64, "seed": SEEDS[variant], "calibration": {}}
+                record |= {"fake_quantisation": made | {"nominal_bits_per_weight_of_file": 4.25}}
             zeros = {"overall": max(sparsity, 0.12 * (bits < 8)), "requested": sparsity or None}
             path = root / "models/tiny" / f"{variant}.json"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,9 @@ MARGIN = 5.0
 """Points of trust that a build may lose and still keep it: a build keeps a dimension where the whole interval of its
 difference from the full build lies above minus this. Set before any result was seen; a twentieth of the scale."""
 
+SEEDED = ("environment", "model", "recipe", "dimension", "suite", "format")
+"""What the rows of builds that differ in their seed alone share."""
+
 BENIGN = "benign"
 KEEPS, LOSES, GAINS, UNCLEAR, UNDEFINED = "keeps", "loses", "gains", "not detectable", "undefined"
 
@@ -310,21 +313,16 @@ def unanswered(study: StudyData) -> pd.DataFrame:
 def between_seeds(study: StudyData) -> list[dict[str, Any]]:
     """Return, for builds that differ in their seed alone, the spread of trust between seeds beside the mean effect."""
     rows = rows_of(study)
-    rows = rows[rows["seed"] >= 0]
-    rows = rows.assign(settings=rows["variant"].str.replace(r"_s\d+$", "", regex=True))
-    found = []
-    for keys, part in rows.groupby(["environment", "model", "settings", "dimension", "suite"], sort=True):
-        if len(part) > 1:
-            names = ("environment", "model", "settings", "dimension", "suite")
-            found.append(
-                {
-                    **dict(zip(names, map(str, keys), strict=True)),
-                    "seeds": len(part),
-                    "trust": float(part["trust"].mean()),
-                    "deviation": float(part["trust"].std(ddof=1)),
-                    "least": float(part["trust"].min()),
-                    "most": float(part["trust"].max()),
-                    "difference": float(part["difference"].mean()),
-                }
-            )
-    return found
+    rows = rows[rows["seed_deviation"].notna()].drop_duplicates([*SEEDED, "seed"])
+    return [
+        {
+            **dict(zip(SEEDED, map(str, keys), strict=True)),
+            "builds": tuple(map(str, part["variant"])),
+            "trust": float(part["trust"].mean()),
+            "deviation": float(part["seed_deviation"].iloc[0]),
+            "least": float(part["trust"].min()),
+            "most": float(part["trust"].max()),
+            "difference": float(part["difference"].mean()),
+        }
+        for keys, part in rows.groupby(list(SEEDED), sort=True)
+    ]

@@ -44,9 +44,10 @@ def run(
     from edgebias.score.settings import CompareSettings
     from edgebias.score.trust.asked import frames, trust_suites
     from edgebias.score.trust.associations import CORRELATION, correlation_table
+    from edgebias.score.trust.builds import build_of
     from edgebias.score.trust.controls import CONTROL, control_table
     from edgebias.score.trust.doses import DOSE, dose_table
-    from edgebias.score.trust.table import TRUST, build_of, trust_table
+    from edgebias.score.trust.table import TRUST, trust_table
     from edgebias.stats.bootstrap import Resampling
 
     sections = parse_settings(settings)
@@ -64,7 +65,7 @@ def run(
             lineage.append(read_json(path))
             variant = str(lineage[-1].get("from", ""))
         if lineage:  # a build that runs elsewhere has no record
-            builds[cell.model, cell.variant] = build_of(lineage[0], cell.variant, lineage[1:])
+            builds[cell.model, cell.variant] = build_of(lineage[0], lineage[1:])
     trust = trust_table(study.cells, suites, joined, builds, how, wanted.correction)
     TRUST.write(trust, output)
     CONTROL.write(control_table(frames(study.cells, suites, joined), how.seed), controls)

@@ -50,13 +50,13 @@ def found(study: StudyData, variant: str, suite: str) -> Judged:
 def test_each_build_and_dimension_has_a_verdict(study: StudyData) -> None:
     assert found(study, "q3_k_m", "quiz").verdict == LOSES
     assert found(study, "q8_0", "quiz").verdict == KEEPS
-    assert found(study, "gptq4_s1", "quiz").verdict == UNCLEAR
+    assert found(study, "other_text", "quiz").verdict == UNCLEAR
     assert found(study, "magnitude50", "creed").verdict == UNDEFINED
 
 
 def test_the_sentence_counts_dimensions_and_leaves_ability_out(study: StudyData) -> None:
     said = compression.trust_sentence(study)
-    assert said.startswith("Trust of 6 compressed builds beside the full one, 6 comparisons on the same items: ")
+    assert said.startswith("Trust of 7 compressed builds beside the full one, 7 comparisons on the same items: ")
     assert "kept within 5.00 points in 1, lost in 2, gained in 0" in said
     assert "undefined in 1; in 1 of those kept or gained a control that does not read has as much" in said
     assert compression.trust_sentence(replace(study, trust={})) == ""
@@ -123,9 +123,10 @@ def test_the_table_shows_fidelity_bounds_and_verdict(study: StudyData) -> None:
 
 def test_seeds_have_a_spread(study: StudyData) -> None:
     table = compression.seed_table(study)
-    quiz = next(row for row in table.rows if row[1] == "benign")
-    assert quiz[0] == "edge tiny gptq4"
-    assert quiz[2:6] == ("2", "76", "2.83", "74 to 78")
+    quiz = next(row for row in table.rows if row[2] == "benign")
+    assert quiz[0] == "edge tiny: gptq 4 bits in groups of 64 as F16"
+    assert quiz[1] == "gptq4, other_text, third"
+    assert quiz[3:] == ("74", "4.00", "70 to 78", "−6.00")
 
 
 def test_pictures_frame_what_is_beyond_doubt(study: StudyData) -> None:

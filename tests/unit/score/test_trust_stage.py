@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from trust_study import trust_arguments
+from trust_study import SEEDS, trust_arguments
 
 from edgebias.cli import command
+from edgebias.score.trust.builds import build_of
 
 TOLERANCE = 1e-4
 
@@ -74,14 +75,44 @@ def test_a_refusal_is_a_change_and_neither_worse_nor_better(trust_study: Path) -
     assert math.isnan(refused["newly_better"])
 
 
-def test_what_a_build_is_comes_from_its_record_and_name(trust_study: Path) -> None:
+def test_what_a_build_is_comes_from_its_record(trust_study: Path) -> None:
     """A file of decoded weights counts with the bits of its codes; zeros by rounding are no pruning."""
     rows = table(trust_study).drop_duplicates("variant").set_index("variant")
-    assert dict(rows["seed"]) == {name: {"gptq4_s0": 0, "gptq4_s1": 1}.get(name, -1) for name in rows.index}
-    assert (rows.loc["gptq4_s0", "bits_per_weight"], rows.loc["gptq4_s0", "nominal_bits"]) == (4.25, 4)
+    assert dict(rows["seed"]) == {name: SEEDS.get(name, -1) for name in rows.index}
+    assert {rows.loc[name, "recipe"] for name in SEEDS} == {"gptq 4 bits in groups of 64 as F16"}
+    assert (rows.loc["full", "recipe"], rows.loc["q8_0", "recipe"]) == ("F16", "Q8_0")
+    assert (rows.loc["gptq4", "bits_per_weight"], rows.loc["gptq4", "nominal_bits"]) == (4.25, 4)
     assert rows.loc["q3_k_m", "bits_per_weight"] == 3.9
     assert (rows.loc["magnitude50", "pruned"], rows.loc["magnitude50", "perplexity"]) == (0.5, 90.0)
     assert (rows.loc["q2_k", "sparsity"], rows.loc["q2_k", "pruned"]) == (0.12, 0.0)
+
+
+def test_three_seeds_of_one_recipe_have_a_deviation(trust_study: Path) -> None:
+    """Of 100 questions they answer 78, 74 and 70: a standard deviation of 4; of 60 statements they agree to 13, 15, 17.
+
+    What has no seed has no deviation, and neither has a single one.
+    """
+    rows = table(trust_study)
+    seeded = rows[rows["variant"].isin(SEEDS)]
+    assert set(seeded[seeded["suite"] == "quiz"]["seed_deviation"]) == {4.0}
+    assert seeded[seeded["suite"] == "creed"]["seed_deviation"].to_numpy() == pytest.approx(200 / 60, abs=TOLERANCE)
+    assert rows[~rows["variant"].isin(SEEDS)]["seed_deviation"].isna().all()
+
+
+WANDA = {"method": "wanda", "sparsity": 0.5, "calibration": {"tokens": 4096}}
+
+
+def test_a_build_has_the_seed_of_the_parent_that_was_calibrated_last() -> None:
+    """A method that was given no seed took 0; the recipe names each step but no seed."""
+    full = {"requested_type": "F16"}
+    pruned = {"from": "full", "requested_type": "F16", "pruning": WANDA}
+    small = {"from": "pruned", "requested_type": "Q8_0", "pruning": None}
+    build = build_of(small, [pruned, full])
+    assert (build.seed, build.recipe) == (0, "wanda 0.5 as F16, then Q8_0")
+    other = build_of(small, [pruned | {"pruning": WANDA | {"seed": 7}}, full])
+    assert (other.seed, other.recipe) == (7, build.recipe)
+    weighted = build_of(small | {"from": "full", "importance": {"calibration": {}}}, [full])
+    assert (weighted.seed, weighted.recipe) == (-1, "Q8_0 with an importance matrix")
 
 
 def test_the_first_format_of_the_suite_stands_for_it(trust_study: Path) -> None:
@@ -143,11 +174,12 @@ def test_of_open_texts_a_refusal_has_no_score_and_babble_has_a_good_one(tmp_path
 
 
 def test_fewer_bits_raise_the_odds_of_worse_answers(trust_study: Path) -> None:
-    """Newly wrong of 80: 0, 2, 6, 20 and 40, as bits go from 8.5 to 2.8: the slope of a logistic regression."""
+    """Newly wrong of 80: 0, 2, 6, 10, 20 and 40, as bits go from 8.5 to 2.8: the slope of a logistic regression."""
     doses = table(trust_study, "trust_doses").set_index(["suite", "format"])
     quiz = doses.loc[("quiz", "letter")]
-    assert quiz["n_builds"] == 5
-    assert quiz["odds_ratio"] == pytest.approx(logistic([8.5, 4.25, 4.25, 3.9, 2.8], [0, 2, 6, 20, 40], 80), abs=1e-3)
+    assert quiz["n_builds"] == 6
+    expected = logistic([8.5, 4.25, 4.25, 4.25, 3.9, 2.8], [0, 2, 6, 10, 20, 40], 80)
+    assert quiz["odds_ratio"] == pytest.approx(expected, abs=1e-3)
     assert 1.0 < quiz["low"] < quiz["odds_ratio"] < quiz["high"]
 
 
@@ -169,7 +201,7 @@ def test_correlations_over_builds(trust_study: Path) -> None:
     found = table(trust_study, "trust_correlations").set_index(["suite", "format", "against"])
     perplexity = found.loc[("quiz", "letter", "log perplexity")]
     assert perplexity["rho"] < -0.9
-    assert perplexity["n_builds"] == 7
+    assert perplexity["n_builds"] == 8
     refusal = found.loc[("quiz", "letter", "refusal")]
     assert math.isnan(refusal["rho"])
     assert refusal["reason"] == "one of the two is the same in all builds"

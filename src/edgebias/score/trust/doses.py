@@ -22,7 +22,7 @@ from edgebias.score.contrasts.pairs import Joined, on_shared_items
 from edgebias.score.flips import clustered
 from edgebias.score.table import cell_answers
 from edgebias.score.trust.asked import Measure, full_of, measures
-from edgebias.score.trust.table import Build
+from edgebias.score.trust.builds import Build
 from edgebias.score.trust.turned import KINDS, turned
 from edgebias.stats.bootstrap import Interval, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, Formula

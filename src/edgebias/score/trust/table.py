@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from edgebias.score.contrasts.pairs import Joined, paired
 from edgebias.score.flips import flips_of, share_of
 from edgebias.score.table import cell_answers
 from edgebias.score.trust.asked import Measure, full_of, main_form, measures
+from edgebias.score.trust.builds import Build
 from edgebias.score.trust.closeness import trust_bounds, trust_of
 from edgebias.score.trust.turned import BIASED, WORSE, WRONG, turned
 from edgebias.stats.bootstrap import Resampling
@@ -143,7 +142,15 @@ TRUST = Table(
             undefined=True,
         ),
         Column("pruned", "float", "share (0 to 1) of them that pruning set to 0, here or in a parent", rule=_P),
-        Column("seed", "int", "of builds that differ in their calibration seed alone; -1 of others", rule=at_least(-1)),
+        Column("recipe", "str", "how it was made, in words, but for its seed; empty without a record"),
+        Column("seed", "int", "of its calibration; -1 where nothing was calibrated", rule=at_least(-1)),
+        Column(
+            "seed_deviation",
+            "float",
+            "standard deviation of trust between the builds of this recipe, one of each seed; NaN of a single seed",
+            rule=at_least(0.0),
+            undefined=True,
+        ),
         Column("reason", "str", "why a value is NaN; empty where there is nothing to say"),
     ),
     order=KEY,
@@ -163,69 +170,9 @@ _COMPARED = {
     **dict.fromkeys(("difference", "difference_low", "difference_high", "p", "p_corrected"), NAN),
     **dict.fromkeys(("minimum_detectable_effect", "changed", "changed_low", "changed_high"), NAN),
     **dict.fromkeys(("newly_worse", "newly_worse_low", "newly_worse_high", "newly_better"), NAN),
+    "seed_deviation": NAN,
     "worse": "",
 }
-
-
-@dataclass(frozen=True)
-class Build:
-    """What the record and the name of a build say of it; NaN and -1 where they are silent."""
-
-    perplexity: float = NAN
-    nominal_bits: int = -1
-    bits_per_weight: float = NAN
-    sparsity: float = NAN
-    pruned: float = 0.0
-    seed: int = -1
-
-
-SEEDED = re.compile(r"(?P<settings>.+)_s(?P<seed>\d+)")
-"""How variants are called that differ in the seed of their calibration alone: ``gptq4_s0``, ``gptq4_s1``."""
-
-TYPE_BITS = re.compile(r"(?:IQ|TQ|Q|BF|F)(?P<bits>\d+)")
-"""How llama.cpp's types name their bits."""
-
-
-def build_of(record: Mapping[str, Any], variant: str, parents: Sequence[Mapping[str, Any]]) -> Build:
-    """Return what matters here of a build's record (``data/models/{model}/{variant}.json``) and name.
-
-    Args:
-        record: of the build.
-        variant: its name.
-        parents: records of the builds that it was made from; one that was pruned leaves its zeros to all that follow.
-    """
-    seeded = SEEDED.fullmatch(variant)
-    bits = _number(record, "fake_quantisation", "nominal_bits_per_weight_of_file")
-    shares = [_number(one, "sparsity", "requested") for one in (record, *parents)]
-    return Build(
-        perplexity=_number(record, "perplexity", "value"),
-        nominal_bits=_nominal_bits(record),
-        bits_per_weight=bits if math.isfinite(bits) else _number(record, "bits_per_weight"),
-        sparsity=_number(record, "sparsity", "overall"),
-        pruned=next((share for share in shares if math.isfinite(share)), 0.0),
-        seed=int(seeded["seed"]) if seeded else -1,
-    )
-
-
-def _nominal_bits(record: Mapping[str, Any]) -> int:
-    """Return the bits of the method, else of the type that most weights have.
-
-    The type that was asked for may be another: llama.cpp replaces it where the rows of a matrix do not fit.
-    """
-    asked = _number(record, "fake_quantisation", "bits")
-    if math.isfinite(asked):
-        return int(asked)
-    types: Mapping[str, Any] = record.get("types") or {}
-    most = max(types, key=lambda name: _number(types, name, "elements"), default=record.get("requested_type", ""))
-    found = TYPE_BITS.match(str(most))
-    return int(found["bits"]) if found else -1
-
-
-def _number(record: Mapping[str, Any], *keys: str) -> float:
-    value: Any = record
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else NAN
 
 
 def trust_table(
@@ -267,6 +214,8 @@ def trust_table(
                     filled["reason"] = filled["reason"] or "the full build of this model is no cell of this environment"
                 rows.append({**key, "main": int(measure.form == main), **own, **filled, **vars(build)})
     table = pd.DataFrame(rows, columns=list(TRUST.names))
+    for _, seeds in table[table["seed"] >= 0].groupby(["environment", "model", "suite", "format", "recipe"]):
+        table.loc[seeds.index, "seed_deviation"] = seeds.drop_duplicates("seed")["trust"].std(ddof=1)
     for _, members in table.groupby(["environment", "model", "main"], sort=True):
         table.loc[members.index, "p_corrected"] = corrected(members["p"].tolist(), correction)
     return table
