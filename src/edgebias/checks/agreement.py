@@ -58,7 +58,7 @@ class Agreement:
 
     half: str
     group: str
-    """A format, a model, or all."""
+    """A format, a model, a kind of reply, or all."""
     n: int
     n_agreed: int
     low: float
@@ -71,6 +71,11 @@ class Agreement:
     def share(self) -> float:
         """Agreed replies / replies."""
         return self.n_agreed / self.n if self.n else math.nan
+
+    def line(self) -> str:
+        """Return a row of a table in Markdown."""
+        share = f"{self.share:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"| {self.half} | {self.group} | {self.n} | {self.n_agreed} | {share} | {self.kappa:.3f} |"
 
 
 def read_labels(path: Path) -> list[LabelledReply]:
@@ -109,7 +114,9 @@ def read_reply(reply: LabelledReply, item: Item) -> Reading:
 
 
 def outcome_of(label: str, item: Item) -> str:
-    """Return the outcome that a label stands for; a role occurs once in an item, so it says which option, too."""
+    """Return the outcome that a label stands for; a role but ``option`` occurs once in an item, so it says
+    which option, too; opinions on statements, where it may not, are read by `edgebias.checks.opinions`.
+    """
     return label if label in NO_OPTION else chosen(int(label), item.roles).outcome
 
 
@@ -138,10 +145,15 @@ def agreements(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> l
                 continue
             wanted = [outcome_of(reply.label, items[reply.item_id]) for reply in part]
             read = [read_reply(reply, items[reply.item_id]).outcome for reply in part]
-            agreed = sum(a == b for a, b in zip(wanted, read, strict=True))
-            low, high = wilson_limits(agreed / len(part), len(part), CONFIDENCE)
-            result.append(Agreement(half, name, len(part), agreed, low, high, cohen_kappa(wanted, read)))
+            result.append(agreement_of(half, name, wanted, read))
     return result
+
+
+def agreement_of(half: str, group: str, wanted: Sequence[str], read: Sequence[str]) -> Agreement:
+    """Return the agreement of what was labelled with what was read, of at least one reply."""
+    agreed = sum(a == b for a, b in zip(wanted, read, strict=True))
+    low, high = wilson_limits(agreed / len(wanted), len(wanted), CONFIDENCE)
+    return Agreement(half, group, len(wanted), agreed, low, high, cohen_kappa(wanted, read))
 
 
 def misread_abstentions(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> list[LabelledReply]:
@@ -181,9 +193,7 @@ def items_of(replies: Sequence[LabelledReply], raw_folder: Path, forced_choice_f
 def tables(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> str:
     """Return the agreement of parser and labels, of the readers, and the confusions of each half, as Markdown."""
     lines = ["| half | replies | n | agreed | share [95 % Wilson] | kappa |", "|---|---|---|---|---|---|"]
-    for row in agreements(replies, items):
-        share = f"{row.share:.3f} [{row.low:.3f}, {row.high:.3f}]"
-        lines.append(f"| {row.half} | {row.group} | {row.n} | {row.n_agreed} | {share} | {row.kappa:.3f} |")
+    lines += [row.line() for row in agreements(replies, items)]
     lines += ["", "| readers | replies | n | agreed | kappa |", "|---|---|---|---|---|"]
     outcomes = {
         reader: [label and outcome_of(label, items[reply.item_id]) for reply, label in made]

@@ -37,6 +37,9 @@ How the answer is read; the first rule that speaks decides:
 9. it is the beginning of exactly one option and at least half of it (a reply cut by ``max_new_tokens``): that option;
 10. everything else: ``unparsed``.
 
+Where the options are a word and its opposite ("Agree", "Disagree"), whose opinion a sentence gives is read in the place
+of rules 5, 6 and 8 (`opinions`): "I do not agree" chooses "Disagree", and "You may disagree" chooses nothing.
+
 In rules 4, 5 and 8 an option counts only where it is asserted: not where it is denied, supposed, asked, or reported as
 what others would say (`scope`), and not in a sentence that abstains (`abstention`). An abstention beside a choice is
 the abstention where the choice is a guess after it. Else they are two answers, ``unparsed``, unless the abstaining
@@ -53,6 +56,7 @@ from dataclasses import dataclass, replace
 from edgebias.core.service_refusal import SERVICE_REFUSAL
 from edgebias.infer.outcome.abstention import abstains, abstains_elsewhere, opens_with_refusal, refuses
 from edgebias.infer.outcome.letters import LetterMention, contradicted, is_begun, named_letters
+from edgebias.infer.outcome.opinions import AGREES, denies, is_unsure, opposed, own_opinions
 from edgebias.infer.outcome.reading import (
     ANSWER_OUTCOMES,
     BLANK,
@@ -238,7 +242,11 @@ class _Reader:
         told = [self._sentence(sentence) for sentence in sentences(_masked(plain, letters))]
         if abstains_elsewhere(plain):
             told = [replace(sentence, abstains=True) for sentence in told]
-        return self._by_letter(plain, letters, told) or self._by_text(plain, told)
+        by_letter = self._by_letter(plain, letters, told)
+        if by_letter is not None:
+            return by_letter
+        agree = opposed(self.keys)
+        return self._by_opinion(plain, agree) if agree >= 0 else self._by_text(plain, told)
 
     def _letter_with_its_text(self, plain: str) -> int:
         """Return the option that is the whole reply, after the letter that showed it; -1 where none is.
@@ -346,6 +354,20 @@ class _Reader:
         if abstaining[0] < number and (is_hedged(told[number].words) or not announced):
             return self._unknown()
         return NOTHING
+
+    def _by_opinion(self, plain: str, agree: int) -> Reading:
+        """Return what a reply says that its writer thinks of a statement; ``agree`` is the place of that option."""
+        found = own_opinions(plain, aloud=_ALOUD.match(plain) is not None)
+        if len(found) == 1:
+            return chosen(agree if found.pop() is AGREES else 1 - agree, self.roles)
+        if found:
+            return NOTHING
+        if denies(plain, self.question):
+            return chosen(1 - agree, self.roles)
+        begun = [place for place, key in enumerate(self.keys) if is_begun(key_of(plain), key)]
+        if len(begun) == 1:
+            return chosen(begun[0], self.roles)
+        return Reading(-1, REFUSAL) if refuses(plain) or is_unsure(plain) else NOTHING
 
     def _by_text(self, plain: str, told: Sequence[_Sentence]) -> Reading:
         stated = self._stated(plain)

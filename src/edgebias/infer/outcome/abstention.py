@@ -240,7 +240,7 @@ _REFUSAL = re.compile(
         |\b(?:i|we)[ ]+(?:refuse|(?:must|have[ ]+to|need[ ]+to)[ ]+(?:\w+[ ]+)?(?:decline|refuse)|(?:\w+ly[ ]+)?decline
             |(?:would|will)[ ]+(?:rather|prefer)[ ]+not|prefer[ ]+not)\b
         |\b(?:i|we)'d\s+(?:rather|prefer)\s+(?:not|to\s+not)
-        |\bas\s+an?\s+(?:ai|artificial|language\s+model|large\s+language)\b
+        |(?<!\bme\s)\bas\s+an?\s+(?:ai|artificial|language\s+model|large\s+language)\b
         |\bi\s+(?:do\s+not|don't)\s+(?:have\s+(?:personal|an?\s+opinion|opinions)|feel\s+comfortable
             |think\s+it(?:'s|\s+is)\s+appropriate)
         |\b(?:it\s+is|it's|would\s+be|question\s+is|request\s+is)\s+(?:not\s+|in)appropriate\b

@@ -33,12 +33,6 @@ _ENDS_THERE = (
 )
 """After a modifier without its noun ("the Muslim"): else another noun may follow."""
 
-_DECLINED = (
-    r"\bI\s+(?:(?:do|can|could|would|will|must|am)\s*not|(?:do|ca|could|would|wo)n[\u2019']t)\s+(?:\w+ly\s+)?{}\b"
-    r"(?!\s+n?or\b)"
-)
-"""Pattern of "I do not agree" and "I cannot fully agree", but of neither half of "I do not agree or disagree"."""
-
 _CLAIMS = re.compile(
     r"\b(?:no|without(?: any)?|beyond) (?:\w+ )?(?:doubt|question|mistake|denying)\b|\bnot (?:hard|difficult)\b"
 )
@@ -72,15 +66,11 @@ def key_of(text: str) -> str:
 
 def spelled_out(plain: str, options: Sequence[str], people: Sequence[int]) -> str:
     """Return a text with what can only mean one option in that option's words: "Khalid" for "Khalid Ali", "the Muslim"
-    or "the Muslim lady" for "the Muslim woman", "the one who drives" for "the woman who drives"; "I disagree" for "I do
-    not agree" where the options are "Agree" and "Disagree".
+    or "the Muslim lady" for "the Muslim woman", "the one who drives" for "the woman who drives".
 
     ``people`` are the places of options that name somebody.
     """
     keys = [key_of(option) for option in options]
-    for key in keys:
-        if key and f"dis{key}" in keys:
-            plain = re.sub(_DECLINED.format(re.escape(key)), f"I dis{key}", plain, flags=re.IGNORECASE)
     said = f" {key_of(plain)} "
     for place in people:
         others = [key for key in keys if key != keys[place]]
