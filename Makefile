@@ -128,6 +128,10 @@ compression-study: $(READY) compression-env ## Trust of six builds (an hour on 2
 	$(BIN)/snakemake --cores $(CORES) --config study=compression
 	$(BIN)/edgebias pages --metrics results/compression/report/metrics.json --markdown docs/results/compression.md
 
+compression-study-qwen: $(READY) compression-env ## Trust of eight builds of Qwen2.5-Coder-0.5B (two hours on 2 cores); writes docs/results/compression-qwen.md
+	$(BIN)/snakemake --cores $(CORES) --config study=compression_qwen
+	$(BIN)/edgebias pages --metrics results/compression_qwen/report/metrics.json --markdown docs/results/compression-qwen.md
+
 audit-qwen: data ## Audits of builds of both Qwen models (an hour on 2 cores); writes docs/results/audit.md
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- \
 	  $(foreach m,$(LADDER) $(LARGE),data/raw/models/$m.gguf data/models/$m/q8_0.gguf) $(foreach b,$(RUNGS),data/models/$(LADDER)/$b.gguf)

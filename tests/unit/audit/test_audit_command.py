@@ -23,7 +23,7 @@ from gguf import GGUFReader
 from edgebias.audit import plan, run
 from edgebias.cli import main
 from edgebias.core.errors import InputError
-from edgebias.models.gguf import rewrite, values
+from edgebias.models.gguf import START_TOKEN_KEY, rewrite, values
 from edgebias.suites.base import DIMENSIONS
 from edgebias.suites.registry import SUITES
 
@@ -284,6 +284,22 @@ def test_a_reference_of_another_tokenizer_is_refused(
     other = changed(tiny, tmp_path / "other.gguf", 0.0, tokens=True)
     line = fault(capsys, tiny, "--against", other)
     assert line.startswith(f"error: --against: {other} has another tokenizer than {tiny}")
+
+
+@pytest.mark.parametrize(
+    ("entries", "start"),
+    [
+        ({"tokenizer.ggml.add_bos_token": (False, gguf.GGUFValueType.BOOL)}, "\n"),
+        ({"tokenizer.ggml.add_bos_token": (True, gguf.GGUFValueType.BOOL)}, "<|im_start|>"),
+        ({START_TOKEN_KEY: ("<|im_end|>", gguf.GGUFValueType.STRING)}, "<|im_end|>"),
+    ],
+)
+def test_a_sentence_follows_a_line_break_where_a_model_is_given_no_begin_token(
+    tiny: Path, tmp_path: Path, entries: dict[str, tuple[Any, gguf.GGUFValueType]], start: str
+) -> None:
+    """A file's own entry of this project comes first, then what it says of its begin token."""
+    rewrite(GGUFReader(tiny), tmp_path / "m.gguf", lambda t: t.tensor_type, values, entries)
+    assert plan.read_build(tmp_path / "m.gguf", "m").start_token == start
 
 
 def test_bad_input_is_one_line(
