@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from edgebias.stages.options import ItemsFolder, Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from edgebias.core.cell import Cell
 
 
 def run(
@@ -43,13 +36,12 @@ def run(
           --contrasts results/edge/compare/contrasts.csv --flips results/edge/compare/flips.csv \
           --headline results/edge/compare/headline.json
     """
-    from edgebias.core.errors import InputError
     from edgebias.core.files import read_table, write_json
     from edgebias.core.settings import parse_settings, seed_of, value_of
     from edgebias.score.contrasts.cells import contrasts_of, read_study
     from edgebias.score.contrasts.flips import CELL_FLIP, flip_table
     from edgebias.score.contrasts.headline import headline as headline_of
-    from edgebias.score.contrasts.pairs import joined_responses
+    from edgebias.score.contrasts.pairs import joined_or_told
     from edgebias.score.contrasts.table import CONTRAST, contrast_table
     from edgebias.score.rounds import OVER_TIME_COLUMNS
     from edgebias.score.settings import CompareSettings
@@ -60,19 +52,8 @@ def run(
     how = Resampling(seed_of(sections), wanted.resamples, wanted.confidence)
     study = read_study(sections)
 
-    read = joined_responses(items_folder, responses_folder)
-
-    @cache
-    def joined(cell: Cell, suite: str) -> pd.DataFrame | None:
-        found = read(cell, suite)
-        if found is None:
-            # an endpoint without log-probabilities cannot answer sentence suites; a cell without any answers is a fault
-            folder = responses_folder / cell.path
-            if not any((folder / f"{other}.parquet").exists() for other in study.suites):
-                raise InputError(f"{folder}: holds no responses to {list(study.suites)}; run the infer stage")
-            print(f"compare: {cell.path} has no responses to {suite}; its contrasts are left out", file=sys.stderr)
-        return found
-
+    told = "compare: {cell} has no responses to {suite}; its contrasts are left out"
+    joined = joined_or_told(items_folder, responses_folder, study.suites, told)
     over_time = {
         cell: read_table(scores_folder / cell.path / "over_time.csv", OVER_TIME_COLUMNS) for cell in study.rounds
     }

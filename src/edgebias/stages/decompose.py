@@ -23,7 +23,8 @@ def run(
     Settings: ``seed``, ``study``, ``compare``.
 
     Raises:
-        InputError: the settings or a table are unfit, or a deployed build is not among the cells.
+        InputError: the settings or a table are unfit, a deployed build is not among the cells, or a cell has no
+            responses at all.
 
     Example:
         edgebias decompose --settings params.yaml --items-folder data/items/mix \
@@ -32,7 +33,7 @@ def run(
     from edgebias.core.settings import keys_of, parse_settings, seed_of, value_of
     from edgebias.infer.study_settings import DecomposedCells
     from edgebias.score.contrasts.cells import read_study
-    from edgebias.score.contrasts.pairs import joined_responses
+    from edgebias.score.contrasts.pairs import joined_or_told
     from edgebias.score.decomposition import DECOMPOSITION, crossing, decomposition_table
     from edgebias.score.settings import CompareSettings
     from edgebias.stats.bootstrap import Resampling
@@ -41,11 +42,11 @@ def run(
     wanted = value_of(sections, "compare", CompareSettings)
     study = read_study(sections)
     against = keys_of(sections, "study", DecomposedCells).references
-
+    told = "decompose: {cell} has no responses to {suite}; the components are made without it"
     table = decomposition_table(
         [crossing(study.edge_build, reference, study.cells) for reference in against],
         study.suites,
-        joined_responses(items_folder, responses_folder),
+        joined_or_told(items_folder, responses_folder, study.suites, told),
         Resampling(seed_of(sections), wanted.resamples, wanted.confidence),
     )
     DECOMPOSITION.write(table, output)

@@ -130,6 +130,25 @@ def test_a_cell_that_is_absent_leaves_the_orders_without_it(study: Path) -> None
     assert rows(table, "points")["model"] == pytest.approx(20.0)
 
 
+def test_a_cell_that_was_not_asked_a_suite_is_told_in_one_line(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = STUDY | {"suites": ["forced_choice", "bbq"]}
+    for path in (study / "responses").glob("*/*/*/forced_choice.parquet"):
+        path.with_name("bbq.parquet").write_bytes(path.read_bytes())
+    (study / "responses/desktop/small/pruned/forced_choice.parquet").unlink()
+    items = pd.read_parquet(study / "prompts/forced_choice.parquet")
+    items.assign(suite="bbq").to_parquet(study / "prompts/bbq.parquet")
+    table = run(study, asked)
+    told = "decompose: desktop/small/pruned has no responses to forced_choice; the components are made without it\n"
+    assert capsys.readouterr().err == told
+    assert set(table[table["suite"] == "forced_choice"]["n_orders"]) == {4}
+
+
+def test_a_cell_without_any_responses_is_a_fault(study: Path) -> None:
+    (study / "responses/desktop/small/pruned/forced_choice.parquet").unlink()
+    with pytest.raises(InputError, match=r"desktop/small/pruned: holds no responses to \['forced_choice'\]; run the"):
+        run(study)
+
+
 def test_a_cell_without_a_usable_answer_says_so(study: Path) -> None:
     write(study, "desktop/small/pruned", [-1] * 40)
     table = run(study)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from edgebias.core.cell import Cell
+from edgebias.core.errors import InputError
 from edgebias.core.files import read_table
 from edgebias.score.table import ITEM_COLUMNS, join, response_columns
 
@@ -39,6 +41,35 @@ def joined_responses(items_folder: Path, responses_folder: Path) -> Joined:
             items_name=items,
             responses_name=responses,
         )
+
+    return joined
+
+
+def joined_or_told(items_folder: Path, responses_folder: Path, suites: Sequence[str], told: str) -> Joined:
+    """Return what reads the responses of a cell to a suite, and says once in a line on standard error which are absent.
+
+    An endpoint without log-probabilities cannot answer sentence suites; a cell without any answers is a fault.
+
+    Args:
+        items_folder: holds ``{suite}.parquet``.
+        responses_folder: holds ``{environment}/{model}/{variant}/{suite}.parquet``.
+        suites: all that the study asks.
+        told: the line, with ``{cell}`` and ``{suite}`` in it.
+
+    Raises:
+        InputError: when it is called for a cell that has no responses to any of the suites.
+    """
+    read = joined_responses(items_folder, responses_folder)
+
+    @cache
+    def joined(cell: Cell, suite: str) -> pd.DataFrame | None:
+        found = read(cell, suite)
+        if found is None:
+            folder = responses_folder / cell.path
+            if not any((folder / f"{other}.parquet").exists() for other in suites):
+                raise InputError(f"{folder}: holds no responses to {list(suites)}; run the infer stage")
+            print(told.format(cell=cell.path, suite=suite), file=sys.stderr)
+        return found
 
     return joined
 
