@@ -49,6 +49,7 @@ STAGES = (
     "conditional-steering",
     "fit-feedback-loop",
     "mitigate",
+    "wins-back",
     "control-vector-card",
     "roofline",
     "report",

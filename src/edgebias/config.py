@@ -25,8 +25,9 @@ from edgebias.core.yaml_file import read_yaml
 from edgebias.infer.settings import InferSettings, RobustnessSettings, RoundSettings
 from edgebias.infer.study_settings import CellName, StudySettings
 from edgebias.infer.wording import LETTER_CHAT
+from edgebias.mitigate.pairs import pairs_of
 from edgebias.mitigate.parameters import MitigateSettings
-from edgebias.mitigate.registry import choose_all
+from edgebias.mitigate.registry import NONE, choose_all
 from edgebias.mitigate.settings import LayerProbeSettings
 from edgebias.models.settings import BenchmarkSource, ModelSettings, VariantRecordSettings, VariantSettings
 from edgebias.score.settings import CompareSettings, IntervalSettings
@@ -38,7 +39,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 BUILDS = ("edge_build", "desktop_build", "cloud_build")
-CELL_LISTS = ("rounds", "robustness", "layer_probes")
+CELL_LISTS = ("rounds", "robustness", "layer_probes", "wins_back")
 """Keys of ``study`` that name a cell, and those that list cells."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -120,6 +121,7 @@ def read(config: Mapping[str, Any], origin: str) -> Params:
     _check_robustness(params, origin)
     _check_layer_probes(params, origin)
     _check_methods(params, origin)
+    _check_wins_back(params, origin)
     _check_chat(params, origin)
     return params
 
@@ -303,6 +305,24 @@ def _check_methods(params: Params, origin: str) -> None:
         if chosen.steering is not None and chosen.steering.build is not None:
             build = chosen.steering.build
             _check_defined(params, f"{origin}: study.methods.{place}.build: {show(build)}", "variants", build)
+
+
+def _check_wins_back(params: Params, origin: str) -> None:
+    """Check that builds whose vectors are compared can be steered, and that the methods are there which do it."""
+    study = params.study
+    for place, cell in enumerate(study.wins_back):
+        if not properties_of(params.environments[cell.environment].model_dump()).steerable:
+            raise InputError(
+                f"{origin}: study.wins_back[{place}]: environment {cell.environment!r} cannot be steered; name cells "
+                f"whose backend is {' or '.join(backends_with('steerable'))}"
+            )
+    if study.wins_back:
+        chosen = choose_all(study.methods, origin)
+        if NONE not in chosen or not pairs_of(chosen):
+            raise InputError(
+                f"{origin}: study.wins_back compares vectors, and study.methods lacks what steers along them; add "
+                "none, open_loop and {method: open_loop, build: full}"
+            )
 
 
 def _check_variants(params: Params, origin: str) -> None:

@@ -24,6 +24,7 @@ from edgebias.core.code_hash import code_hash
 from edgebias.core.errors import InputError
 from edgebias.core.record import checked
 from edgebias.core.registry import Registry
+from edgebias.mitigate.pairs import methods_on, pairs_of
 from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose_all
 from edgebias.models.settings import VariantSettings
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
@@ -154,6 +155,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
         "mitigate.resamples",
         "mitigate.confidence",
     ),
+    "wins_back": ("seed", "study.wins_back", "study.methods", "mitigate.resamples", "mitigate.confidence"),
     "roofline": (),
     "report": REPORTED,
     "page": REPORTED,
@@ -189,6 +191,7 @@ SUITE_CODE: Mapping[str, tuple[str, ...]] = {
     "decompose": ("metrics",),
     "trust": ("metrics",),
     "mitigate": ("metrics",),
+    "wins_back": ("metrics",),
     "fit_feedback_loop": ("metrics",),
     "report": (),
     "page": (),
@@ -269,6 +272,11 @@ class Study:
     def layer_probe_cells(self) -> list[Cell]:
         """The cells whose blocks are probed."""
         return [Cell(**entry) for entry in self.config["study"]["layer_probes"]]
+
+    @property
+    def wins_back_cells(self) -> list[Cell]:
+        """The builds that are steered along their own vector and along the full build's."""
+        return [Cell(**entry) for entry in self.config["study"]["wins_back"]]
 
     @property
     def edge_build(self) -> Cell:
@@ -458,6 +466,19 @@ class Study:
         """Return the table of each cell whose blocks are probed."""
         return [f"{self.results}/mitigation/{cell.path}/layer_probes.csv" for cell in self.layer_probe_cells]
 
+    def won_back(self, name: str) -> list[str]:
+        """Return the file ``name`` of every build and method that are compared in what vectors win back."""
+        pairs = pairs_of(self.chosen_methods)
+        return [
+            f"{self.results}/mitigation/{cell.path}/{method}/{name}"
+            for cell in self.wins_back_cells
+            for method in methods_on(cell, pairs)
+        ]
+
+    def wins_back(self) -> list[str]:
+        """Return the table of what vectors win back, where the study asks for it."""
+        return [f"{self.results}/mitigation/wins_back.csv"] if self.wins_back_cells else []
+
     def steered_suites(self) -> list[str]:
         """Return the suites whose calibration items vectors, gates and loops are fitted to."""
         mitigate = self.config["mitigate"]
@@ -575,7 +596,7 @@ class Study:
                 return self.steered_suites()
             case "layer_probes":
                 return self.layer_probe_suites()
-            case "mitigate":
+            case "mitigate" | "wins_back":
                 return self.mitigated_suites()
             case "trust":
                 return self.trust_suites()

@@ -35,8 +35,8 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
 def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> None:
     plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
     assert plan.returncode == 0, plan.stderr
-    # only studies of other suites have such files, and dimensions of trust
-    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file", "trust", BY_LIBRARY}:
+    # only other studies have such files, dimensions of trust, and builds whose vectors are compared
+    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file", "trust", "wins_back", BY_LIBRARY}:
         assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE), f"rule {rule} is not planned"
 
 
@@ -122,6 +122,23 @@ def test_directions_of_another_build_are_found_on_it_and_applied_to_the_shipped_
     (applying,) = [command for command in found if "--method open_loop_from_full " in command]
     assert shipped in applying
     assert "--weights data/models/smollm2-135m-instruct/wanda50_q8_0.gguf" in applying
+
+
+def test_each_build_whose_vectors_are_compared_is_steered_along_both(checkout: Path, snakemake: str) -> None:
+    """The full build has one vector; each of the others is steered along its own and along that one."""
+    options = ("--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=wins_back", "--printshellcmds")
+    plan = run(checkout, snakemake, *options)
+    assert plan.returncode == 0, plan.stderr
+    folder = "results/wins_back/mitigation/edge/smollm2-135m-instruct"
+    applied = set(
+        re.findall(
+            rf"--method (open_loop\S*) .*--control-vector {folder}/(\w+)/.* --responses {folder}/(\w+)/", plan.stdout
+        )
+    )
+    builds = ("rtn4", "rtn3", "gptq3_s0", "magnitude2_4", "wanda2_4")
+    own = {("open_loop_at_1.5", build, build) for build in ("full", *builds)}
+    assert applied == own | {("open_loop_from_full_at_1.5", "full", build) for build in builds}
+    assert re.search(r"^wins_back\s+1$", plan.stdout, re.MULTILINE)
 
 
 def test_every_rule_says_why_and_leaves_a_log_and_a_benchmark() -> None:

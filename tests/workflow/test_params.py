@@ -50,6 +50,14 @@ def test_every_configuration_is_valid(overlay: Path) -> None:
             {"study": {"layer_probes": [{"environment": "edge", "model": MODEL, "variant": "half"}]}},
             ["study.layer_probes[0]", "half", "study.cells"],
         ),
+        (
+            {"study": {"wins_back": [{"environment": "desktop", "model": MODEL, "variant": "full"}]}},
+            ["study.wins_back[0]", "'desktop'", "whose backend is llama"],
+        ),
+        (
+            {"study": {"wins_back": [{"environment": "edge", "model": MODEL, "variant": "full"}]}},
+            ["study.wins_back", "study.methods", "add none, open_loop and {method: open_loop, build: full}"],
+        ),
         ({"layer_probes": {"suites": ["forced_choice", "winobias"]}}, ["layer_probes.suites", "winobias", "stereoset"]),
         ({"study": {"suites": ["bbq"]}}, ["layer_probes.suites", "stereoset", "allowed values: bbq"]),
         (

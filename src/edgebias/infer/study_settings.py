@@ -93,6 +93,10 @@ class StudySettings(RobustCells, DecomposedCells):
     """Title of the report."""
     layer_probes: ListOf[CellName] = ()
     """Cells of llama.cpp in process whose blocks are probed for what can be read of a stereotype."""
+    wins_back: ListOf[CellName] = ()
+    """Builds of llama.cpp in process that are steered along their own vector and along that of the full build of their
+    model, to see what each wins back. Methods then has none, and such a pair ({method: open_loop} and {method:
+    open_loop, build: full})."""
     methods: SetOf[str | dict[str, Any]] = (
         "none",
         "instruction",

@@ -140,6 +140,24 @@ TRUST_COLUMNS: Mapping[str, tuple[str, ...]] = {
 """Tables of the stage ``trust``."""
 TRUST_PAPER = "compressed_trust.csv"
 """Beside the numbers printed in the paper: trust of 50 compressed models as printed with arXiv:2403.15447."""
+WINS_BACK_COLUMNS = (
+    *(
+        "environment",
+        "model",
+        "variant",
+        "method",
+        "vector",
+        "against",
+        "measure",
+        "suite",
+        "format",
+        "metric",
+        "ideal",
+    ),
+    *("before", "after", "change", "low", "high", "p_corrected", "minimum_detectable_effect"),
+    *("percent", "percent_low", "percent_high", "headroom", "bits_per_weight", "pruned"),
+)
+"""What the stage ``wins_back`` writes."""
 LAYER_PROBE_COLUMNS = ("layer", "target", "accuracy", "low", "high", "p_corrected", "above_words", "n", "n_clusters")
 CELL = ["environment", "model", "variant"]
 
@@ -199,6 +217,8 @@ class StudyData:
     """The rounds of each loop, whose name is in the column ``loop``."""
     layer_probes: pd.DataFrame
     """How well linear probes tell contrast pairs apart, by probed cell, block and target."""
+    wins_back: pd.DataFrame
+    """What vectors win back in compressed builds; without rows where the study does not compare them."""
     variants: tuple[Mapping[str, Any], ...]
     parity: Mapping[str, Mapping[str, Any]]
     """What the gate found, by model."""
@@ -332,6 +352,9 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
             "layer_probes.csv",
             LAYER_PROBE_COLUMNS,
         ),
+        wins_back=read_table(results / "mitigation/wins_back.csv", WINS_BACK_COLUMNS)
+        if study.wins_back
+        else pd.DataFrame(columns=list(WINS_BACK_COLUMNS)),
         trajectory=pd.concat(
             [read_table(folder / loop / "trajectory.csv", ["round"]).assign(loop=loop) for loop in loops],
             ignore_index=True,

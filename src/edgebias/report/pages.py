@@ -27,6 +27,10 @@ from edgebias.report.sections.compression import (
 from edgebias.report.sections.compression import sentence as trust_sentence
 from edgebias.report.sections.decomposition import decomposition_tables, draw, sentence
 from edgebias.report.sections.environments import draw_scores
+from edgebias.report.sections.wins_back import DRAWING as WINS_BACK
+from edgebias.report.sections.wins_back import draw as draw_wins_back
+from edgebias.report.sections.wins_back import sentence as wins_back_sentence
+from edgebias.report.sections.wins_back import tables as wins_back_tables
 from edgebias.report.table import title_of
 from edgebias.report.trust import judged_of
 from edgebias.suites.formats import LETTER_BALANCED
@@ -66,6 +70,7 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
         decomposition=sentence(decomposition_of(findings)),
         components=decomposition_tables(decomposition_of(findings)),
         trust=trust_of(findings),
+        wins_back=wins_back_of(findings),
         scores=_score_rows(findings),
         balanced=any(row["format"] == LETTER_BALANCED for row in findings["scores"]),
         contrasts=_contrast_rows(sorted(findings["contrasts"], key=lambda row: KINDS.index(row["kind"]))),
@@ -117,6 +122,21 @@ def trust_figure(findings: Findings) -> str | None:
         return None
     with styled():
         canvas = draw_differences(judged_of(findings["trust"]["differences"]))
+        return svg_text(canvas) if canvas is not None else None
+
+
+def wins_back_of(findings: Findings) -> Mapping[str, Any] | None:
+    """Return what the page says of what vectors win back; None where the study did not compare them."""
+    rows = findings.get("wins_back")
+    if not rows:
+        return None
+    return {"sentence": wins_back_sentence(rows), "tables": wins_back_tables(rows), "caption": WINS_BACK.caption}
+
+
+def wins_back_figure(findings: Findings) -> str | None:
+    """Return what vectors win back and cost as SVG; None where there is nothing to draw."""
+    with styled():
+        canvas = draw_wins_back(findings.get("wins_back", ()))
         return svg_text(canvas) if canvas is not None else None
 
 

@@ -37,6 +37,7 @@ def run(
         scores_figure,
         study_page,
         trust_figure,
+        wins_back_figure,
         with_findings,
     )
 
@@ -59,6 +60,9 @@ def run(
     heat_map = trust_figure(findings)
     if heat_map:
         write_text(heat_map, markdown.with_name(f"{study}-trust.svg"))
+    won_back = wins_back_figure(findings)
+    if won_back:
+        write_text(won_back, markdown.with_name(f"{study}-vectors.svg"))
     write_text(study_page(findings, found, study), markdown)
     if readme and block:
         write_text(block, readme)

@@ -37,14 +37,13 @@ def run(
           --doses results/compression/compare/trust_doses.csv
     """
     from edgebias.core.errors import InputError
-    from edgebias.core.files import read_json
     from edgebias.core.settings import parse_settings, seed_of, value_of
     from edgebias.score.contrasts.cells import read_study
     from edgebias.score.contrasts.pairs import joined_responses
     from edgebias.score.settings import CompareSettings
     from edgebias.score.trust.asked import frames, trust_suites
     from edgebias.score.trust.associations import CORRELATION, correlation_table
-    from edgebias.score.trust.builds import build_of
+    from edgebias.score.trust.builds import read_builds
     from edgebias.score.trust.controls import CONTROL, control_table
     from edgebias.score.trust.doses import DOSE, dose_table
     from edgebias.score.trust.table import TRUST, trust_table
@@ -58,14 +57,7 @@ def run(
     if not suites:
         raise InputError("--settings: study.suites has no suite that measures a dimension of trust; add one")
     joined = joined_responses(items_folder, responses_folder)
-    builds = {}
-    for cell in study.cells:
-        lineage, variant = [], cell.variant
-        while (path := variants_folder / cell.model / f"{variant}.json").exists():
-            lineage.append(read_json(path))
-            variant = str(lineage[-1].get("from", ""))
-        if lineage:  # a build that runs elsewhere has no record
-            builds[cell.model, cell.variant] = build_of(lineage[0], lineage[1:])
+    builds = read_builds(study.cells, variants_folder)
     trust = trust_table(study.cells, suites, joined, builds, how, wanted.correction)
     TRUST.write(trust, output)
     CONTROL.write(control_table(frames(study.cells, suites, joined), how.seed), controls)

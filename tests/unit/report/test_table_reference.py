@@ -19,6 +19,7 @@ from edgebias.infer.responses import RESPONSE, ROUND, response, response_table, 
 from edgebias.infer.robustness.ask import FORMAT, ROBUSTNESS
 from edgebias.mitigate.probes.layer_probes import LAYER_PROBE
 from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
+from edgebias.mitigate.wins_back import WINS_BACK
 from edgebias.report.table_reference.listing import TABLES
 from edgebias.report.table_reference.markdown import read_listed, reading_line
 from edgebias.score.contrasts.flips import CELL_FLIP
@@ -325,6 +326,16 @@ def study(tmp_path: Path) -> Path:
             minimum_detectable_effect=np.nan,
             headroom="",
             reason="",
+        ),
+        "wins back": pd.DataFrame(
+            [
+                (
+                    *("edge", "m", "q4_0", "open_loop", "own", "none", "bias", "stereoset", "likelihood", "ss", 50.0),
+                    *(60.0, 55.0, 5.0, 1.0, 9.0, 0.01, 0.02, 5.5, 50.0, 10.0, 90.0, "yes: baseline 60.0", 90, 30),
+                    *(4, 4.5, 0.0, 21.0, ""),
+                )
+            ],
+            columns=list(WINS_BACK.names),
         ),
         "robustness response": pd.DataFrame(
             [answered(format_name=FORMAT, text="") | {"unknown_wording": "Unknown"}], columns=list(ROBUSTNESS.names)

@@ -24,6 +24,7 @@ from edgebias.report.sections import (
     roofline,
     samples,
     scores,
+    wins_back,
 )
 
 SECTIONS: tuple[Section, ...] = (
@@ -34,6 +35,7 @@ SECTIONS: tuple[Section, ...] = (
     decomposition.SECTION,
     compression.SECTION,
     compression_paper.SECTION,
+    wins_back.SECTION,
     over_time.SECTION,
     robustness.SECTION,
     mitigation.SECTION,

@@ -10,11 +10,17 @@ from edgebias.report.section import Section
 from edgebias.report.sections.compression import trust_sentence
 from edgebias.report.sections.decomposition import decomposition_sentence
 from edgebias.report.sections.robustness import format_sentence
+from edgebias.report.sections.wins_back import wins_back_sentence
 from edgebias.report.sentences import answer
 
 
 def _content(study: StudyData) -> Mapping[str, Any]:
-    more = (decomposition_sentence(study), trust_sentence(study), format_sentence(study))
+    more = (
+        decomposition_sentence(study),
+        trust_sentence(study),
+        wins_back_sentence(study),
+        format_sentence(study),
+    )
     return {"answer": (*answer(study), *filter(None, more))}
 
 

@@ -10,6 +10,7 @@ from edgebias.infer.robustness.ask import ROBUSTNESS
 from edgebias.mitigate.probes.layer_probes import LAYER_PROBE
 from edgebias.mitigate.reductions import MITIGATION
 from edgebias.mitigate.reference_answers import REFERENCE_ANSWER
+from edgebias.mitigate.wins_back import WINS_BACK
 from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
 from edgebias.score.decomposition import DECOMPOSITION
@@ -57,6 +58,7 @@ TABLES = (
     Listed(ROUND, _EDGE_BUILD, extends=RESPONSE),
     Listed(SCORE, _FULL | _SUITE),
     Listed(MITIGATION, _EDGE_BUILD | {"method": "none"}, extends=SCORE),
+    Listed(WINS_BACK, {"study": "wins_back"}),
     Listed(REFERENCE_ANSWER, _MODEL),
     Listed(LAYER_PROBE, _EDGE_BUILD),
     Listed(OVER_TIME, _EDGE_BUILD, extends=SCORE),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from edgebias.core.cell import Cell
+from edgebias.core.files import read_json
 
 NAN = math.nan
 STEPS = ("pruning", "fake_quantisation")
@@ -50,6 +54,29 @@ def build_of(record: Mapping[str, Any], parents: Sequence[Mapping[str, Any]]) ->
         recipe=", then ".join(_step(one) for one in reversed(lineage) if one is record or one.get("from")),
         seed=next((seed for seed in seeds if seed >= 0), -1),
     )
+
+
+def read_builds(cells: Iterable[Cell], folder: Path) -> dict[tuple[str, str], Build]:
+    """Return what the records of builds and of their parents say, by model and variant.
+
+    A build that runs elsewhere has no record, and no entry.
+
+    Args:
+        cells: whose builds are looked up.
+        folder: holds ``{model}/{variant}.json``.
+
+    Raises:
+        InputError: a record is unreadable.
+    """
+    found = {}
+    for cell in cells:
+        lineage, variant = [], cell.variant
+        while (path := folder / cell.model / f"{variant}.json").exists():
+            lineage.append(read_json(path))
+            variant = str(lineage[-1].get("from", ""))
+        if lineage:
+            found[cell.model, cell.variant] = build_of(lineage[0], lineage[1:])
+    return found
 
 
 def _step(record: Mapping[str, Any]) -> str:
