@@ -41,7 +41,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mix-study compression-study wins-back-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mix-study compression-study compression-study-qwen wins-back-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -128,9 +128,9 @@ compression-study: $(READY) compression-env ## Trust of six builds (an hour on 2
 	$(BIN)/snakemake --cores $(CORES) --config study=compression
 	$(BIN)/edgebias pages --metrics results/compression/report/metrics.json --markdown docs/results/compression.md
 
-compression-study-qwen: $(READY) compression-env ## Trust of eight builds of Qwen2.5-Coder-0.5B (two hours on 2 cores); writes docs/results/compression-qwen.md
+compression-study-qwen: $(READY) compression-env ## Trust of eight builds of Qwen2.5-Coder-0.5B (two hours on 2 cores); writes docs/results/compression_qwen.md
 	$(BIN)/snakemake --cores $(CORES) --config study=compression_qwen
-	$(BIN)/edgebias pages --metrics results/compression_qwen/report/metrics.json --markdown docs/results/compression-qwen.md
+	$(BIN)/edgebias pages --metrics results/compression_qwen/report/metrics.json --markdown docs/results/compression_qwen.md
 
 wins-back-study: $(READY) compression-env ## What vectors win back in six compressed builds (an hour on 2 cores); writes docs/results/wins_back.md
 	$(BIN)/snakemake --cores $(CORES) --config study=wins_back
