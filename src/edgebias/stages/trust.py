@@ -27,7 +27,7 @@ def run(
     Settings: ``seed``, ``study``, ``compare``.
 
     Raises:
-        InputError: the settings, a table or a record of a build are unfit.
+        InputError: the settings, a table or a record of a build are unfit, or a cell has no responses at all.
 
     Example:
         edgebias trust --settings params.yaml --items-folder data/items/compression --variants-folder data/models \
@@ -39,7 +39,7 @@ def run(
     from edgebias.core.errors import InputError
     from edgebias.core.settings import parse_settings, seed_of, value_of
     from edgebias.score.contrasts.cells import read_study
-    from edgebias.score.contrasts.pairs import joined_responses
+    from edgebias.score.contrasts.pairs import joined_or_told
     from edgebias.score.settings import CompareSettings
     from edgebias.score.trust.asked import frames, trust_suites
     from edgebias.score.trust.associations import CORRELATION, correlation_table
@@ -56,7 +56,8 @@ def run(
     suites = trust_suites(study.suites)
     if not suites:
         raise InputError("--settings: study.suites has no suite that measures a dimension of trust; add one")
-    joined = joined_responses(items_folder, responses_folder)
+    told = "trust: {cell} has no responses to {suite}; its rows are left out"
+    joined = joined_or_told(items_folder, responses_folder, study.suites, told)
     builds = read_builds(study.cells, variants_folder)
     trust = trust_table(study.cells, suites, joined, builds, how, wanted.correction)
     TRUST.write(trust, output)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from trust_study import SEEDS, trust_arguments
+from trust_study import SEEDS, TRUST_BUILDS, trust_arguments
 
 from edgebias.cli import command
+from edgebias.core.errors import InputError
 from edgebias.score.trust.builds import build_of
 
 TOLERANCE = 1e-4
@@ -171,6 +173,20 @@ def test_of_open_texts_a_refusal_has_no_score_and_babble_has_a_good_one(tmp_path
     assert found.loc["always refuses", "reason"] == "cannot win: undefined"
     assert found.loc["always the same words", "trust"] > full["trust"]
     assert table(tmp_path, "trust_doses").empty
+
+
+def test_a_build_that_was_not_asked_a_suite_is_told_in_one_line(
+    trust_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("items", "models", "responses"):
+        shutil.copytree(trust_study / name, tmp_path / name)
+    (tmp_path / "responses/edge/tiny/q2_k/creed.parquet").unlink()
+    command("trust")(trust_arguments(tmp_path))
+    assert capsys.readouterr().err == "trust: edge/tiny/q2_k has no responses to creed; its rows are left out\n"
+    assert set(table(tmp_path)["variant"]) == set(TRUST_BUILDS)
+    (tmp_path / "responses/edge/tiny/q2_k/quiz.parquet").unlink()
+    with pytest.raises(InputError, match=r"edge/tiny/q2_k: holds no responses to \['quiz', 'creed'\]; run the"):
+        command("trust")(trust_arguments(tmp_path))
 
 
 def test_fewer_bits_raise_the_odds_of_worse_answers(trust_study: Path) -> None:
