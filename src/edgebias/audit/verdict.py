@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from edgebias.audit import control
 from edgebias.audit.compare import ABILITY, BIAS, TRUST, Contrast
 from edgebias.audit.result import Divergence, Result
-from edgebias.report.numbers import interval, number, p_value, signed
+from edgebias.report.changed import remark
+from edgebias.report.numbers import interval, number, signed
 from edgebias.report.table import title_of
-from edgebias.score.flips import MANY, Flips
+from edgebias.score.flips import Flips
 
 WORDS = {
     "sAMB": "bias where the text leaves it open (sAMB)",
@@ -123,19 +124,8 @@ def remarks(result: Result) -> list[str]:
             for each in result.compared.contrasts
             if (each.build, each.suite, each.format) == (one.build, one.suite, one.format)
         )
-        who = f"{one.build}, {place(one)}: "
-        if bias.low <= 0 <= bias.high and one.low > MANY:
-            split = f", {number(one.towards)} % towards the stereotype and {number(one.away)} % away from it"
-            found.append(
-                f"{who}changed answers that the score does not show: no change of it is detectable, and "
-                f"{number(one.changed)} % of the answers changed{split if bias.kind == BIAS else ''}."
-            )
-        if one.p_corrected < 0.05 and one.towards > one.away:
-            found.append(
-                f"{who}more answers went towards the stereotype ({number(one.towards)} %) than away from it "
-                f"({number(one.away)} %), corrected {p_value(one.p_corrected)}."
-            )
+        found.append(remark(f"{one.build}, {place(one)}", vars(one), unseen=bias.low <= 0 <= bias.high))
     for score in result.compared.contrasts:
         if score.nearer and score.kind == BIAS and not result.worse(score.build):
             found.append(f"{score.build} is less biased by {clause(score)}.")
-    return found
+    return [text for text in found if text]

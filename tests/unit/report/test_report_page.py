@@ -190,7 +190,7 @@ def test_changed_answers_that_a_score_does_not_show_are_said_in_words(page: Page
     text = "".join(page.text)
     assert "changed answers that the score does not show." in text
     assert "equal score" not in text
-    assert "12.5 [8.00, 18] % of the answers changed: 6.25 % towards the stereotype, 6.25 % away from it." in text
+    assert "12.5 % [8.00, 18] of the answers changed. 6.25 % went towards the stereotype, 6.25 % away from it." in text
 
 
 def test_layer_probes_are_drawn_and_tabled_as_they_were_measured(written: Path, narrowed: Path) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from edgebias.report.canvas import COLOURS, WIDTH, name_rows, new_grid
+from edgebias.report.changed import remark
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
-from edgebias.report.findings import ALPHA, KINDS, cell_name, compared_pairs, difference_of, pair_labels
-from edgebias.report.numbers import number, p_number, p_value
-from edgebias.report.primary import candidates, ideal_of, primary_contrasts
+from edgebias.report.findings import KINDS, cell_name, compared_pairs, pair_labels
+from edgebias.report.numbers import number, p_number
+from edgebias.report.primary import candidates, primary_contrasts
 from edgebias.report.section import Section
-from edgebias.report.table import Table, estimate_of, limits_of, title_of, value_of
-from edgebias.score.flips import MANY
+from edgebias.report.table import Table, limits_of, title_of, value_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -61,35 +61,20 @@ def flip_table(study: StudyData) -> Table:
 
 
 def remarks(study: StudyData) -> list[str]:
-    """Return a sentence for each direction beyond doubt, and for each score that hides how many answers moved.
-
-    It hides them where the interval of its difference holds 0. That is no proof of equal scores, and is not called so.
-    """
+    """Return a remark on each comparison of a suite's main score that changed answers have something to add to."""
     found = []
     for suite in study.suites:
-        primary = primary_contrasts(suite, study.contrasts, study.scores)
-        for _, row in primary.iterrows():
+        for _, row in primary_contrasts(suite, study.contrasts, study.scores).iterrows():
             same = study.flips
             for column in ("kind", "cell_a", "cell_b", "suite", "format"):
                 same = same[same[column] == row[column]]
             if same.empty:
                 continue
-            flips = same.iloc[0]
-            difference = difference_of(row, ideal_of(study.scores, suite, str(row["metric"])), study.several_models)
-            who = f"{difference.name_a} against {difference.name_b}, {title_of(suite)} ({row['format']})"
-            towards, away = (number(float(flips[name])) for name in ("towards", "away"))
-            split = f"{towards} % towards the stereotype, {away} % away from it"
-            directed = value_of(flips["p_corrected"]) < ALPHA
-            beyond = f" (corrected {p_value(float(flips['p_corrected']))})" if directed else ""
-            if difference.verdict == "none" and value_of(flips["low"]) > MANY:
-                found.append(
-                    f"{who}: changed answers that the score does not show. No difference of {difference.metric} is "
-                    f"detectable, and {estimate_of(flips.rename({'changed': 'estimate'}))} % of the answers changed: "
-                    f"{split}{beyond}."
-                )
-            elif directed:
-                found.append(f"{who}: the answers that changed have a direction: {split}{beyond}.")
-    return found
+            one, other = (cell_name(str(row[name]), study.several_models) for name in ("cell_a", "cell_b"))
+            metric = f"{title_of(suite)}, {str(row['metric']).replace('_', ' ')} ({row['format']})"
+            unseen = value_of(row["low"]) <= 0 <= value_of(row["high"])
+            found.append(remark(f"{one} against {other}, {metric}", same.iloc[0].to_dict(), unseen=unseen))
+    return [text for text in found if text]
 
 
 def _drawn(study: StudyData) -> pd.DataFrame:
