@@ -20,7 +20,8 @@ from edgebias.report.metrics import headline_metrics
 from edgebias.report.page import render
 from edgebias.report.pages import study_page, wins_back_figure
 from edgebias.report.sections import wins_back
-from edgebias.report.sections.wins_back import draw, sentence, tables, won
+from edgebias.report.sections.wins_back import draw, sentence, tables
+from edgebias.report.won import won
 
 NAN = math.nan
 SIZES = {"wanda2_4": (16.0, 0.5), "rtn3": (3.25, 0.0), "full": (16.0, 0.0), "rtn4": (4.25, 0.0)}
@@ -84,11 +85,13 @@ def test_builds_stand_from_full_over_fewer_bits_to_the_pruned() -> None:
 def test_the_sentence_counts_what_is_beyond_doubt() -> None:
     """Of four builds three win back; along the full build's vector one of three, and one loses."""
     said = sentence(rows())
-    assert "Along its own vector, bias of held-out items (StereoSet ss) falls beyond doubt in 3 of 4 builds;" in said
-    assert "along the full build's, it falls beyond doubt in 1 of 3 builds and rises in 1." in said
-    assert "removes more than the full build's in 2, less in 0, and no difference is detectable in 1;" in said
-    assert "rises by at most +2.60 [2.35, 2.85] % (full (16 bits), its own vector)" in said
-    assert "No bias beyond" not in said
+    assert said == (
+        "A build's own vector lowers bias beyond doubt in 3 of 4 builds (StereoSet ss, held-out items). The full "
+        "build's vector lowers bias beyond doubt in 1 of 3 compressed builds. It raises bias beyond doubt in 1. "
+        "Between the two, no difference is detectable in 1 of 3 compressed builds. A build's own vector removes more "
+        "in 2 and less in 0. The smallest detectable difference is 2.80 points. The perplexity of reference answers "
+        "rises by at most 2.60 % [2.35, 2.85]: full (16 bits), its own vector."
+    )
 
 
 def test_a_build_without_bias_is_named_and_proves_nothing() -> None:
@@ -138,7 +141,7 @@ def test_an_undefined_change_is_no_fault() -> None:
     empty = [row | {"change": NAN, "low": NAN, "high": NAN, "p_corrected": NAN} for row in rows()]
     with styled():
         assert draw(empty) is not None
-    assert "falls beyond doubt in 0 of 4 builds" in sentence(empty)
+    assert "lowers bias beyond doubt in 0 of 4 builds" in sentence(empty)
     assert tables(empty)
 
 
@@ -146,7 +149,7 @@ def test_the_page_has_the_section_only_where_vectors_were_compared(study: StudyD
     page = render(study, draw_all(study, [wins_back.DRAWING]))
     assert '<section id="wins_back">' in page
     assert '<figure id="figure-wins-back">' in page
-    assert page.count("falls beyond doubt in 3 of 4 builds") == 2, "in the answer and in the section"
+    assert page.count("lowers bias beyond doubt in 3 of 4 builds") == 2, "in the answer and in the section"
     without = replace(study, wins_back=study.wins_back.iloc[:0])
     assert "wins_back" not in render(without, [])
     assert "wins_back" not in headline_metrics(without)["findings"]
