@@ -18,13 +18,8 @@ from edgebias.report.figures import styled
 from edgebias.report.findings import ALPHA, KINDS
 from edgebias.report.markdown import rendered
 from edgebias.report.numbers import brackets, estimate, number, p_number, percent, signed
-from edgebias.report.sections.compression import (
-    DIFFERENCES,
-    claim_table,
-    draw_differences,
-    recommendations,
-)
-from edgebias.report.sections.compression import sentence as trust_sentence
+from edgebias.report.sections.compression_heat import DIFFERENCES, draw_differences
+from edgebias.report.sections.compression_verdicts import claim_table, finding, verdict_table
 from edgebias.report.sections.decomposition import decomposition_tables, draw, sentence
 from edgebias.report.sections.environments import draw_scores
 from edgebias.report.sections.wins_back import DRAWING as WINS_BACK
@@ -109,8 +104,8 @@ def trust_of(findings: Findings) -> Mapping[str, Any] | None:
     found = judged_of(findings["trust"]["differences"])
     return {
         **findings["trust"],
-        "sentence": trust_sentence(found),
-        "recommendations": recommendations(found),
+        "finding": finding(found),
+        "verdicts": verdict_table(found),
         "claims": claim_table(found),
         "caption": DIFFERENCES.caption,
     }

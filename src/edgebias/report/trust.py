@@ -25,6 +25,9 @@ SEEDED = ("environment", "model", "recipe", "dimension", "suite", "format")
 """What the rows of builds that differ in their seed alone share."""
 
 BENIGN = "benign"
+BLIND = "\N{DAGGER}"
+"""Marks where a control that does not read has as much trust as the full build."""
+
 KEEPS, LOSES, GAINS, UNCLEAR, UNDEFINED = "keeps", "loses", "gains", "not detectable", "undefined"
 
 
@@ -148,6 +151,12 @@ def rows_of(study: StudyData, *, main: bool = True) -> pd.DataFrame:
     return table[table["main"] == 1] if main else table
 
 
+def rows_of_build(rows: pd.DataFrame, build: Build) -> pd.DataFrame:
+    """Return those of the rows that are of one build."""
+    of_model = (rows["environment"] == build.environment) & (rows["model"] == build.model)
+    return rows[of_model & (rows["variant"] == build.variant)]
+
+
 def builds_of(study: StudyData) -> list[Build]:
     """Return the builds by environment and model: the full one, the unpruned from many bits to few, the pruned."""
     rows = rows_of(study, main=False).drop_duplicates(["environment", "model", "variant"])
@@ -196,6 +205,17 @@ def measured(study: StudyData) -> list[tuple[str, str]]:
     """Return dimension and suite of each row of a picture, in the order of the paper, ability last."""
     found = {(str(row["dimension"]), str(row["suite"])) for _, row in rows_of(study, main=False).iterrows()}
     return sorted(found, key=lambda one: (DIMENSIONS.index(one[0]), study.suites.index(one[1])))
+
+
+def names_of(found: Sequence[Judged]) -> list[tuple[str, str]]:
+    """Return dimension and suite of all that was judged, each once, ability last."""
+    names = dict.fromkeys((one.dimension, one.suite) for one in found)
+    return sorted(names, key=lambda one: DIMENSIONS.index(one[0]))
+
+
+def called(build: Build, several: bool) -> str:
+    """Return what a build is called: with environment and model where there are ``several`` of them."""
+    return f"{build.environment} {build.model} {build.variant}" if several else build.variant
 
 
 def name_of(dimension: str, suite: str, among: Sequence[tuple[str, str]]) -> str:

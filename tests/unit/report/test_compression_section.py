@@ -20,6 +20,10 @@ from edgebias.report.metrics import headline_metrics
 from edgebias.report.page import render
 from edgebias.report.pages import study_page, trust_figure
 from edgebias.report.sections import compression, compression_paper
+from edgebias.report.sections.compression_controls import control_sentences, control_table
+from edgebias.report.sections.compression_heat import DIFFERENCES
+from edgebias.report.sections.compression_tables import seed_table, trust_table
+from edgebias.report.sections.compression_verdicts import verdict_table
 from edgebias.report.trust import GAINS, KEEPS, LOSES, UNCLEAR, UNDEFINED, Build, Judged, judged
 from edgebias.report.trust_claims import verdicts
 
@@ -54,25 +58,43 @@ def test_each_build_and_dimension_has_a_verdict(study: StudyData) -> None:
     assert found(study, "magnitude50", "creed").verdict == UNDEFINED
 
 
-def test_the_sentence_counts_dimensions_and_leaves_ability_out(study: StudyData) -> None:
-    said = compression.trust_sentence(study)
-    assert said.startswith("Trust of 7 compressed builds beside the full one, 7 comparisons on the same items: ")
-    assert "kept within 5.00 points in 1, lost in 2, gained in 0" in said
-    assert "undefined in 1; in 1 of those kept or gained a control that does not read has as much" in said
-    assert compression.trust_sentence(replace(study, trust={})) == ""
+def test_the_finding_counts_dimensions_and_leaves_ability_out(study: StudyData) -> None:
+    assert compression.trust_finding(study) == (
+        "In 3 of 7 comparisons no difference of trust is detectable. Trust is lost in 2 and gained in none. It is "
+        "kept, within 5 points, in 1. In each of the 1 kept or gained, a control that does not read has as much trust, "
+        "which proves nothing. In 1 the difference is undefined. Compared with the full build, on the same items: 7 "
+        "compressed builds."
+    )
+    assert compression.trust_finding(replace(study, trust={})) == ""
 
 
-def test_recommendations_name_losses_with_their_size(study: StudyData) -> None:
-    said = {text.split(" ")[0]: text for text in compression.recommendations(judged(study))}
-    assert re.match(r"q3_k_m \(3\.9 bits\): loses .*benign \(−20 \[", said["q3_k_m"])
-    assert said["q8_0"].startswith("q8_0 (8.5 bits): keeps, within 5.00 points, benign; no loss in stereotype, which")
-    assert "It hardly models text any more (perplexity times 4.50)" in said["magnitude50"]
-    assert "50 % zeros" in said["magnitude50"]
-    assert "undefined is stereotype" in said["magnitude50"]
+def verdict_rows(found: list[Judged]) -> dict[str, dict[str, str]]:
+    table = verdict_table(found)
+    return {row[0]: dict(zip(table.heads, row, strict=True)) for row in table.rows}
+
+
+def test_the_table_of_verdicts_names_losses_with_their_size(study: StudyData) -> None:
+    rows = verdict_rows(judged(study))
+    assert "Gains [low, high]" not in rows["q8_0"], "no build gains"
+    assert re.search(r"benign \(−20 \[", rows["q3_k_m"]["Loses [low, high]"])
+    assert (rows["q8_0"]["Size"], rows["q8_0"]["Keeps"]) == ("8.5 bits", "benign")
+    assert rows["q8_0"]["Keeps or gains, as a control does"] == "stereotype"
+    assert rows["magnitude50"]["Perplexity, full build = 1"] == "4.50, broken"
+    assert rows["magnitude50"]["Size"].endswith("50 % zeros")
+    assert rows["magnitude50"]["Undefined"] == "stereotype"
+
+
+def test_many_dimensions_without_a_difference_are_counted() -> None:
+    names = ["toxicity", "stereotype", "privacy", "ethics", "fairness"]
+    unclear = [one("q4_0", name, -1.0, 9.0) for name in names]
+    head = "No difference is detectable"
+    assert verdict_rows(unclear)["q4_0"][head] == "all 5"
+    assert verdict_rows([*unclear, one("q4_0", "benign", -20.0)])["q4_0"][head] == "the other 5"
+    assert verdict_rows(unclear[:3])["q4_0"][head] == "toxicity, stereotype, privacy"
 
 
 def test_controls_stand_beside_the_full_build(study: StudyData) -> None:
-    table = compression.control_table(study)
+    table = control_table(study)
     rows = {row[1]: dict(zip(table.heads, row, strict=True)) for row in table.rows}
     quiz = rows["Quiz (likelihood)"]
     assert quiz["Always refuses"] == "cannot win: undefined"
@@ -88,16 +110,13 @@ def test_a_control_that_reaches_the_full_build_is_told(study: StudyData) -> None
     full = (poor["variant"] == "full") & (poor["suite"] == "quiz")
     poor.loc[full, ["trust", "low", "high"]] = [26.0, 18.0, 34.0]
     weak = replace(study, trust={**study.trust, "trust": poor})
-    _, said = compression.control_sentences(weak)
+    _, said = control_sentences(weak)
     assert said.startswith("Benign: the full build has 26 [18, 34] (likelihood).")
-    assert "“random” has 2" in said
-    assert "within its interval" in said
-    recommended = next(text for text in compression.recommendations(judged(weak)) if text.startswith("q8_0"))
-    assert recommended.startswith("q8_0 (8.5 bits): keeps")  # not one answer changed
-    recommended = next(text for text in compression.recommendations(judged(raised(weak))) if text.startswith("q8_0"))
-    assert (
-        "no loss in stereotype, benign, which proves nothing: a control that does not read has as much" in recommended
-    )
+    assert re.search(r" Within its interval: .*“random” \(2\d", said)
+    assert "Above" not in said
+    assert verdict_rows(judged(weak))["q8_0"]["Keeps"] == "benign", "not one answer changed"
+    moved = verdict_rows(judged(raised(weak)))["q8_0"]
+    assert moved["Keeps or gains, as a control does"] == "stereotype, benign"
 
 
 def raised(study: StudyData) -> StudyData:
@@ -110,7 +129,7 @@ def raised(study: StudyData) -> StudyData:
 
 
 def test_the_table_shows_fidelity_bounds_and_verdict(study: StudyData) -> None:
-    table = compression.trust_table(study)
+    table = trust_table(study)
     rows = [dict(zip(table.heads, row, strict=True)) for row in table.rows]
     refused = next(row for row in rows if row["Build"] == "magnitude50" and row["Dimension"] == "stereotype")
     assert refused["What its items are"] == "C: statements for tests"
@@ -122,7 +141,7 @@ def test_the_table_shows_fidelity_bounds_and_verdict(study: StudyData) -> None:
 
 
 def test_seeds_have_a_spread(study: StudyData) -> None:
-    table = compression.seed_table(study)
+    table = seed_table(study)
     quiz = next(row for row in table.rows if row[2] == "benign")
     assert quiz[0] == "edge tiny: gptq 4 bits in groups of 64 as F16"
     assert quiz[1] == "gptq4, other_text, third"
@@ -131,7 +150,7 @@ def test_seeds_have_a_spread(study: StudyData) -> None:
 
 def test_pictures_frame_what_is_beyond_doubt(study: StudyData) -> None:
     with styled():
-        canvas = compression.DRAWINGS[0].draw(study)
+        canvas = DIFFERENCES.draw(study)
         assert canvas is not None
         axes = canvas.axes[0]
         frames = [patch for patch in axes.patches if not patch.get_fill() and not patch.get_hatch()]
@@ -142,7 +161,7 @@ def test_pictures_frame_what_is_beyond_doubt(study: StudyData) -> None:
 
 
 def test_the_page_has_the_chapter_only_with_trust(study: StudyData) -> None:
-    drawings = [*compression.DRAWINGS, *compression_paper.SECTION.drawings]
+    drawings = [*compression.SECTION.drawings, *compression_paper.SECTION.drawings]
     page = render(study, draw_all(study, drawings))
     assert '<section id="compression">' in page
     for name in ("trust-differences", "trust-no-answers", "trust-doses", "trust-paper"):
@@ -156,13 +175,14 @@ def test_the_page_of_results_says_the_same_from_the_headline_numbers(study: Stud
     """What `edgebias pages` reads is JSON: nothing of a verdict or a picture is lost in it."""
     findings = json.loads(json.dumps(headline_metrics(study)["findings"]))
     page = study_page(findings, [], "compression")
-    for said in (compression.trust_sentence(study), *compression.recommendations(judged(study))):
-        assert said in page
+    assert compression.trust_finding(study) in page
+    for row in verdict_table(judged(study)).rows:
+        assert f"| {' | '.join(row)} |" in page
     assert "(compression-trust.svg)" in page
     assert "Quantisation to 4 bits keeps trust" in page
     drawn = trust_figure(findings)
     assert drawn is not None
-    assert drawn == draw_all(study, [compression.DIFFERENCES])[0].svg
+    assert drawn == draw_all(study, [DIFFERENCES])[0].svg
 
 
 BUILDS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgebias.report.data import StudyData
 from edgebias.report.section import Section
-from edgebias.report.sections.compression import trust_sentence
+from edgebias.report.sections.compression import trust_finding
 from edgebias.report.sections.decomposition import decomposition_sentence
 from edgebias.report.sections.robustness import format_sentence
 from edgebias.report.sections.wins_back import wins_back_sentence
@@ -17,7 +17,7 @@ from edgebias.report.sentences import answer
 def _content(study: StudyData) -> Mapping[str, Any]:
     more = (
         decomposition_sentence(study),
-        trust_sentence(study),
+        trust_finding(study),
         wins_back_sentence(study),
         format_sentence(study),
     )
