@@ -130,7 +130,7 @@ compression-study: $(READY) compression-env ## Trust of six builds (an hour on 2
 	$(BIN)/snakemake --cores $(CORES) --config study=compression
 	$(BIN)/edgebias pages --metrics results/compression/report/metrics.json --markdown docs/results/compression.md
 
-compression-study-qwen: $(READY) compression-env ## Trust of three builds of Qwen2.5-Coder-0.5B (half an hour on 2 cores); writes docs/results/compression_qwen.md
+compression-study-qwen: $(READY) compression-env ## Trust of three builds of Qwen2.5-Coder-0.5B in six suites (half an hour on 2 cores); writes docs/results/compression_qwen.md
 	$(BIN)/snakemake --cores $(CORES) --config study=compression_qwen
 	$(BIN)/edgebias pages --metrics results/compression_qwen/report/metrics.json --markdown docs/results/compression_qwen.md
 
