@@ -19,7 +19,7 @@ ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
 # Scripts of `make benchmark`, commas for spaces.
 BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 control_vector_memory.py oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/items/edge/bbq.parquet
-SIMULATIONS := interval_coverage decomposition_coverage balanced_letters slope_coverage variance_share_coverage calibration_loop online_loop
+SIMULATIONS := interval_coverage decomposition_coverage balanced_letters slope_coverage variance_share_coverage calibration_loop online_loop personalisation_coverage
 # Folders that a user moved to another disk.
 LINKS = $(shell find data data/raw data/models data/items results results/edge -maxdepth 0 -type l 2>/dev/null)
 MODEL := data/models/smollm2-135m-instruct
@@ -41,7 +41,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mix-study compression-study compression-study-qwen wins-back-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mix-study compression-study compression-study-qwen wins-back-study personalisation-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -137,6 +137,10 @@ compression-study-qwen: $(READY) compression-env ## Trust of three builds of Qwe
 wins-back-study: $(READY) compression-env ## What vectors win back in six compressed builds (an hour on 2 cores); writes docs/results/wins_back.md
 	$(BIN)/snakemake --cores $(CORES) --config study=wins_back
 	$(BIN)/edgebias pages --metrics results/wins_back/report/metrics.json --markdown docs/results/wins_back.md
+
+personalisation-study: $(READY) ## Does it matter who asks? Safety and utility of 32 askers (half an hour on 2 cores); writes docs/results/personalisation.md
+	$(BIN)/snakemake --cores $(CORES) --config study=personalisation
+	$(BIN)/edgebias pages --metrics results/personalisation/report/metrics.json --markdown docs/results/personalisation.md
 
 audit-qwen: data ## Audits of builds of both Qwen models (an hour on 2 cores); writes docs/results/audit.md
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- \

@@ -41,6 +41,7 @@ STAGES = (
     "compare",
     "decompose",
     "trust",
+    "personalisation",
     "reference-answers",
     "layer-probes",
     "directions",

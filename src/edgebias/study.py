@@ -29,6 +29,7 @@ from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose_all
 from edgebias.models.settings import VariantSettings
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat, wordings_of
+from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
 
@@ -43,6 +44,8 @@ RAW = "data/raw/benchmarks"
 ROBUSTNESS_TABLES = ("variance_shares", "position_bias", "flip_rates", "by_level")
 
 TRUST_TABLES = ("trust", "trust_controls", "trust_correlations", "trust_doses")
+
+PERSONALISATION_TABLES = ("personalisation", "personalisation_identities")
 
 TRUST_PAPER = "data/paper/compressed_trust.csv"
 """Trust of 50 compressed models as printed with arXiv:2403.15447."""
@@ -103,6 +106,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "compare": COMPARED,
     "decompose": (*COMPARED, "study.decomposition"),
     "trust": COMPARED,
+    "personalisation": COMPARED,
     "directions": (
         "seed",
         *ASKING,
@@ -440,6 +444,15 @@ class Study:
     def trust(self) -> list[str]:
         """Return the tables of trust, where a suite of the study measures a dimension of it."""
         return [f"{self.results}/compare/{name}.csv" for name in TRUST_TABLES] if self.trust_suites() else []
+
+    def identity_suites(self) -> list[str]:
+        """Return the suites of the study that ask as several identities."""
+        return [suite for suite in self.suites if suite in SUITE_OF.values()]
+
+    def personalisation(self) -> list[str]:
+        """Return the tables of personalisation, where a suite of the study asks as several identities."""
+        names = PERSONALISATION_TABLES if self.identity_suites() else ()
+        return [f"{self.results}/compare/{name}.csv" for name in names]
 
     def trust_paper(self) -> list[str]:
         """Return the table of compressed models that a paper printed, where the study has trust to lay beside it."""

@@ -46,6 +46,7 @@ rule report:
         decomposition=study.decomposition(),
         trust=study.trust(),
         trust_paper=study.trust_paper(),
+        personalisation=study.personalisation(),
         wins_back=study.wins_back(),
         mitigation_scores=study.mitigation("scores.csv"),
         trajectory=study.trajectories(),

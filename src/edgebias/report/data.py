@@ -23,6 +23,7 @@ from edgebias.mitigate.settings import DriverKeys, LearningSettings
 from edgebias.models.roofline.hardware import read_hardware
 from edgebias.study import PARITY_BACKENDS
 from edgebias.suites.formats import LETTER_BALANCED, LIKELIHOOD, refused_in_chat
+from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.registry import SUITES
 
 SCORE_COLUMNS = (
@@ -140,6 +141,17 @@ TRUST_COLUMNS: Mapping[str, tuple[str, ...]] = {
 """Tables of the stage ``trust``."""
 TRUST_PAPER = "compressed_trust.csv"
 """Beside the numbers printed in the paper: trust of 50 compressed models as printed with arXiv:2403.15447."""
+PERSONALISATION_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "personalisation": (
+        *("environment", "model", "variant", "axis", "format", "pb", "floor", "excess", "low", "high", "p"),
+        *("n_identities", "n_questions", "n_left_out"),
+    ),
+    "personalisation_identities": (
+        *("environment", "model", "variant", "axis", "format", "level", "name", "group", "estimate", "reference"),
+        *("difference", "low", "high", "p_corrected", "minimum_detectable_effect", "n_questions"),
+    ),
+}
+"""Tables of the stage ``personalisation``."""
 WINS_BACK_COLUMNS = (
     *(
         "environment",
@@ -217,6 +229,8 @@ class StudyData:
     """The rounds of each loop, whose name is in the column ``loop``."""
     layer_probes: pd.DataFrame
     """How well linear probes tell contrast pairs apart, by probed cell, block and target."""
+    personalisation: Mapping[str, pd.DataFrame]
+    """The tables of personalisation by name; empty where no suite asks as several identities."""
     wins_back: pd.DataFrame
     """What vectors win back in compressed builds; without rows where the study does not compare them."""
     variants: tuple[Mapping[str, Any], ...]
@@ -352,6 +366,11 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
             "layer_probes.csv",
             LAYER_PROBE_COLUMNS,
         ),
+        personalisation={
+            name: read_table(results / f"compare/{name}.csv", columns)
+            for name, columns in PERSONALISATION_COLUMNS.items()
+            if set(suites) & set(SUITE_OF.values())
+        },
         wins_back=read_table(results / "mitigation/wins_back.csv", WINS_BACK_COLUMNS)
         if study.wins_back
         else pd.DataFrame(columns=list(WINS_BACK_COLUMNS)),

@@ -22,6 +22,10 @@ from edgebias.report.sections.compression_heat import DIFFERENCES, draw_differen
 from edgebias.report.sections.compression_verdicts import claim_table, finding, verdict_table
 from edgebias.report.sections.decomposition import decomposition_tables, draw, sentence
 from edgebias.report.sections.environments import draw_scores
+from edgebias.report.sections.personalisation import DRAWING as PERSONALISATION
+from edgebias.report.sections.personalisation import draw as draw_personalisation
+from edgebias.report.sections.personalisation import sentence as personalisation_sentence
+from edgebias.report.sections.personalisation import tables as personalisation_tables
 from edgebias.report.sections.wins_back import DRAWING as WINS_BACK
 from edgebias.report.sections.wins_back import draw as draw_wins_back
 from edgebias.report.sections.wins_back import sentence as wins_back_sentence
@@ -65,6 +69,7 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
         decomposition=sentence(decomposition_of(findings)),
         components=decomposition_tables(decomposition_of(findings)),
         trust=trust_of(findings),
+        personalisation=personalisation_of(findings),
         wins_back=wins_back_of(findings),
         scores=_score_rows(findings),
         balanced=any(row["format"] == LETTER_BALANCED for row in findings["scores"]),
@@ -117,6 +122,25 @@ def trust_figure(findings: Findings) -> str | None:
         return None
     with styled():
         canvas = draw_differences(judged_of(findings["trust"]["differences"]))
+        return svg_text(canvas) if canvas is not None else None
+
+
+def personalisation_of(findings: Findings) -> Mapping[str, Any] | None:
+    """Return what the page says of who asks; None where the study does not ask as several identities."""
+    found = findings.get("personalisation")
+    if not found:
+        return None
+    return {
+        "sentence": personalisation_sentence(found),
+        "tables": personalisation_tables(found),
+        "caption": PERSONALISATION.caption,
+    }
+
+
+def personalisation_figure(findings: Findings) -> str | None:
+    """Return the plane of safety and utility as SVG; None where there is nothing to draw."""
+    with styled():
+        canvas = draw_personalisation(findings.get("personalisation", {}))
         return svg_text(canvas) if canvas is not None else None
 
 

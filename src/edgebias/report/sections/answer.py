@@ -9,6 +9,7 @@ from edgebias.report.data import StudyData
 from edgebias.report.section import Section
 from edgebias.report.sections.compression import trust_finding
 from edgebias.report.sections.decomposition import decomposition_sentence
+from edgebias.report.sections.personalisation import personalisation_sentence
 from edgebias.report.sections.robustness import format_sentence
 from edgebias.report.sections.wins_back import wins_back_sentence
 from edgebias.report.sentences import answer
@@ -18,6 +19,7 @@ def _content(study: StudyData) -> Mapping[str, Any]:
     more = (
         decomposition_sentence(study),
         trust_finding(study),
+        personalisation_sentence(study),
         wins_back_sentence(study),
         format_sentence(study),
     )

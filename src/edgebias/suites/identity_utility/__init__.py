@@ -1,0 +1,1 @@
+"""Is an exam question answered right, whoever asks? Formulas and the local ``evaluate`` module."""
