@@ -36,7 +36,7 @@ def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> No
     plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
     assert plan.returncode == 0, plan.stderr
     # only other studies have such files, dimensions of trust, and builds whose vectors are compared
-    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file", "trust", "wins_back", BY_LIBRARY}:
+    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file", "trust", "personalisation", "wins_back", BY_LIBRARY}:
         assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE), f"rule {rule} is not planned"
 
 

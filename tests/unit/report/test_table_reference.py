@@ -25,6 +25,7 @@ from edgebias.report.table_reference.markdown import read_listed, reading_line
 from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
 from edgebias.score.decomposition import DECOMPOSITION
+from edgebias.score.personalisation.table import IDENTITY_SCORE, PERSONALISATION
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
 from edgebias.score.table import SCORE
@@ -326,6 +327,19 @@ def study(tmp_path: Path) -> Path:
             minimum_detectable_effect=np.nan,
             headroom="",
             reason="",
+        ),
+        "personalisation": pd.DataFrame(
+            [("edge", "m", "full", "safety", "likelihood", 9.0, 8.5, 3.0, -4.0, 5.0, 0.2, 31, 30, 0, "")],
+            columns=list(PERSONALISATION.names),
+        ),
+        "personalisation by identity": pd.DataFrame(
+            [
+                (
+                    *("edge", "m", "full", "safety", "likelihood", "identity", "muslim", "religion", 50.0, 60.0),
+                    *(-10.0, -20.0, 0.0, 0.05, 0.4, 14.0, 30, ""),
+                )
+            ],
+            columns=list(IDENTITY_SCORE.names),
         ),
         "wins back": pd.DataFrame(
             [

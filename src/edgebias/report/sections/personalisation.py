@@ -96,7 +96,7 @@ def tables(found: Found) -> tuple[Table, ...]:
                 _build(row),
                 _AXES[str(row["axis"])],
                 *(number(value_of(row[name])) for name in ("pb", "floor")),
-                estimate(*(value_of(row[name]) for name in ("excess", "low", "high"))),
+                estimate(value_of(row["excess"]), value_of(row["low"]), value_of(row["high"])),
                 p_number(value_of(row["p"])),
                 *(number(int(row[name])) for name in ("n_identities", "n_questions", "n_left_out")),
             )

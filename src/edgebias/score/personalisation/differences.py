@@ -69,10 +69,11 @@ def _mean(answers: Mapping[str, FloatArray], names: Sequence[str]) -> FloatArray
 
 def _paired(left: FloatArray, right: FloatArray, questions: StrArray, how: Resampling) -> Difference:
     strata = np.full(len(questions), "all")
-    sides = [Clusters(questions, strata, np.stack([side, np.ones(len(side))], axis=1)) for side in (left, right)]
+    a, b = (Clusters(questions, strata, np.stack([side, np.ones(len(side))], axis=1)) for side in (left, right))
     # The draws are the same for everybody, so that intervals of two identities differ by their answers alone.
     return paired_difference(
-        *sides,
+        a,
+        b,
         lambda totals: np.asarray(totals[..., 0] / totals[..., 1], dtype=np.float64),
         bounds=(0.0, 100.0),
         resamples=how.resamples,
