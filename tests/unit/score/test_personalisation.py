@@ -156,7 +156,7 @@ def test_a_study_without_identities_is_refused(tmp_path: Path) -> None:
     study = {"suites": ["bbq"], "cells": [{"environment": "edge", "model": "tiny", "variants": ["full"]}], "rounds": []}
     study |= dict.fromkeys(("edge_build", "desktop_build", "cloud_build"), cell)
     with pytest.raises(InputError, match=r"study.suites has none of identity_safety, identity_utility; add one"):
-        stage(tmp_path, {"seed": 1, "study": study})
+        stage(tmp_path, {"seed": 1, "study": study, "compare": {}})
 
 
 def scattered(questions: int, seed: int, shift: float = 0.0) -> np.ndarray[Any, np.dtype[np.float64]]:
