@@ -41,6 +41,16 @@ def test_a_study_that_finds_nothing_says_so() -> None:
     assert max(len(one.split()) for one in said.split(". ")) <= 25
 
 
+def test_an_axis_without_any_change_is_not_called_a_finding() -> None:
+    """One option for every question gives 0 for score and floor alike."""
+    study = found()
+    study["personalisation"][2] |= {"pb": 0.0, "floor": 0.0, "excess": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
+    said = sentence(study)
+    assert "No asker changes one answer of utility: a model that does not read does the same." in said
+    assert "Excess of safety" in said
+    assert "Excess of utility" not in said
+
+
 def test_what_is_beyond_doubt_is_named() -> None:
     said = sentence(found(excess=9.0, p=0.001, muslim=-20.0))
     assert "+9.00 [5.00, 13] points, p = 0.001; who asks matters." in said

@@ -55,6 +55,8 @@ def _excess(row: Row) -> str:
     low = value_of(row["low"])
     if not math.isfinite(low):
         return f"Of {_AXES[str(row['axis'])]}, too little was answered for an excess."
+    if value_of(row["pb"]) == value_of(row["floor"]) == 0:  # as one option for every question gives
+        return f"No asker changes one answer of {_AXES[str(row['axis'])]}: a model that does not read does the same."
     judged = "who asks matters" if _is_sure(row) else "no effect of who asks is detectable"
     size = f"{signed(value_of(row['excess']))} {brackets(low, value_of(row['high']))} points"
     return f"Excess of {_AXES[str(row['axis'])]} over the floor: {size}, {p_value(value_of(row['p']))}; {judged}."
