@@ -14,6 +14,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from compression_perplexity import CONFIDENCE, mean
 
 from edgebias.backends.local.llama_engine import LlamaBackend
 from edgebias.models.build import PERPLEXITY_CONTEXT
@@ -23,7 +24,6 @@ from edgebias.stats.clusters import Clusters
 from edgebias.stats.contrasts import paired_difference
 
 TOKENS = ("<|endoftext|>", "\\n", " ", "<|im_start|>", "<|im_end|>")
-CONFIDENCE = 0.95
 
 
 def scored(weights: Path, start: str, sentences: list[str]) -> Clusters:
@@ -32,11 +32,6 @@ def scored(weights: Path, start: str, sentences: list[str]) -> Clusters:
         sums = [[-one.logprobs[0], float(one.n_tokens[0])] for one in sentence_scorer(backend.score)(sentences)]
     names = np.array([str(index) for index in range(len(sentences))])
     return Clusters(names, np.array(["all"] * len(sentences)), np.array(sums))
-
-
-def mean(totals: np.ndarray) -> np.ndarray:
-    """Mean negative log-likelihood of a token."""
-    return totals[..., 0] / totals[..., 1]
 
 
 def main() -> None:

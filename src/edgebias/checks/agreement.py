@@ -84,12 +84,8 @@ def read_labels(path: Path) -> list[LabelledReply]:
     Raises:
         InputError: the file is absent, a line is no such object, or a label or format does not exist.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; the labelled set is part of a checkout (tests/unit/checks)")
     replies: list[LabelledReply] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if number == 1 or not line:
-            continue
+    for number, line in labelled_lines(path):
         try:
             values = json.loads(line)
             reply = LabelledReply(**values | {"permutation": tuple(values["permutation"])})
@@ -105,6 +101,18 @@ def read_labels(path: Path) -> list[LabelledReply]:
             raise InputError(f"{path}: line {number}: {fault} does not exist; see docs/reference/answers.md")
         replies.append(reply)
     return replies
+
+
+def labelled_lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines of a labelled set with their numbers, but for the first, which says how the set was made.
+
+    Raises:
+        InputError: the file is absent.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; the labelled set is part of a checkout (tests/unit/checks)")
+    lines = enumerate(path.read_text(encoding="utf-8").split("\n"), start=1)
+    return [(number, line) for number, line in lines if number > 1 and line]
 
 
 def read_reply(reply: LabelledReply, item: Item) -> Reading:
@@ -190,10 +198,24 @@ def items_of(replies: Sequence[LabelledReply], raw_folder: Path, forced_choice_f
     return found
 
 
+def agreement_table(rows: Sequence[Agreement]) -> list[str]:
+    """Return the lines of a table of agreement, in Markdown."""
+    head = ["| half | replies | n | agreed | share [95 % Wilson] | kappa |", "|---|---|---|---|---|---|"]
+    return head + [row.line() for row in rows]
+
+
+def confusion_table(of: str, counts: Mapping[tuple[str, str], int], labels: Sequence[str]) -> list[str]:
+    """Return the lines of a table of pairs (label, what the parser read), in Markdown, with a heading before it."""
+    head = ["", f"{of}: label (rows) against parser (columns)", ""]
+    head += [f"| | {' | '.join(labels)} |", "|---|" + "---|" * len(labels)]
+    return head + [
+        f"| {label} | {' | '.join(str(counts.get((label, read), 0)) for read in labels)} |" for label in labels
+    ]
+
+
 def tables(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> str:
     """Return the agreement of parser and labels, of the readers, and the confusions of each half, as Markdown."""
-    lines = ["| half | replies | n | agreed | share [95 % Wilson] | kappa |", "|---|---|---|---|---|---|"]
-    lines += [row.line() for row in agreements(replies, items)]
+    lines = agreement_table(agreements(replies, items))
     lines += ["", "| readers | replies | n | agreed | kappa |", "|---|---|---|---|---|"]
     outcomes = {
         reader: [label and outcome_of(label, items[reply.item_id]) for reply, label in made]
@@ -222,9 +244,5 @@ def tables(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> str:
         for name in (*FORMATS, ALL):
             part = [reply for reply in replies if name in (reply.format, ALL) and reply.half == half]
             if part:
-                counts = confusion(part, items)
-                lines += ["", f"{name}, {half} half: label (rows) against parser (columns)", ""]
-                lines += [f"| | {' | '.join(ANSWER_OUTCOMES)} |", "|---|" + "---|" * len(ANSWER_OUTCOMES)]
-                for label in ANSWER_OUTCOMES:
-                    lines.append(f"| {label} | {' | '.join(str(counts[label, read]) for read in ANSWER_OUTCOMES)} |")
+                lines += confusion_table(f"{name}, {half} half", confusion(part, items), ANSWER_OUTCOMES)
     return "\n".join(lines)

@@ -12,7 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgebias.checks.agreement import ALL, HALVES, NO_OPTION, Agreement, agreement_of
+from edgebias.checks.agreement import (
+    ALL,
+    HALVES,
+    NO_OPTION,
+    Agreement,
+    agreement_of,
+    agreement_table,
+    confusion_table,
+    labelled_lines,
+)
 from edgebias.core.errors import InputError
 from edgebias.infer.outcome import read_text
 
@@ -53,12 +62,8 @@ def read_opinions(path: Path) -> list[LabelledOpinion]:
     Raises:
         InputError: the file is absent, a line is no such object, or a label or half does not exist.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; the labelled set is part of a checkout (tests/unit/checks)")
     opinions: list[LabelledOpinion] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if number == 1 or not line:
-            continue
+    for number, line in labelled_lines(path):
         try:
             opinion = LabelledOpinion(**json.loads(line))
         except (ValueError, TypeError) as error:
@@ -109,7 +114,7 @@ def opinion_agreements(opinions: Sequence[LabelledOpinion], questions: Mapping[s
         "without one": lambda each: each.label not in OPINIONS,
     }
     for model in sorted({each.model for each in opinions}):
-        groups[model] = lambda each, model=model: each.model == model  # type: ignore[misc]
+        groups[model] = _is_of(model)
     groups[ALL] = lambda each: True
     result: list[Agreement] = []
     for half in HALVES:
@@ -121,13 +126,14 @@ def opinion_agreements(opinions: Sequence[LabelledOpinion], questions: Mapping[s
     return result
 
 
+def _is_of(model: str) -> Callable[[LabelledOpinion], bool]:
+    return lambda each: each.model == model
+
+
 def opinion_tables(opinions: Sequence[LabelledOpinion], questions: Mapping[str, str]) -> str:
     """Return the agreement of parser and labels, and the confusions of each half, as Markdown."""
-    lines = ["| half | replies | n | agreed | share [95 % Wilson] | kappa |", "|---|---|---|---|---|---|"]
-    lines += [row.line() for row in opinion_agreements(opinions, questions)]
+    lines = agreement_table(opinion_agreements(opinions, questions))
     for half in HALVES:
         counts = Counter((each.label, read_opinion(each, questions)) for each in opinions if each.half == half)
-        lines += ["", f"opinions, {half} half: label (rows) against parser (columns)", ""]
-        lines += [f"| | {' | '.join(LABELS)} |", "|---|" + "---|" * len(LABELS)]
-        lines += [f"| {label} | {' | '.join(str(counts[label, read]) for read in LABELS)} |" for label in LABELS]
+        lines += confusion_table(f"opinions, {half} half", counts, LABELS)
     return "\n".join(lines)
