@@ -23,7 +23,7 @@ pytestmark = [
 
 def test_a_pruned_half_is_worse_and_eight_bits_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "ASKED", ("stereoset",))
-    monkeypatch.setattr(plan, "SIZES", {"quick": plan.Size({"stereoset": (2, 0)}, 0, 200)})
+    monkeypatch.setattr(plan, "SIZES", {"quick": plan.Size({"stereoset": (2, 0)}, 8, 200)})
     monkeypatch.setattr(run, "SIZES", plan.SIZES)
     write_pruned(WEIGHTS, tmp_path / "pruned.gguf", magnitude_masks(WEIGHTS, 0.5))
     write_quantised(WEIGHTS, tmp_path / "q8_0.gguf", "Q8_0")
