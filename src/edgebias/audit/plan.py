@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gguf import GGUFReader
-
 from edgebias.audit.control import fetch_control, write_questions
 from edgebias.backends.chat_template import check_template
 from edgebias.backends.endpoint.address import read_base_url
@@ -22,8 +20,8 @@ from edgebias.core.files import write_parquet
 from edgebias.core.machine import memory_mb_here
 from edgebias.models.fetch.hub import hub_file
 from edgebias.models.fetch.wheel import sha256_of
-from edgebias.models.gguf import ARCHITECTURE_KEY, START_TOKEN_KEY, metadata, number, open_gguf, text
-from edgebias.models.llama_model import check_runs
+from edgebias.models.gguf import ARCHITECTURE_KEY, metadata, number, open_gguf, text
+from edgebias.models.llama_model import check_runs, start_text
 from edgebias.models.settings import WheelFolder
 from edgebias.suites.base import BENIGN, DIMENSIONS, Suite
 from edgebias.suites.building import build_items
@@ -68,8 +66,6 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge
 """Where fetched files are kept for the next audit."""
 
 VOCABULARY_KEYS = tuple(f"tokenizer.ggml.{key}" for key in ("model", "pre", "tokens", "merges"))
-LINE_BREAKS = frozenset({"Ċ", "<0x0A>"})
-"""The token of a line break in the vocabularies of byte-pair encoding and of SentencePiece."""
 
 SPARE_MB = 200
 """Room on the disk for answers and pages, beside the text."""
@@ -192,23 +188,8 @@ def read_build(path: Path, name: str) -> Build:
         n_vocabulary=len(tokens),
         template=_fault_of(text(reader, "tokenizer.chat_template")),
         trained=number(reader, f"{architecture}.context_length") or CONTEXT,
-        start_token=_start_token(reader, tokens),
+        start_token=start_text(path),
     )
-
-
-def _start_token(reader: GGUFReader, tokens: list[str]) -> str | None:
-    """Return what a sentence without context follows.
-
-    The project's own entry, else a line break in a model that says it is given no begin token, else the begin token.
-    Plain sentences are four times as perplexing to Qwen2.5-Coder-0.5B after its unused begin token as after a line
-    break (docs/notebook/2026-11-start-token.md).
-    """
-    own, begin = text(reader, START_TOKEN_KEY), number(reader, "tokenizer.ggml.bos_token_id")
-    if own:
-        return own
-    if metadata(reader, "tokenizer.ggml.add_bos_token") is False and LINE_BREAKS.intersection(tokens):
-        return "\n"
-    return tokens[begin] if begin is not None and 0 <= begin < len(tokens) else None
 
 
 def _fault_of(template: str | None) -> str:

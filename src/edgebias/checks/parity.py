@@ -22,7 +22,6 @@ from edgebias.checks.settings import ParitySettings
 from edgebias.core.progress import watched
 from edgebias.infer.answer import WORDINGS
 from edgebias.models.full import write_full
-from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_header
 from edgebias.suites.item import Item
 
 DIGITS = 5
@@ -60,12 +59,6 @@ class ExactModel:
     context: int
     template_variables: Mapping[str, Any]
     scratch: Path
-
-    @property
-    def start_token(self) -> str | None:
-        """What a plain text follows; None for the model's own begin token."""
-        token: str | None = metadata(open_header(self.weights), START_TOKEN_KEY)
-        return token
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
@@ -110,12 +103,12 @@ def _llama_scores(model: ExactModel, requests: Sequence[OptionRequest]) -> list[
     from edgebias.backends.local.llama_engine import LlamaBackend
 
     try:
-        write_full(model.weights, model.scratch, model.start_token, "F32")
+        write_full(model.weights, model.scratch, None, "F32")
         with LlamaBackend(
             model.scratch,
             threads=model.threads,
             context=model.context,
-            start_token=model.start_token,
+            start_token=None,
             template_variables=model.template_variables,
             exact=True,
         ) as backend:
@@ -131,7 +124,7 @@ def _torch_scores(model: ExactModel, requests: Sequence[OptionRequest]) -> list[
         model.folder,
         threads=model.threads,
         context=model.context,
-        start_token=model.start_token,
+        start_token=None,
         template_variables=model.template_variables,
         exact=True,
     ) as backend:

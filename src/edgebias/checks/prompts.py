@@ -13,7 +13,6 @@ from edgebias.backends.local.sampling import common_prefix_length
 from edgebias.backends.local.transformers_vocabulary import TransformersVocabulary
 from edgebias.core.errors import InputError, one_line
 from edgebias.infer.answer import WORDINGS
-from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_header
 from edgebias.models.llama_model import loaded_model
 from edgebias.suites.item import Item
 
@@ -83,12 +82,11 @@ def compare_all_prompts(
     Raises:
         InputError: a file is absent or unfit, or as `compare_prompts`.
     """
-    start_token = metadata(open_header(weights), START_TOKEN_KEY)
     theirs = open_transformers_vocabulary(folder)
     with loaded_model(weights, vocab_only=True) as model:
         ours = LlamaVocabulary(model, weights)
         llama, transformers = (
-            Asking(replace(words.prompt_form(start_token), variables=template_variables), words.tokenise)
+            Asking(replace(words.prompt_form(None), variables=template_variables), words.tokenise)
             for words in (ours, theirs)
         )
         return [compare_prompts(rows, formats[suite], llama, transformers, suite) for suite, rows in items.items()]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edgebias.backends.base import Backend, Message, NotFiniteError, OptionRequest, OptionScores, Prompt
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic, write_json
-from edgebias.models.gguf import ARCHITECTURE_KEY, START_TOKEN_KEY, number, open_gguf, text
+from edgebias.models.gguf import ARCHITECTURE_KEY, number, open_gguf, text
 from edgebias.models.perplexity import Perplexity, mean_negative_log_likelihood, neutral_sentences, sentence_scorer
 from edgebias.models.settings import FullType, ModelSettings, Pruning, VariantRecordSettings, VariantSettings
 
@@ -48,7 +48,8 @@ def calibration_sequences(weights: Path, texts: Path, n_tokens: int, seed: int =
     Raises:
         InputError: more tokens than one forward pass of llama.cpp can hold, or than the text has.
     """
-    from edgebias.models.llama_model import loaded_model, start_token_id, token_ids
+    from edgebias.backends.local.llama_vocabulary import LlamaVocabulary
+    from edgebias.models.llama_model import loaded_model
     from edgebias.models.wanda import MAX_SEQUENCES, SEQUENCE_TOKENS
 
     length = min(SEQUENCE_TOKENS, n_tokens)
@@ -57,17 +58,16 @@ def calibration_sequences(weights: Path, texts: Path, n_tokens: int, seed: int =
         raise InputError(
             f"variant_record.calibration_tokens: {n_tokens} is outside 2 to {MAX_SEQUENCES * SEQUENCE_TOKENS}"
         )
-    start_token = text(open_gguf(weights), START_TOKEN_KEY)
     with loaded_model(weights, vocab_only=True) as model:
-        start = start_token_id(model, start_token)
-        head = [] if start is None else [start]
+        vocabulary = LlamaVocabulary(model, weights)
+        head = vocabulary.start()
         body = length - len(head)
         ids: list[int] = []
         used = 0
         for sentence in _in_order(neutral_sentences(texts, "calibration"), seed):
             if len(ids) >= count * body:
                 break
-            ids.extend(token_ids(model, sentence if not ids else " " + sentence))
+            ids.extend(vocabulary.tokenise(sentence if not ids else " " + sentence, special=False))
             used += 1
     if len(ids) < count * body:
         raise InputError(f"variant_record.calibration_tokens: the neutral text has only {len(ids)}; ask for fewer")
@@ -88,12 +88,11 @@ def measure_perplexity(weights: Path, texts: Path, n_tokens: int) -> Perplexity:
     from edgebias.backends.local.llama_engine import LlamaBackend
 
     reader = open_gguf(weights)
-    start_token = text(reader, START_TOKEN_KEY)
     trained = number(reader, f"{text(reader, ARCHITECTURE_KEY)}.context_length")
     context = min(PERPLEXITY_CONTEXT, trained or PERPLEXITY_CONTEXT)
     with ExitStack() as stack:
         backend = stack.enter_context(
-            LlamaBackend(weights, threads=1, context=context, start_token=start_token, memory_mb=None)
+            LlamaBackend(weights, threads=1, context=context, start_token=None, memory_mb=None)
         )
         progress = stack.enter_context(tqdm(total=n_tokens, desc="perplexity", unit="token", mininterval=5, ascii=True))
         _check_chat(backend)

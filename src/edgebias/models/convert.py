@@ -11,10 +11,12 @@ import numpy.typing as npt
 from gguf import GGUFReader, GGUFValueType
 from safetensors.numpy import save_file
 
+from edgebias.backends.local.llama_vocabulary import LlamaVocabulary
+from edgebias.backends.local.prompt_tokens import START_SETTING
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic, write_json, write_text
 from edgebias.models.gguf import ARCHITECTURE_KEY, file_of, number, open_gguf, text
-from edgebias.models.llama_model import loaded_model, token_ids
+from edgebias.models.llama_model import loaded_model, start_text
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.models.transformers_load import SENTENCE_PIECE, load_model, load_tokenizer, refused
 
@@ -75,7 +77,7 @@ def convert(weights: Path, folder: Path) -> None:
     write_json(generation, folder / "generation_config.json")
     write_text(tokens + "\n", folder / "tokenizer.json")
     write_json(special, folder / "special_tokens_map.json")
-    write_json(tokenizer_config(reader, special), folder / "tokenizer_config.json")
+    write_json(tokenizer_config(reader, special, start_text(weights)), folder / "tokenizer_config.json")
 
 
 def check_token_ids(weights: Path, tokenizer: Any, texts: tuple[str, ...] = CHECK_TEXTS) -> None:
@@ -85,8 +87,9 @@ def check_token_ids(weights: Path, tokenizer: Any, texts: tuple[str, ...] = CHEC
         InputError: they differ; the message names the first text.
     """
     with loaded_model(weights, vocab_only=True) as model:
+        vocabulary = LlamaVocabulary(model, weights)
         for sample in texts:
-            expected = token_ids(model, sample)
+            expected = vocabulary.tokenise(sample, special=False)
             try:
                 found = tokenizer.encode(sample, add_special_tokens=False).ids
             except Exception as error:
@@ -159,8 +162,11 @@ def special_tokens(reader: GGUFReader) -> dict[str, str]:
     return {name: str(tokens[index]) for name, index in found.items() if index is not None}
 
 
-def tokenizer_config(reader: GGUFReader, special: dict[str, str]) -> dict[str, Any]:
-    """Return the settings of the tokenizer; the chat template is the file's own, character for character."""
+def tokenizer_config(reader: GGUFReader, special: dict[str, str], start: str | None) -> dict[str, Any]:
+    """Return the settings of the tokenizer; the chat template is the file's own, character for character.
+
+    ``start`` is what a sentence without context follows; it is named where it is not the begin token.
+    """
     architecture = text(reader, ARCHITECTURE_KEY)
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -168,5 +174,7 @@ def tokenizer_config(reader: GGUFReader, special: dict[str, str]) -> dict[str, A
         "model_max_length": number(reader, f"{architecture}.context_length"),
         **special,
     }
+    if start is not None and start != special.get("bos_token"):
+        config[START_SETTING] = start
     template = text(reader, "tokenizer.chat_template")
     return config if template is None else config | {"chat_template": template}

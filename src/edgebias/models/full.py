@@ -12,9 +12,10 @@ from gguf import GGMLQuantizationType, GGUFValueType, LlamaFileType
 from gguf.gguf_reader import ReaderTensor
 from gguf.quants import quantize
 
+from edgebias.backends.local.prompt_tokens import START_TOKEN_KEY
 from edgebias.core.errors import InputError
 from edgebias.core.files import atomic
-from edgebias.models.gguf import START_TOKEN_KEY, Override, open_gguf, rewrite, values
+from edgebias.models.gguf import Override, open_gguf, rewrite, values
 from edgebias.models.prune import is_kept_whole
 from edgebias.models.settings import FullType
 

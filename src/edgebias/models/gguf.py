@@ -26,13 +26,6 @@ from gguf.quants import dequantize
 
 from edgebias.core.errors import InputError
 
-START_TOKEN_KEY = "edgebias.start_token"
-"""Metadata key with the text of the token that a sentence without context follows.
-
-Written by ``full`` from ``models.{model}.start_token`` and inherited by every build, so that a build
-can be measured from its file alone. llama.cpp ignores keys it does not know.
-"""
-
 ARCHITECTURE_KEY = "general.architecture"
 SHARD_COUNT_KEY = "split.count"
 NO_MODELS = frozenset({"clip", "controlvector", "imatrix"})

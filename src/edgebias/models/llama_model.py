@@ -15,6 +15,7 @@ import llama_cpp
 from llama_cpp._logger import llama_log_callback as default_log_callback
 
 from edgebias.backends.local.llama_engine import check_attention_alone
+from edgebias.backends.local.llama_vocabulary import LlamaVocabulary
 from edgebias.core.errors import InputError
 
 _LOG_LEVEL_ERROR = 4
@@ -89,6 +90,16 @@ def check_runs(path: Path) -> None:
         check_attention_alone(model, path)
 
 
+def start_text(path: Path) -> str | None:
+    """Return the text that a sentence without context follows in a model, None for none (`LlamaVocabulary.start`).
+
+    Raises:
+        InputError: llama.cpp refuses the file, or what it names is not one of its tokens.
+    """
+    with loaded_model(path, vocab_only=True) as model:
+        return LlamaVocabulary(model, path).start_text()
+
+
 @contextmanager
 def loaded_model(path: Path, *, vocab_only: bool) -> Iterator[Any]:
     """Load a model in plain memory: no memory map, no repacked weights, so that they can be read and changed.
@@ -110,32 +121,3 @@ def loaded_model(path: Path, *, vocab_only: bool) -> Iterator[Any]:
             yield model
         finally:
             llama_cpp.llama_model_free(model)
-
-
-def token_ids(model: Any, text: str, *, parse_special: bool = False) -> list[int]:
-    """Return the token ids of ``text`` as llama.cpp has them, with no start or end token added."""
-    vocab = llama_cpp.llama_model_get_vocab(model)
-    encoded = text.encode("utf-8")
-    room = len(encoded) + 8
-    buffer = (llama_cpp.llama_token * room)()
-    count = llama_cpp.llama_tokenize(vocab, encoded, len(encoded), buffer, room, False, parse_special)
-    if count < 0:
-        raise InputError(f"the model's tokenizer cannot split {text[:40]!r}; choose another model")
-    return list(buffer[:count])
-
-
-def start_token_id(model: Any, start_token: str | None) -> int | None:
-    """Return the id of the token a text begins with.
-
-    ``start_token`` where given, else the model's own BOS, else ``None``.
-
-    Raises:
-        InputError: ``start_token`` is not one token of the model.
-    """
-    if start_token is None:
-        bos = int(llama_cpp.llama_vocab_bos(llama_cpp.llama_model_get_vocab(model)))
-        return bos if bos >= 0 else None
-    ids = token_ids(model, start_token, parse_special=True)
-    if len(ids) != 1:
-        raise InputError(f"start_token {start_token!r} is {len(ids)} tokens of this model; name one token of its own")
-    return ids[0]

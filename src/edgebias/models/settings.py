@@ -260,7 +260,8 @@ class ModelSettings(Record):
     licence: str = "unknown"
     """Licence of the weights."""
     start_token: str | None = Field(default=None, json_schema_extra={"default": None})
-    """What a sentence without context follows; null takes the model's own BOS token."""
+    """What a sentence without context follows. Left out, it is a line break where the file says that no begin token is
+    added, else the begin token."""
     chat_template_kwargs: dict[str, Any] | None = None
     """Variables of its chat template, such as `enable_thinking: false` for a model that thinks before it answers. An
     endpoint is sent them under this name, as vLLM, SGLang and llama.cpp take them."""

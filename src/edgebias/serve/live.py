@@ -30,7 +30,7 @@ from edgebias.backends.local.sampling import log_probability
 from edgebias.backends.local.served_template import library_vocabulary
 from edgebias.core.errors import InputError
 from edgebias.mitigate.steering.gate import TokenGate, words_of
-from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_header
+from edgebias.models.gguf import metadata, open_header
 from edgebias.serve.live_grammar import LiveGrammar
 from edgebias.serve.request import Sampling
 
@@ -48,7 +48,6 @@ class ModelFile:
     n_layer: int
     n_embd: int
     n_ctx_train: int
-    start_token: str | None
 
 
 @dataclass
@@ -65,7 +64,7 @@ class Counts:
 
 
 def read_header(weights: Path) -> ModelFile:
-    """Read the shape of the model in ``weights``, and the token that a text without a prompt follows.
+    """Read the shape of the model in ``weights``.
 
     Raises:
         InputError: the file is absent, cut short, or holds no model that llama.cpp runs.
@@ -77,9 +76,8 @@ def read_header(weights: Path) -> ModelFile:
     if None in found:
         missing = f"{architecture}.{keys[found.index(None)]}"
         raise InputError(f"{weights}: no language model: it lacks {missing!r}; give a GGUF model")
-    start = metadata(reader, START_TOKEN_KEY)
     n_layer, n_embd, n_ctx_train = (int(value) for value in found)
-    return ModelFile(weights, n_layer, n_embd, n_ctx_train, None if start is None else str(start))
+    return ModelFile(weights, n_layer, n_embd, n_ctx_train)
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ class LiveModel:
         self.counts = Counts()
         self._vocabulary = library_vocabulary(model)
         self._longest = max(len(self._vocabulary.piece(token, special=True)) for token in range(model.n_vocab()))
-        self._form = self._vocabulary.prompt_form(file.start_token)
+        self._form = self._vocabulary.prompt_form(None)
 
     def apply(self, gain: float) -> None:
         """Add ``gain`` times the vector from now on and forget what was read; 0 takes it away altogether.

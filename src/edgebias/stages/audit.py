@@ -35,7 +35,7 @@ def run(
     threads: Annotated[int | None, typer.Option(min=1, help="threads of the engine; left out: every core")] = None,
     start_token: Annotated[
         str | None,
-        typer.Option(help="what a sentence without context follows; left out: the file's begin token, if it is used"),
+        typer.Option(help="what a sentence without context follows; left out: what the reference's file says"),
     ] = None,
     endpoint_model: Annotated[str | None, typer.Option(help="the endpoint's name of the model", metavar="NAME")] = None,
     api_key_env: Annotated[

@@ -21,9 +21,10 @@ import yaml
 from gguf import GGUFReader
 
 from edgebias.audit import plan, run
+from edgebias.backends.local.prompt_tokens import START_TOKEN_KEY
 from edgebias.cli import main
 from edgebias.core.errors import InputError
-from edgebias.models.gguf import START_TOKEN_KEY, rewrite, values
+from edgebias.models.gguf import rewrite, values
 from edgebias.suites.base import DIMENSIONS
 from edgebias.suites.registry import SUITES
 

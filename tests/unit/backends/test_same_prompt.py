@@ -11,10 +11,13 @@ from gguf import GGUFValueType
 
 from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, OptionRequest, Prompt
 from edgebias.backends.local.llama_engine import LlamaBackend
+from edgebias.backends.local.llama_vocabulary import ADDS_BEGIN_KEY
+from edgebias.backends.local.prompt_tokens import START_TOKEN_KEY
 from edgebias.backends.local.served_template import SERVED_FORMAT, register_served_format
 from edgebias.backends.local.torch_engine import TorchBackend
 from edgebias.backends.registry import open_backend
 from edgebias.core.errors import InputError
+from edgebias.models.convert import convert
 from edgebias.models.gguf import float_data, open_gguf, rewrite
 
 TURN = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -41,8 +44,12 @@ SETTINGS = GenerationSettings(max_new_tokens=6)
 
 def with_template(source: Path, path: Path, template: str) -> Path:
     """The model of ``source`` with another chat template; an empty one is none."""
-    text = {"tokenizer.chat_template": (template, GGUFValueType.STRING)}
-    rewrite(open_gguf(source), path, lambda tensor: tensor.tensor_type, float_data, text)
+    return with_entries(source, path, {"tokenizer.chat_template": (template, GGUFValueType.STRING)})
+
+
+def with_entries(source: Path, path: Path, entries: dict[str, tuple[Any, GGUFValueType]]) -> Path:
+    """The model of ``source`` with other metadata."""
+    rewrite(open_gguf(source), path, lambda tensor: tensor.tensor_type, float_data, entries)
     return path
 
 
@@ -121,3 +128,33 @@ def test_a_template_that_refuses_is_one_plain_error_everywhere(tiny: Any, tmp_pa
         list(loopback.generate(ASKED, SETTINGS))
     assert "only one turn" in str(ours.value)
     assert "only one turn" in str(theirs.value)
+
+
+SENTENCE = Prompt(text="Who?")
+
+
+@pytest.mark.parametrize(
+    ("entries", "named", "start"),
+    [
+        ({ADDS_BEGIN_KEY: (False, GGUFValueType.BOOL)}, None, "\n"),
+        ({ADDS_BEGIN_KEY: (True, GGUFValueType.BOOL)}, None, "<|im_start|>"),
+        ({START_TOKEN_KEY: ("<|im_end|>", GGUFValueType.STRING)}, None, "<|im_end|>"),
+        ({START_TOKEN_KEY: ("<|im_end|>", GGUFValueType.STRING)}, "<|endoftext|>", "<|endoftext|>"),
+    ],
+    ids=["no begin token added", "begin token added", "named in the file", "named by the caller"],
+)
+def test_a_sentence_without_context_follows_one_token_everywhere(
+    entries: dict[str, tuple[Any, GGUFValueType]], named: str | None, start: str, tiny: Any, tmp_path: Path
+) -> None:
+    """A study of a file whose parameters name none asks as an audit does, in llama.cpp and in transformers."""
+    weights = with_entries(tiny.gguf, tmp_path / "model.gguf", entries)
+    convert(weights, tmp_path / "folder")
+    with LlamaBackend(weights, threads=1, context=512, start_token=named) as llama:
+        assert llama.tokens_of(0, OptionRequest(SENTENCE, (" A",)))[0] == [
+            *llama.tokenise(start, special=True),
+            *llama.tokenise("Who?", special=False),
+        ]
+        ours = list(llama.score([OptionRequest(SENTENCE, (" A", " B"))]))
+    with TorchBackend(tmp_path / "folder", threads=1, context=512, start_token=named) as torch:
+        theirs = list(torch.score([OptionRequest(SENTENCE, (" A", " B"))]))
+    assert theirs[0].logprobs == pytest.approx(ours[0].logprobs, abs=0.05)

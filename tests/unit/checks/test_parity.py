@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.models.convert import convert
+from edgebias.models.llama_model import start_text
 from edgebias.suites.formats import LETTER, LIKELIHOOD
 
 parity = command("parity")
@@ -29,8 +30,11 @@ CONTROL = ["<unk>", "<s>", "</s>", "<|user|>", "<|assistant|>"]
 PIECES = ["▁", *map(chr, range(33, 127)), "\n", "▁t", "he", "▁the", "▁A", "or", "▁or", "▁▁", "an", "▁an", "ho", "▁W"]
 
 
-def write_sentence_piece(path: Path, *, prefix: bool | None = None, named: bool = True) -> Path:
-    """A one-block llama with a SentencePiece vocabulary; ``prefix`` as the file has it, or left out."""
+def write_sentence_piece(path: Path, *, prefix: bool | None = None, named: bool = True, adds: bool = True) -> Path:
+    """A one-block llama with a SentencePiece vocabulary; ``prefix`` as the file has it, or left out.
+
+    ``adds`` is whether it says that a begin token is added.
+    """
     tokens = [*CONTROL, *(f"<0x{byte:02X}>" for byte in range(256)), *PIECES]
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_context_length(512)
@@ -51,6 +55,7 @@ def write_sentence_piece(path: Path, *, prefix: bool | None = None, named: bool 
         writer.add_bos_token_id(1)
         writer.add_eos_token_id(2)
         writer.add_unk_token_id(0)
+    writer.add_add_bos_token(adds)
     if prefix is not None:
         writer.add_add_space_prefix(prefix)
     writer.add_chat_template(TEMPLATE)
@@ -127,6 +132,17 @@ def test_a_sentence_piece_model_has_the_same_prompts_in_both_backends(
     }
     assert all(found["max_abs_difference"] < 1e-4 for found in record["exact"]["bbq"].values())
     assert not (tmp_path / "model.exact.gguf").exists()
+
+
+@pytest.mark.parametrize(("prefix", "start"), [(True, "<s>"), (False, "\n")])
+def test_a_sentence_follows_the_begin_token_where_a_line_break_is_several_tokens(
+    prefix: bool, start: str, tmp_path: Path
+) -> None:
+    """A SentencePiece vocabulary may put a space before it, also in a file that says that no begin token is added."""
+    weights = write_sentence_piece(tmp_path / "model.gguf", prefix=prefix, adds=False)
+    assert start_text(weights) == start
+    convert(weights, tmp_path / "folder")
+    assert gate(tmp_path, weights, tmp_path / "folder")["prompts"]["bbq"]["n_differ"] == 0
 
 
 def test_other_weights_fail_the_gate(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import gguf
 import numpy as np
 import pytest
 
+from edgebias.backends.local.prompt_tokens import START_TOKEN_KEY
 from edgebias.core.errors import InputError
 from edgebias.models.full import to_f16, write_full
-from edgebias.models.gguf import START_TOKEN_KEY, metadata, open_gguf
+from edgebias.models.gguf import metadata, open_gguf
 from edgebias.models.quantise import write_quantised
 
 

@@ -146,7 +146,7 @@ class LlamaBackend:
         weights: the GGUF file.
         threads: for prompts and generation alike.
         context: cells of the key-value cache, in tokens.
-        start_token: what ``Prompt(text=...)`` follows; None for the model's own begin token.
+        start_token: what ``Prompt(text=...)`` follows; None for what `LlamaVocabulary.start` finds in the file.
         memory_mb: the limit under which the process runs, for messages (`memory_limit.apply_memory_limit` sets it).
         capture_hidden: also allow `hidden_states` and `mean_states`; slows evaluation a little.
         template_variables: more names that the chat template may read, such as ``enable_thinking``.

@@ -10,6 +10,20 @@ from edgebias.backends.base import ContextError, Prompt
 from edgebias.backends.chat_template import render_chat
 from edgebias.core.errors import InputError
 
+START_TOKEN_KEY = "edgebias.start_token"
+"""Key of a GGUF file's metadata with the text of the token that a sentence without context follows.
+
+Written by ``edgebias full-precision`` from ``models.{model}.start_token`` and inherited by every build. llama.cpp
+ignores keys it does not know.
+"""
+
+START_SETTING = "edgebias_start"
+"""The same in the ``tokenizer_config.json`` of a folder; transformers would take ``*_token`` for a control token."""
+
+LINE_BREAK = "\n"
+"""What a sentence without context follows in a model that is given no begin token: Qwen2.5-Coder-0.5B has four times
+the perplexity after its unused one (docs/notebook/2026-11-start-token.md)."""
+
 
 class Tokenise(Protocol):
     """A model's tokeniser."""
@@ -91,14 +105,16 @@ def option_tokens(index: int, options: Sequence[str], tokenise: Callable[[str], 
     return tokens
 
 
-def check_start(start_token: str, tokens: Sequence[int], weights: object) -> None:
-    """Check that the start token is one token of the model.
+def named_start(named: str, tokenise: Tokenise, weights: object) -> list[int]:
+    """Return the token that is named as what a sentence without context follows.
 
     Raises:
-        InputError: it is not.
+        InputError: the name is not one token of the model.
     """
+    tokens = tokenise(named, special=True)
     if len(tokens) != 1:
-        raise InputError(f"start_token: {start_token!r} is not one token of {weights}; name one that is")
+        raise InputError(f"start_token: {named!r} is not one token of {weights}; name one that is")
+    return tokens
 
 
 def check_prompt(index: int, tokens: Sequence[int]) -> None:

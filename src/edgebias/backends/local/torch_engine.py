@@ -99,7 +99,8 @@ class TorchBackend:
         folder: ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``tokenizer_config.json``.
         threads: of PyTorch, for the whole process.
         context: most tokens of prompt and continuation together.
-        start_token: what ``Prompt(text=...)`` follows; None for the model's own begin token.
+        start_token: what ``Prompt(text=...)`` follows; None for what the folder names, as a converted one does, or else
+            the begin token.
         template_variables: more names that the chat template may read, such as ``enable_thinking``.
         exact: compute in 64 bits, at twice the memory and a fraction of the speed. In 32 bits a sum of Qwen2.5-0.5B lay
             0.0046 nats from that in 64 bits (a CrowS-Pairs sentence of 17 tokens).

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgebias.backends.local.prompt_tokens import PromptForm, check_start
+from edgebias.backends.local.prompt_tokens import START_SETTING, PromptForm, named_start
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class TransformersVocabulary:
         """
         begin = self.tokenizer.bos_token_id
         start = [] if begin is None else [int(begin)]
-        if start_token is not None:
-            start = self.tokenise(start_token, special=True)
-            check_start(start_token, start, self.folder)
+        named = start_token if start_token is not None else self.tokenizer.init_kwargs.get(START_SETTING)
+        if named is not None:
+            start = named_start(named, self.tokenise, self.folder)
         templates = self.tokenizer.chat_template  # of several, transformers takes the one called "default"
         return PromptForm(
             tuple(start),

@@ -22,6 +22,7 @@ from edgebias.backends.local.prompt_tokens import PromptForm
 from edgebias.backends.local.tree_attention import IGNORED_MASK, NAME, TreeAttention, register
 from edgebias.models.convert import special_tokens
 from edgebias.models.gguf import metadata, open_gguf
+from edgebias.models.llama_model import start_text
 from edgebias.models.transformers_load import load_model, load_tokenizer
 
 Tokens = tuple[int, ...]
@@ -73,7 +74,7 @@ class SteeredModel:
 
     Args:
         weights: the GGUF file.
-        start_token: what every prompt begins with; None for the file's own begin token.
+        start_token: what every prompt begins with; None for what `LlamaVocabulary.start` finds in the file.
         way_out: the end of the message where transformers cannot read the file.
         template_variables: more names that the chat template may read, such as ``enable_thinking``.
         dtype: of the numbers that linear layers multiply, float32 or bfloat16; all else is float32.
@@ -98,7 +99,7 @@ class SteeredModel:
         file = open_gguf(weights)
         special = special_tokens(file)
         self._form = PromptForm(
-            tuple(self._encode(start_token or special.get("bos_token", ""))),
+            tuple(self._encode(start_token or start_text(weights) or "")),
             metadata(file, "tokenizer.chat_template"),
             bos_token=special.get("bos_token", ""),
             eos_token=special.get("eos_token", ""),
