@@ -24,7 +24,6 @@ from edgebias.metrics.estimate import add_up
 from edgebias.metrics.metric import Metric, answered, lettered, rate
 from edgebias.score.flips import Flips, flips_of
 from edgebias.score.table import cell_answers
-from edgebias.score.trust.asked import main_metric
 from edgebias.stats.bootstrap import Interval, Pieces, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, Formula, align
 from edgebias.stats.contrasts import POWER, Difference, corrected, paired_difference, unseen_effect
@@ -140,7 +139,7 @@ def tested(suite: str, form: str) -> list[tuple[Metric, str]]:
     if suite == control.SUITE:
         return [(control.ACCURACY, ABILITY)]
     entry = SUITES.get(suite)
-    found = [(main_metric(entry, form), TRUST if entry.dimension else BIAS)]
+    found = [(entry.main_metric(form), TRUST if entry.dimension else BIAS)]
     found += [(entry.family.metric(name), ABILITY) for name in ABILITIES.get(suite, ())]
     return [*found, (NAMED, ABILITY)] if form == LETTER else found
 

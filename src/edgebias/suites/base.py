@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edgebias.core.errors import InputError
 
 if TYPE_CHECKING:
-    from edgebias.metrics.metric import Family
+    from edgebias.metrics.metric import Family, Metric
     from edgebias.models.settings import WheelFolder
     from edgebias.suites.item import Item
 
@@ -61,7 +61,7 @@ class Suite:
         metrics: module with ``FAMILY``; ``__name__`` where the suite is a single file.
         conditions: every condition that an item can have.
         formats: the formats in which it can be asked (`edgebias.suites.formats`).
-        primary: (format, metric) pairs that may stand for it in figures and sentences, best first.
+        primary: (format, metric) pairs that may stand for it in figures and sentences, best first; each format has one.
         contrasted: the metrics that are compared between two cells.
         default_conditions: the conditions that a study takes where it names none; None: all.
         matched: items of a cluster come in sets of this size; a part of a set measures nothing.
@@ -121,6 +121,17 @@ class Suite:
         """
         family: Family = self._part(self.metrics, "FAMILY")
         return family
+
+    def main_metric(self, form: str) -> Metric:
+        """Return the metric that stands for it in a format: the first of `primary` there.
+
+        Raises:
+            InputError: it cannot be asked in that format.
+        """
+        named = next((metric for first, metric in self.primary if first == form), None)
+        if named is None:
+            raise InputError(f"suite {self.name!r}: it cannot be asked as {form!r}; choose one of {self.formats}")
+        return self.family.metric(named)
 
     def load(self, raw_folder: Path) -> list[Item]:
         """Return all its items, from the fetched benchmarks or from its own files.

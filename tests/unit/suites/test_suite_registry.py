@@ -46,12 +46,20 @@ def test_every_suite_is_whole(suite: Suite) -> None:
     assert suite.formats
     assert set(suite.formats) <= set(FORMATS)
     assert {form for form, _ in suite.primary} == set(suite.formats)
+    first_of_each_format = dict(reversed(suite.primary))
+    assert {form: suite.main_metric(form).name for form in suite.formats} == first_of_each_format
     named = [*suite.contrasted, *suite.panels, *suite.utility, *(metric for _, metric in suite.primary)]
     for metric in (*named, *filter(None, [suite.bias])):
         assert suite.family.metric(metric).name == metric
     assert set(suite.default_conditions or ()) <= set(suite.conditions)
     assert bool(suite.files) != bool(suite.own_files)
     assert not suite.drives_loop or suite.bias
+
+
+def test_a_suite_of_ones_own_has_a_metric_that_stands_for_it_in_each_format(boss: Suite) -> None:
+    assert boss.main_metric("letter").name == "man_is_boss"
+    with pytest.raises(InputError, match="suite 'boss': it cannot be asked as 'open'"):
+        boss.main_metric("open")
 
 
 def test_names_titles_and_files_are_unique_and_every_folder_is_found() -> None:

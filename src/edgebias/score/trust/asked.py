@@ -23,7 +23,7 @@ class Measure:
     Attributes:
         suite: what was asked.
         form: the format.
-        metric: that of `main_metric`.
+        metric: `Suite.main_metric` of it.
     """
 
     suite: Suite
@@ -46,12 +46,7 @@ def measures(suite: Suite, joined: pd.DataFrame) -> list[Measure]:
     forms = [form for form in dict.fromkeys(form for form, _ in suite.primary) if form in present]
     if LETTER_BALANCED in present:
         forms = [form for form in forms if form != LETTER]
-    return [Measure(suite, form, main_metric(suite, form)) for form in forms]
-
-
-def main_metric(suite: Suite, form: str) -> Metric:
-    """Return the metric that stands for a suite in a format: the first of its primary metrics there."""
-    return suite.family.metric(next(metric for first, metric in suite.primary if first == form))
+    return [Measure(suite, form, suite.main_metric(form)) for form in forms]
 
 
 def full_of(cell: Cell, cells: Sequence[Cell]) -> Cell | None:
