@@ -126,7 +126,7 @@ $(BIN)/edgebias audit data/raw/models/$(1).gguf $(foreach b,$(2),data/models/$(1
 echo '```'
 endef
 
-compression-study: $(READY) compression-env ## Trust of 22 builds (two to three hours on 2 cores); writes docs/results/compression.md
+compression-study: $(READY) compression-env ## Trust of six builds (an hour on 2 cores); writes docs/results/compression.md
 	$(BIN)/snakemake --cores $(CORES) --config study=compression
 	$(BIN)/edgebias pages --metrics results/compression/report/metrics.json --markdown docs/results/compression.md
 
