@@ -39,26 +39,24 @@ def questions(random: np.random.Generator, clusters: int = 60, items: int = 4) -
         ("crows_pairs", "likelihood", 2),
         ("forced_choice", "likelihood", 3),
     ):
-        rows = []
-        for number in range(clusters * items):
-            cluster = number // items
-            told = suite == "bbq" and number % 2
-            roles = ["stereotype", "anti_stereotype", "unrelated" if suite == "stereoset" else "unknown"][:n_roles]
-            rows.append(
-                {
-                    "item_id": f"{suite}/{number:04d}",
-                    "format": form,
-                    "category": f"c{cluster % 3}",
-                    "cluster": f"k{cluster:03d}",
-                    "condition": "disambiguated" if told else "ambiguous" if suite == "bbq" else "stereo",
-                    "roles": roles,
-                    "label": (number // 2) % 2 if told else 2 if suite == "bbq" else -1,
-                    "permutation": list(range(n_roles)),
-                    "n_tokens": [1] * n_roles,
-                    "base": random.normal(0, 1.5, n_roles) + np.where(np.array(roles) == "unrelated", -1.5, 0),
-                }
-            )
-        found[suite, form] = pd.DataFrame(rows)
+        at = np.arange(clusters * items)
+        told = (at % 2 == 1) if suite == "bbq" else np.zeros(len(at), dtype=np.bool_)
+        roles = ["stereotype", "anti_stereotype", "unrelated" if suite == "stereoset" else "unknown"][:n_roles]
+        base = random.normal(0, 1.5, (len(at), n_roles)) + np.where(np.array(roles) == "unrelated", -1.5, 0)
+        found[suite, form] = pd.DataFrame(
+            {
+                "item_id": [f"{suite}/{number:04d}" for number in at],
+                "format": form,
+                "category": [f"c{number // items % 3}" for number in at],
+                "cluster": [f"k{number // items:03d}" for number in at],
+                "condition": np.where(told, "disambiguated", "ambiguous" if suite == "bbq" else "stereo"),
+                "roles": [roles] * len(at),
+                "label": np.where(told, at // 2 % 2, 2 if suite == "bbq" else -1),
+                "permutation": [list(range(n_roles))] * len(at),
+                "n_tokens": [[1] * n_roles] * len(at),
+                "base": list(base),
+            }
+        )
     return found
 
 
@@ -68,16 +66,13 @@ def answers(asked: dict[tuple[str, str], pd.DataFrame], responder: Responder, ra
 
 
 def _answered(frame: pd.DataFrame, responder: Responder, random: np.random.Generator) -> pd.DataFrame:
-    logprobs, choices, outcomes = [], [], []
-    for row in frame.to_dict("records"):
-        roles = np.array(row["roles"])
-        values = row["base"] + responder.bias * (roles == "stereotype") + random.normal(0, responder.noise, len(roles))
-        values += responder.skill * (np.arange(len(roles)) == row["label"])
-        shown = np.where(roles == "unrelated", -np.inf, values)
-        choice = int(shown.argmax())
-        if row["format"] == "letter" and random.random() < responder.silent:
-            choice = -1
-        logprobs.append(list(values - 20.0))
-        choices.append(choice)
-        outcomes.append(str(roles[choice]) if choice >= 0 else "unparsed")
-    return frame.drop(columns="base").assign(option_logprobs=logprobs, choice=choices, outcome=outcomes)
+    roles, label = np.array(frame["roles"].tolist()), frame["label"].to_numpy()
+    values = np.stack(frame["base"].to_list()) + random.normal(0, responder.noise, roles.shape)
+    values += responder.bias * (roles == "stereotype")
+    values += responder.skill * (np.arange(roles.shape[1]) == label[:, None])
+    choice = np.where(roles == "unrelated", -np.inf, values).argmax(axis=1)
+    silent = (frame["format"] == "letter").to_numpy() & (random.random(len(frame)) < responder.silent)
+    outcome = np.where(silent, "unparsed", roles[np.arange(len(frame)), choice])
+    return frame.drop(columns="base").assign(
+        option_logprobs=list(values - 20.0), choice=np.where(silent, -1, choice), outcome=outcome
+    )
