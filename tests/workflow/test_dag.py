@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dry_run import plan
 from snakemake.cli import get_argument_parser
 
 from edgebias.cli import command
@@ -33,37 +34,38 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
 
 
 def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> None:
-    plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
-    assert plan.returncode == 0, plan.stderr
+    planned = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
+    assert planned.returncode == 0, planned.stderr
     # only other studies have such files, dimensions of trust, and builds whose vectors are compared
     for rule in RULE_KEYS.keys() - {"fetch_benchmark_file", "trust", "personalisation", "wins_back", BY_LIBRARY}:
-        assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE), f"rule {rule} is not planned"
+        assert re.search(rf"^{rule}\s+\d+", planned.stdout, re.MULTILINE), f"rule {rule} is not planned"
 
 
-def test_the_study_of_compression_plans_the_builds_of_the_library_and_their_trust(
-    checkout: Path, snakemake: str
-) -> None:
-    plan = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=compression")
-    assert plan.returncode == 0, plan.stderr
+def test_the_study_of_compression_plans_the_builds_of_the_library_and_their_trust(checkout: Path) -> None:
+    planned = plan(checkout, "--quiet", "host", "--config", "study=compression")
+    assert planned.returncode == 0, planned.stderr
     for rule in (BY_LIBRARY, "trust"):
-        assert re.search(rf"^{rule}\s+\d+", plan.stdout, re.MULTILINE)
-    assert "MISSING  builds of llm-compressor: its own environment (make compression-env)" in plan.stderr + plan.stdout
+        assert re.search(rf"^{rule}\s+\d+", planned.stdout, re.MULTILINE)
+    assert (
+        "MISSING  builds of llm-compressor: its own environment (make compression-env)"
+        in planned.stderr + planned.stdout
+    )
 
 
-def test_an_unknown_key_stops_in_one_line(checkout: Path, snakemake: str, tmp_path: Path) -> None:
+def test_an_unknown_key_stops_in_one_line(checkout: Path, tmp_path: Path) -> None:
     overlay = tmp_path / "wrong.yaml"
     overlay.write_text("scroe: {resamples: 100}\n")
-    result = run(checkout, snakemake, "--dry-run", "--configfile", str(overlay))
+    result = plan(checkout, "--configfile", str(overlay))
     assert result.returncode != 0
     (line,) = [line for line in (result.stdout + result.stderr).splitlines() if "scroe" in line]
     assert "unknown key 'scroe' at the top level" in line
     assert "wrong.yaml" in line
 
 
-def test_a_dry_run_as_published_lists_what_is_missing_and_touches_nothing(checkout: Path, snakemake: str) -> None:
+def test_a_dry_run_as_published_lists_what_is_missing_and_touches_nothing(checkout: Path) -> None:
     before = sorted(path for path in checkout.rglob("*") if ".snakemake" not in path.parts)
     asked = ("--config", "study=as_published")
-    result = run(checkout, snakemake, "--dry-run", *asked, OPENAI_API_KEY="", XAI_API_KEY="secret-key")
+    result = plan(checkout, *asked, OPENAI_API_KEY="", XAI_API_KEY="secret-key")
     assert result.returncode == 0, result.stderr
     printed = result.stdout + result.stderr
     assert re.search(r"MISSING +environment openai: a key in \$OPENAI_API_KEY", printed)
@@ -73,44 +75,35 @@ def test_a_dry_run_as_published_lists_what_is_missing_and_touches_nothing(checko
     assert before == sorted(path for path in checkout.rglob("*") if ".snakemake" not in path.parts)
 
 
-def test_a_study_of_no_method_runs_none_and_makes_no_file_of_one(
-    checkout: Path, snakemake: str, tmp_path: Path
-) -> None:
+def test_a_study_of_no_method_runs_none_and_makes_no_file_of_one(checkout: Path, tmp_path: Path) -> None:
     overlay = tmp_path / "no_methods.yaml"
     overlay.write_text("study: {methods: []}\n")
-    options = ("--dry-run", "--cores", "1", "--quiet", "host", "--configfile", str(overlay), "--")
-    plan = run(checkout, snakemake, *options, "all")
-    assert plan.returncode == 0, plan.stderr
-    assert not re.search(r"^(mitigate|directions|fit_feedback_loop|control_vector_card)\s", plan.stdout, re.MULTILINE)
-    assert re.search(r"^report\s+1", plan.stdout, re.MULTILINE)
+    options = ("--quiet", "host", "--configfile", str(overlay), "--")
+    planned = plan(checkout, *options, "all")
+    assert planned.returncode == 0, planned.stderr
+    assert not re.search(
+        r"^(mitigate|directions|fit_feedback_loop|control_vector_card)\s", planned.stdout, re.MULTILINE
+    )
+    assert re.search(r"^report\s+1", planned.stdout, re.MULTILINE)
     folder = "results/no_methods/mitigation/edge/smollm2-135m-instruct/wanda50_q8_0"
     for method in ("none", "anything"):
-        refused = run(checkout, snakemake, *options, f"{folder}/{method}/scores.csv")
+        refused = plan(checkout, *options, f"{folder}/{method}/scores.csv")
         assert refused.returncode != 0
         assert "MissingRuleException" in refused.stdout + refused.stderr
 
 
 def test_directions_of_another_build_are_found_on_it_and_applied_to_the_shipped_one(
-    checkout: Path, snakemake: str, tmp_path: Path
+    checkout: Path, tmp_path: Path
 ) -> None:
     overlay = tmp_path / "overlay.yaml"
     chosen = "[none, {method: open_loop, build: full}]"
     overlay.write_text(f"study: {{methods: {chosen}, layer_probes: []}}\n", encoding="utf-8")
-    plan = run(
-        checkout,
-        snakemake,
-        "--dry-run",
-        "--cores",
-        "1",
-        "--configfile",
-        str(overlay),
-        "--printshellcmds",
-        "--",
-        "mitigation",
-    )
-    assert plan.returncode == 0, plan.stderr
+    planned = plan(checkout, "--configfile", str(overlay), "--printshellcmds", "--", "mitigation")
+    assert planned.returncode == 0, planned.stderr
     edge = "results/overlay/mitigation/edge/smollm2-135m-instruct"
-    found = re.findall(r"python -m edgebias (directions .*|shipped-directions .*|mitigate --settings .*)", plan.stdout)
+    found = re.findall(
+        r"python -m edgebias (directions .*|shipped-directions .*|mitigate --settings .*)", planned.stdout
+    )
     finding = [command for command in found if command.startswith("directions")]
     assert sorted(re.findall(r"--control-vector (\S+)", "\n".join(finding))) == [
         f"{edge}/full/directions/learned/all_but_fold_{fold}/control_vector.gguf" for fold in (1, 2, 3)
@@ -124,21 +117,21 @@ def test_directions_of_another_build_are_found_on_it_and_applied_to_the_shipped_
     assert "--weights data/models/smollm2-135m-instruct/wanda50_q8_0.gguf" in applying
 
 
-def test_each_build_whose_vectors_are_compared_is_steered_along_both(checkout: Path, snakemake: str) -> None:
+def test_each_build_whose_vectors_are_compared_is_steered_along_both(checkout: Path) -> None:
     """The full build has one vector; each of the others is steered along its own and along that one."""
-    options = ("--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=wins_back", "--printshellcmds")
-    plan = run(checkout, snakemake, *options)
-    assert plan.returncode == 0, plan.stderr
+    options = ("--quiet", "host", "--config", "study=wins_back", "--printshellcmds")
+    planned = plan(checkout, *options)
+    assert planned.returncode == 0, planned.stderr
     folder = "results/wins_back/mitigation/edge/smollm2-135m-instruct"
     applied = set(
         re.findall(
-            rf"--method (open_loop\S*) .*--control-vector {folder}/(\w+)/.* --responses {folder}/(\w+)/", plan.stdout
+            rf"--method (open_loop\S*) .*--control-vector {folder}/(\w+)/.* --responses {folder}/(\w+)/", planned.stdout
         )
     )
     builds = ("rtn4", "rtn3", "gptq3_s0", "magnitude2_4", "wanda2_4")
     own = {("open_loop_at_1.5", build, build) for build in ("full", *builds)}
     assert applied == own | {("open_loop_from_full_at_1.5", "full", build) for build in builds}
-    assert re.search(r"^wins_back\s+1$", plan.stdout, re.MULTILINE)
+    assert re.search(r"^wins_back\s+1$", planned.stdout, re.MULTILINE)
 
 
 def test_every_rule_says_why_and_leaves_a_log_and_a_benchmark() -> None:

@@ -15,6 +15,7 @@ from importlib import machinery
 from pathlib import Path
 
 import pytest
+from dry_run import plan
 
 from edgebias.core.errors import InputError
 from edgebias.core.machine import cores_here, memory_mb_here
@@ -62,7 +63,7 @@ def test_a_second_run_beside_a_living_one_says_so(checkout: Path) -> None:
         refused = run(checkout, "--config", "study=smoke", "--", "data/items/smoke/forced_choice.parquet")
         assert refused.returncode != 0
         assert f"another run works in this checkout (process {holder.pid}: " in refused.stdout + refused.stderr
-        assert run(checkout, "--dry-run", "--", ITEMS).returncode == 0
+        assert plan(checkout, "--", ITEMS).returncode == 0
     finally:
         holder.kill()
         holder.wait()
