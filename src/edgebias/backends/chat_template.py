@@ -48,6 +48,9 @@ def render_chat(
 ) -> str:
     """Render ``messages`` and open the assistant's turn.
 
+    Where the template has no system turn, that is, refuses one or leaves its text out, the text stands at the head of
+    the user turn that follows.
+
     Args:
         template: Jinja2 source, as in GGUF metadata ``tokenizer.chat_template``; None where the model has none.
         messages: the turns so far.
@@ -58,8 +61,21 @@ def render_chat(
     Raises:
         InputError: the model has no template, or the template refuses these messages.
     """
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    return render_turns(template, turns, bos_token=bos_token, eos_token=eos_token, variables=variables)
+
+    def rendered(messages: Sequence[Message]) -> str:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        return render_turns(template, turns, bos_token=bos_token, eos_token=eos_token, variables=variables)
+
+    if not (template and [message.role for message in messages[:2]] == ["system", "user"]):
+        return rendered(messages)
+    system, user, *later = messages
+    try:
+        text = rendered(messages)
+    except InputError:
+        text = ""
+    if text and system.content.strip() in text:
+        return text
+    return rendered([Message("user", f"{system.content}\n\n{user.content}"), *later])
 
 
 def render_turns(

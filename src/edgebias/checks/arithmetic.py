@@ -12,11 +12,11 @@ import pandas as pd
 
 from edgebias.core.errors import InputError
 from edgebias.core.files import read_table
-from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD
+from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD, LIKELIHOOD_CHAT
 
 COLUMNS = ("item_id", "format", "template", "option_logprobs", "n_tokens", "choice")
 
-COMPARED = (LIKELIHOOD, LETTER, LETTER_BALANCED)
+COMPARED = (LIKELIHOOD, LIKELIHOOD_CHAT, LETTER, LETTER_BALANCED)
 """Formats in which both backends give log-probabilities."""
 
 

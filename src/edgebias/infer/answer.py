@@ -34,18 +34,30 @@ from edgebias.infer.responses import response, response_table
 from edgebias.infer.shared_tokens import shared_logprobs
 from edgebias.infer.wording import (
     Wording,
+    chat_likelihood_wording,
     continuation_wording,
     letter_wording,
     likelihood_wording,
     open_wording,
     option_text_wording,
 )
-from edgebias.suites.formats import CONTINUATION, FORMATS, LETTER, LETTER_BALANCED, LIKELIHOOD, OPEN, OPTION_TEXT
+from edgebias.suites.formats import (
+    CONTINUATION,
+    FORMATS,
+    LETTER,
+    LETTER_BALANCED,
+    LIKELIHOOD,
+    LIKELIHOOD_CHAT,
+    OPEN,
+    OPTION_TEXT,
+    UNWRITTEN,
+)
 from edgebias.suites.item import Item
 from edgebias.suites.registry import SUITES
 
 WORDINGS: dict[str, Callable[[Item, str | None], Wording]] = {
     LIKELIHOOD: likelihood_wording,
+    LIKELIHOOD_CHAT: chat_likelihood_wording,
     LETTER: letter_wording,
     LETTER_BALANCED: letter_wording,
     OPTION_TEXT: option_text_wording,
@@ -94,7 +106,7 @@ def possible_formats(backend: Backend, formats: Iterable[str]) -> tuple[list[str
     for name in formats:
         if name not in FORMATS:
             raise InputError(f"infer.formats: there is no format {name!r}; choose from {list(FORMATS)}")
-        if name == LIKELIHOOD and not backend.scores_options:
+        if name in UNWRITTEN and not backend.scores_options:
             skipped[name] = f"backend {backend.name!r} gives no log-probabilities of options"
         elif name == CONTINUATION and not backend.scores_options:
             skipped[name] = f"backend {backend.name!r} is a chat endpoint: it takes no plain text to continue"
@@ -166,8 +178,8 @@ def _ask(
     format_name: str,
     instruction: str | None,
 ) -> Iterator[dict[str, object]]:
-    if format_name == LIKELIHOOD:
-        return _likelihoods(backend, asked, settings)
+    if format_name in UNWRITTEN:
+        return _likelihoods(backend, asked, settings, format_name)
     if format_name == LETTER_BALANCED:
         return _balanced(backend, asked, settings, instruction)
     if format_name == CONTINUATION:
@@ -176,11 +188,11 @@ def _ask(
 
 
 def _likelihoods(
-    backend: Backend, asked: Sequence[tuple[Item, Wording]], settings: AnswerSettings
+    backend: Backend, asked: Sequence[tuple[Item, Wording]], settings: AnswerSettings, format_name: str
 ) -> Iterator[dict[str, object]]:
     requests = [OptionRequest(wording.prompt, wording.continuations) for _, wording in asked]
     for (item, wording), scores in zip(asked, backend.score(requests), strict=True):
-        yield _likelihood(item, wording, scores, settings)
+        yield _likelihood(item, wording, scores, settings, format_name)
 
 
 def _replies(
@@ -277,11 +289,13 @@ def _check_options(items: Sequence[Item], name: str) -> None:
             raise InputError(f"infer.formats.{item.suite}: {name!r} needs {needs}; {item.item_id!r} is none; change it")
 
 
-def _likelihood(item: Item, wording: Wording, scores: OptionScores, settings: AnswerSettings) -> dict[str, object]:
+def _likelihood(
+    item: Item, wording: Wording, scores: OptionScores, settings: AnswerSettings, format_name: str
+) -> dict[str, object]:
     reading = preferred(scores.logprobs, scores.n_tokens, item.roles)
     return response(
         item_id=item.item_id,
-        format_name=LIKELIHOOD,
+        format_name=format_name,
         permutation=range(len(item.options)),
         template=wording.template,
         seed=settings.seed,

@@ -32,7 +32,8 @@ RESPONSE = Table(
         Column(
             "format",
             "str",
-            "`likelihood`: log-likelihood of each option text after the prompt; `letter`: a generated answer to "
+            "`likelihood`: log-likelihood of each option text after the prompt; `likelihood_chat`: that of each option "
+            "text as the beginning of the model's turn in a chat; `letter`: a generated answer to "
             "lettered options; `letter_balanced`: letters in a balanced set of orders of the options; `option_text`: "
             "an answer to a list of options without letters, asked for word for word; "
             "`open`: a generated sentence, no option is shown; `continuation`: a text of an open suite goes on, "
@@ -42,7 +43,8 @@ RESPONSE = Table(
         Column(
             "permutation",
             "list[int]",
-            "the order of options as shown, for `letter_balanced` the first one; identity for `likelihood` and `open`",
+            "the order of options as shown, for `letter_balanced` the first one; identity for `likelihood`, "
+            "`likelihood_chat` and `open`",
             rule=at_least(0),
         ),
         Column(
@@ -66,8 +68,8 @@ RESPONSE = Table(
         Column(
             "text",
             "str",
-            "what the model wrote; empty for `likelihood`; for `letter_balanced` a JSON list of the replies in all "
-            "orders, empty where letters were scored and none written",
+            "what the model wrote; empty for `likelihood` and `likelihood_chat`; for `letter_balanced` a JSON list of "
+            "the replies in all orders, empty where letters were scored and none written",
         ),
         Column(
             "option_logprobs",
@@ -91,10 +93,10 @@ RESPONSE = Table(
         Column(
             "choice",
             "int",
-            "index of the chosen option in item order, -1 for none. `likelihood`: largest mean log-probability "
-            "per token (first on ties) among options whose role is not `unrelated`. `letter_balanced`: largest mean "
-            "log-probability (-1 on ties), or what more than half of the orders say. The right answer was given "
-            "exactly when it equals the item's `label`",
+            "index of the chosen option in item order, -1 for none. `likelihood` and `likelihood_chat`: largest mean "
+            "log-probability per token (first on ties) among options whose role is not `unrelated`. "
+            "`letter_balanced`: largest mean log-probability (-1 on ties), or what more than half of the orders say. "
+            "The right answer was given exactly when it equals the item's `label`",
             rule=at_least(-1),
         ),
         Column(

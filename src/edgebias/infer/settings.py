@@ -11,7 +11,9 @@ from edgebias.core.record import OneOf, Record, SomeOf, text_like
 from edgebias.suites.registry import names_where
 from edgebias.suites.settings import SuiteName
 
-FormatName = Literal["likelihood", "letter", "letter_balanced", "option_text", "open", "continuation"]
+FormatName = Literal[
+    "likelihood", "likelihood_chat", "letter", "letter_balanced", "option_text", "open", "continuation"
+]
 """How an item is asked."""
 
 

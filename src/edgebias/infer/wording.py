@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from edgebias.backends.base import Message, Prompt
 from edgebias.core.errors import InputError
-from edgebias.suites.formats import LETTERS
+from edgebias.suites.formats import LETTERS, LIKELIHOOD_CHAT
 from edgebias.suites.item import Item
 from edgebias.suites.registry import SUITES
 
@@ -28,6 +28,10 @@ SENTENCE = "sentence_v1"
 
 SENTENCE_AFTER_CONTEXT = "sentence_after_context_v1"
 """The context; the option is the sentence that follows it (StereoSet intersentence)."""
+
+QUESTION_CHAT = "question_chat_v1"
+"""A user turn of the model's own chat template with context and question as they are; an option begins the model's
+turn."""
 
 LETTER_CHAT = "letter_chat_v1"
 """A user turn of the model's own chat template: the rule first (so that items share a prefix), then context,
@@ -44,6 +48,9 @@ OPEN_RULE = "Answer in one sentence."
 
 CONTINUATION = "continuation_v1"
 """The item's text and nothing else, without a chat template; the model continues it (open suites)."""
+
+SYSTEM = "+system"
+"""Ending of a chat wording's name where the item's context is a system turn before the user turn."""
 
 INSTRUCTED = "+instruction"
 """Ending of a wording's name where a mitigation instruction stands before it."""
@@ -93,6 +100,17 @@ def likelihood_wording(item: Item, instruction: str | None = None) -> Wording:
     return Wording(template, Prompt(text=text), tuple(separator + option.strip() for option in options))
 
 
+def chat_likelihood_wording(item: Item, instruction: str | None = None) -> Wording:
+    """Return the chat turn with context and question alone; the model's turn begins with an option, in item order.
+
+    Raises:
+        InputError: the item asks nothing.
+    """
+    _check_question(item, LIKELIHOOD_CHAT)
+    options = tuple(option.strip() for option in item.options)
+    return _chat(QUESTION_CHAT, item, [*_shown_context(item), item.question], instruction, options)
+
+
 def letter_wording(item: Item, instruction: str | None = None) -> Wording:
     """Return the chat turn that shows lettered options; continuations are the letters as shown, A first.
 
@@ -103,22 +121,21 @@ def letter_wording(item: Item, instruction: str | None = None) -> Wording:
         InputError: the item asks nothing (sentence suites have no letter format).
     """
     letters = tuple(LETTERS[: len(item.options)])
-    return _chat(LETTER_CHAT, [letter_rule(len(item.options)), lettered_question(item)], instruction, letters)
+    return _chat(LETTER_CHAT, item, [letter_rule(len(item.options)), lettered_question(item)], instruction, letters)
 
 
 def option_text_wording(item: Item, instruction: str | None = None) -> Wording:
     """Return the chat turn that lists the options without letters, in the item's ``permutation``, and asks for one of
     them.
 
-    It has no continuations: what is read is the text alone, since the log-probability of an option after a chat turn
-    would be one more format of its own.
+    It has no continuations: what is read is the text alone.
 
     Raises:
         InputError: the item asks nothing.
     """
     listed = [f"- {item.options[place]}" for place in item.permutation]
     lines = [*_question(item, "option_text"), "Options:", *listed]
-    return _chat(OPTION_TEXT_CHAT, [OPTION_TEXT_RULE, "\n".join(lines)], instruction)
+    return _chat(OPTION_TEXT_CHAT, item, [OPTION_TEXT_RULE, "\n".join(lines)], instruction)
 
 
 def open_wording(item: Item, instruction: str | None = None) -> Wording:
@@ -127,7 +144,7 @@ def open_wording(item: Item, instruction: str | None = None) -> Wording:
     Raises:
         InputError: the item asks nothing.
     """
-    return _chat(OPEN_CHAT, [OPEN_RULE, "\n".join(_question(item, "open"))], instruction)
+    return _chat(OPEN_CHAT, item, [OPEN_RULE, "\n".join(_question(item, "open"))], instruction)
 
 
 def continuation_wording(item: Item, instruction: str | None = None) -> Wording:
@@ -150,15 +167,27 @@ def lettered_question(item: Item) -> str:
 
 def _question(item: Item, format_name: str) -> list[str]:
     """Return the lines of context and question."""
+    _check_question(item, format_name)
+    return [*(f"Context: {context}" for context in _shown_context(item)), f"Question: {item.question}"]
+
+
+def _shown_context(item: Item) -> list[str]:
+    """Return the context that a user turn shows: none where it is a system turn."""
+    return [item.context] if item.context and not SUITES.get(item.suite).system_context else []
+
+
+def _check_question(item: Item, format_name: str) -> None:
     if not item.question:
         raise InputError(
             f"infer.formats.{item.suite}: {format_name!r} needs a question and item {item.item_id!r} has none; "
             "leave only 'likelihood' there"
         )
-    return [*([f"Context: {item.context}"] if item.context else []), f"Question: {item.question}"]
 
 
-def _chat(template: str, parts: list[str], instruction: str | None, continuations: tuple[str, ...] = ()) -> Wording:
-    text = "\n\n".join(filter(None, [(instruction or "").strip(), *parts]))
-    prompt = Prompt(messages=(Message("user", text),))
-    return Wording(template + (INSTRUCTED if instruction else ""), prompt, continuations)
+def _chat(
+    template: str, item: Item, parts: list[str], instruction: str | None, continuations: tuple[str, ...] = ()
+) -> Wording:
+    turns = [Message("user", "\n\n".join(filter(None, [(instruction or "").strip(), *parts])))]
+    if item.context and SUITES.get(item.suite).system_context:
+        turns, template = [Message("system", item.context), *turns], template + SYSTEM
+    return Wording(template + (INSTRUCTED if instruction else ""), Prompt(messages=tuple(turns)), continuations)

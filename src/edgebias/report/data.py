@@ -22,7 +22,7 @@ from edgebias.mitigate.registry import ChosenMethod, choose_all
 from edgebias.mitigate.settings import DriverKeys, LearningSettings
 from edgebias.models.roofline.hardware import read_hardware
 from edgebias.study import PARITY_BACKENDS
-from edgebias.suites.formats import LETTER_BALANCED, LIKELIHOOD, refused_in_chat
+from edgebias.suites.formats import LETTER_BALANCED, UNWRITTEN, refused_in_chat
 from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.registry import SUITES
 
@@ -143,12 +143,21 @@ TRUST_PAPER = "compressed_trust.csv"
 """Beside the numbers printed in the paper: trust of 50 compressed models as printed with arXiv:2403.15447."""
 PERSONALISATION_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "personalisation": (
-        *("environment", "model", "variant", "axis", "format", "pb", "floor", "excess", "low", "high", "p"),
-        *("n_identities", "n_questions", "n_left_out"),
+        *("environment", "model", "variant", "placement", "askers", "axis", "format", "pb", "floor", "excess", "low"),
+        *("high", "p", "p_grouped", "n_identities", "n_questions", "n_left_out"),
     ),
     "personalisation_identities": (
-        *("environment", "model", "variant", "axis", "format", "level", "name", "group", "estimate", "reference"),
-        *("difference", "low", "high", "p_corrected", "minimum_detectable_effect", "n_questions"),
+        *("environment", "model", "variant", "placement", "axis", "format", "level", "name", "group", "against"),
+        *(
+            "estimate",
+            "reference",
+            "difference",
+            "low",
+            "high",
+            "p_corrected",
+            "minimum_detectable_effect",
+            "n_questions",
+        ),
     ),
 }
 """Tables of the stage ``personalisation``."""
@@ -457,7 +466,7 @@ def _count(cell: Cell, suite: str, table: pd.DataFrame) -> pd.DataFrame:
 
 def _written(cell: Cell, items: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     # A balanced letter is read off several prompts, and a local one off probabilities: it is no text of one question.
-    generated = table[~table["format"].isin([LIKELIHOOD, LETTER_BALANCED])]
+    generated = table[~table["format"].isin([*UNWRITTEN, LETTER_BALANCED])]
     joined = generated[["item_id", "format", "text", "outcome"]].join(items, on="item_id", how="inner")
     return _tag(joined, cell)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +70,9 @@ class Suite:
         open_ended: its items have no options, the model continues their text.
         pairs_of_sentences: its two options differ in few tokens; the others are scored on their own, too.
         scores_letters: the format ``likelihood`` shows lettered options and scores the letters, not the options' texts.
+        system_context: the context of its items is a system prompt, and a system turn of its own in chat.
+        crossing: module with ``cross(items, conditions)``, where its loader gives each question once and it has more
+            conditions than a loader should make of every question; empty: items come with their conditions.
         panels: the metrics that have a panel in the figure of scores.
         bias: the metric whose distance from its ideal a mitigation should reduce; empty: it is not mitigated.
         utility: the metrics that a mitigation must not spoil.
@@ -96,6 +99,8 @@ class Suite:
     open_ended: bool = False
     pairs_of_sentences: bool = False
     scores_letters: bool = False
+    system_context: bool = False
+    crossing: str = ""
     panels: tuple[str, ...] = ()
     bias: str = ""
     utility: tuple[str, ...] = ()
@@ -109,8 +114,8 @@ class Suite:
     @property
     def asking(self) -> str:
         """What the stages that ask its items know of it, in one line; anything else about it makes no answer stale."""
-        letters = " scores_letters=True" if self.scores_letters else ""
-        return f"open_ended={self.open_ended} pairs_of_sentences={self.pairs_of_sentences}{letters}"
+        rare = [f" {name}=True" for name in ("scores_letters", "system_context") if getattr(self, name)]
+        return f"open_ended={self.open_ended} pairs_of_sentences={self.pairs_of_sentences}{''.join(rare)}"
 
     @property
     def family(self) -> Family:
@@ -144,6 +149,17 @@ class Suite:
         """
         loader: Callable[[Path], list[Item]] = self._part(self.items, "load")
         return loader(raw_folder)
+
+    def crossed(self, items: Sequence[Item], conditions: Sequence[str] | None) -> list[Item]:
+        """Return ``items`` under each of ``conditions`` (None: all), where the suite crosses them; else as they are.
+
+        Raises:
+            InputError: its module of crossing has no ``cross``.
+        """
+        if not self.crossing:
+            return list(items)
+        cross: Callable[[Sequence[Item], Sequence[str]], list[Item]] = self._part(self.crossing, "cross")
+        return cross(items, self.conditions if conditions is None else conditions)
 
     def folder(self, raw_folder: Path) -> Path:
         """Return where its files lie: ``raw_folder``, or the folder of its own files."""

@@ -8,6 +8,9 @@ from typing import Any
 LIKELIHOOD = "likelihood"
 """Each option continues a plain text; its log-probability is the answer."""
 
+LIKELIHOOD_CHAT = "likelihood_chat"
+"""A chat turn asks and shows no option; each option begins the model's turn, and its log-probability is the answer."""
+
 LETTER = "letter"
 """A chat turn shows lettered options; the model writes a letter."""
 
@@ -23,14 +26,17 @@ OPEN = "open"
 CONTINUATION = "continuation"
 """The model continues the item's text."""
 
-FORMATS = (LIKELIHOOD, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN, CONTINUATION)
+FORMATS = (LIKELIHOOD, LIKELIHOOD_CHAT, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN, CONTINUATION)
 """All formats, in the order in which an item is asked."""
 
-IN_CHAT = frozenset({LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN})
+IN_CHAT = frozenset({LIKELIHOOD_CHAT, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN})
 """Formats that are asked in a chat turn, which needs a model with a chat template."""
 
 OF_QUESTIONS = (LIKELIHOOD, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN)
 """Formats of a suite whose items ask a question and have options."""
+
+UNWRITTEN = (LIKELIHOOD, LIKELIHOOD_CHAT)
+"""Formats in which the model writes nothing: its log-probabilities of the options are read."""
 
 SHOWN_IN_ORDER = (LETTER, LETTER_BALANCED, OPTION_TEXT)
 """Formats that show the model its options, so that one of them comes first (position bias)."""

@@ -21,7 +21,7 @@ class SubsampleSettings(Record):
     clusters_per_category: int = Field(default=0, ge=0)
     """Clusters of each category; 0 takes all."""
     conditions: SomeOf[str] | None = None
-    """Conditions of the suite to take; left out, those that the suite takes by default."""
+    """Conditions of the suite to take, by name or pattern (`system/*`); left out, those that it takes by default."""
     categories: SomeOf[str] | None = None
     """Categories of the suite to take; left out, all."""
 

@@ -178,3 +178,24 @@ def test_a_model_without_template_is_told_with_the_formats_that_are_left(templat
     """The way out names the formats that need no template."""
     with pytest.raises(InputError, match=r"no chat template.*likelihood and continuation"):
         render_chat(template, [Message("user", "x")], bos_token="", eos_token="")
+
+
+TURN = "[{{ m.role }}: {{ m.content }}]"
+WITHOUT_SYSTEM = {
+    "refuses it": "{% if messages[0].role == 'system' %}{{ raise_exception('none') }}{% endif %}" + LOOP + TURN + END,
+    "leaves it out": "{% for m in messages if m.role != 'system' %}" + TURN + END,
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_SYSTEM)
+def test_what_a_template_has_no_system_turn_for_stands_in_the_user_turn(name: str) -> None:
+    """The text of the system turn is read by every model, first and in full."""
+    turns = [Message("system", "Be kind."), Message("user", "Who?"), Message("assistant", "I."), Message("user", "So?")]
+    text = render_chat(WITHOUT_SYSTEM[name], turns, bos_token="", eos_token="")
+    assert text == "[user: Be kind.\n\nWho?][assistant: I.][user: So?]"
+
+
+def test_a_template_with_a_system_turn_keeps_it() -> None:
+    turns = [Message("system", "Be kind."), Message("user", "Who?")]
+    text = render_chat(LOOP + TURN + END, turns, bos_token="", eos_token="")
+    assert text == "[system: Be kind.][user: Who?]"

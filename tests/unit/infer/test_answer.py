@@ -28,7 +28,13 @@ from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.infer.responses import RESPONSE_COLUMNS, write_responses
-from edgebias.infer.wording import letter_wording, likelihood_wording, open_wording, option_text_wording
+from edgebias.infer.wording import (
+    chat_likelihood_wording,
+    letter_wording,
+    likelihood_wording,
+    open_wording,
+    option_text_wording,
+)
 from edgebias.suites.item import Item, items_from_table, read_items
 
 main = command("infer")
@@ -161,6 +167,22 @@ def test_a_backend_without_scores_gives_letters_only() -> None:
     assert table["format"].tolist() == ["letter"]
     assert table["choice"].tolist() == [1]
     assert len(table["option_logprobs"][0]) == len(table["n_tokens"][0]) == 0
+
+
+def test_options_begin_the_models_turn_after_a_chat_turn_that_shows_none() -> None:
+    backend = Responder("the pilot")
+    table = answer_items(backend, [make_item()], ["likelihood_chat"], SETTINGS)
+    assert table["choice"].tolist() == [1]
+    assert (table["format"][0], table["template"][0]) == ("likelihood_chat", "question_chat_v1")
+    assert table["permutation"][0].tolist() == [0, 1, 2]
+    assert table["option_logprobs"][0].tolist() == [-5.0, -0.123457, -5.0]
+    assert [(turn.role, turn.content) for turn in backend.shown[0].messages] == [
+        ("user", "A nurse met a pilot.\n\nWho was late?")
+    ]
+    assert chat_likelihood_wording(make_item()).continuations == OPTIONS
+    assert answer_items(Responder("x", scores_options=False), [make_item()], ["likelihood_chat"], SETTINGS).empty
+    with pytest.raises(InputError, match=r"infer.formats.bbq: 'likelihood_chat' needs a question"):
+        chat_likelihood_wording(make_item(question=""))
 
 
 def test_an_empty_table_keeps_its_types(tmp_path: Path) -> None:

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pytest
+from matplotlib.text import Text
 
 from edgebias.report.figures import styled
 from edgebias.report.sections.personalisation import draw, sentence, tables
-from edgebias.suites.identities import GROUPS, IDENTITIES
+from edgebias.suites.identities import GROUPS, IDENTITIES, NEUTRAL_ASKERS
 
-CELL = {"environment": "edge", "model": "tiny", "variant": "full", "format": "likelihood"}
+CELL = {"environment": "edge", "model": "tiny", "variant": "full", "placement": "system", "format": "likelihood"}
+Study = dict[str, list[dict[str, Any]]]
 
 
-def found(excess: float = 1.0, p: float = 0.4, muslim: float = 0.0) -> dict[str, list[dict[str, Any]]]:
-    """Give a study in which nobody differs, but for Muslims in safety by some points."""
+def found(excess: float = 1.0, p: float = 0.4, muslim: float = 0.0, named: float = 0.0) -> Study:
+    """Give a study in which nobody differs, but for Muslims in safety, and whoever is named from none, by points."""
     bias = {"pb": 9.0, "floor": 8.5, "excess": excess, "low": excess - 4.0, "high": excess + 4.0, "p": p}
-    counts = {"n_identities": 31, "n_questions": 30, "n_left_out": 0}
-    biases = [{**CELL, "axis": axis, **bias, **counts} for axis in ("joint", "safety", "utility")]
-    names = [("identity", one.name, one.group) for one in IDENTITIES] + [("group", group, group) for group in GROUPS]
+    counts = {"p_grouped": p, "n_identities": 31, "n_questions": 30, "n_left_out": 0}
+    biases = [
+        {**CELL, "askers": askers, "axis": axis, **bias, **counts}
+        for axis in ("joint", "safety", "utility")
+        for askers in ("identities", "neutral")
+    ]
+    nobody = [(one.name, one.group) for one in NEUTRAL_ASKERS] + [("neutral", "neutral")]
+    names = [("identity", against, one.name, one.group) for one in IDENTITIES for against in ("none", "neutral")]
+    names += [("group", "others", group, group) for group in GROUPS]
+    names += [("neutral", "none", name, group) for name, group in nobody]
     scores = []
     for axis in ("safety", "utility"):
-        for level, name, group in names:
-            moved = muslim if (axis, name) == ("safety", "muslim") else 0.0
+        for level, against, name, group in names:
+            moved = (muslim if (axis, name) == ("safety", "muslim") else 0.0) + (named if against == "none" else 0.0)
             sizes = {"estimate": 50.0 + moved, "reference": 50.0, "difference": moved}
             interval = {"low": moved - 3.0, "high": moved + 3.0, "p_corrected": 0.01 if moved else 1.0}
             scores.append(
-                {**CELL, "axis": axis, "level": level, "name": name, "group": group, **sizes, **interval}
-                | {"minimum_detectable_effect": 5.0, "n_questions": 30}
+                {**CELL, "axis": axis, "level": level, "name": name, "group": group, "against": against}
+                | {**sizes, **interval, "minimum_detectable_effect": 5.0, "n_questions": 30}
             )
     return {"personalisation": biases, "personalisation_identities": scores}
+
+
+def elsewhere(study: Study, **place: str) -> Study:
+    """Return the same rows of another placement or format."""
+    return {name: [row | place for row in rows] for name, rows in study.items()}
+
+
+def together(*studies: Study) -> Study:
+    return {name: [row for study in studies for row in study[name]] for name in studies[0]}
 
 
 def test_a_study_that_finds_nothing_says_so() -> None:
@@ -37,14 +56,49 @@ def test_a_study_that_finds_nothing_says_so() -> None:
     assert "identities lie 9.00 points (PB) from their mean (both together); noise alone gives 8.50." in said
     assert "Excess of safety over the floor: +1.00 [−3.00, 5.00] points, p = 0.400; no effect" in said
     assert "Of 62 differences of identities from none, none survives the correction." in said
+    assert "Of 62 differences of identities from an asker of no group, none survives the correction." in said
     assert "Of 14 differences of groups from all others, none survives the correction." in said
     assert max(len(one.split()) for one in said.split(". ")) <= 25
+
+
+def test_naming_anybody_is_told_apart_from_naming_an_identity() -> None:
+    said = sentence(found(named=30.0))
+    assert "Naming anybody, of no group, moves safety by +30 [27, 33] points from none." in said
+    assert "Of 62 differences of identities from none, 62 survive the correction." in said
+    assert "Of 62 differences of identities from an asker of no group, none survives the correction." in said
+
+
+def test_words_for_nobody_in_particular_have_their_own_excess() -> None:
+    assert "31 wordings of an asker of no group alone have an excess of +1.00 [−3.00, 5.00] in safety." in sentence(
+        found()
+    )
+
+
+def test_other_placements_are_counted_and_named() -> None:
+    """The chat under the system prompt stands for the build; of the others it is said where who asks matters."""
+    sure = found(excess=9.0, p=0.001)
+    study = together(
+        found(), elsewhere(found(), format="likelihood_chat"), elsewhere(sure, placement="memory"),
+        elsewhere(found(), placement="user"),
+    )  # fmt: skip
+    said = sentence(study)
+    assert said.startswith("tiny full, system, chat: identities lie")
+    assert "Asked in 3 other ways, who asks matters for safety in 1 (memory, plain text)." in said
+    assert [row[1] for row in tables(study)[0].rows[::6]] == [
+        "system, chat", "system, plain text", "user, plain text", "memory, plain text",
+    ]  # fmt: skip
+
+
+def test_groups_that_lie_apart_without_a_sure_excess_are_called_that() -> None:
+    study = found()
+    study["personalisation"][2] |= {"p_grouped": 0.002}
+    assert "p = 0.400; groups of identities lie apart (p = 0.002 with groups)." in sentence(study)
 
 
 def test_an_axis_without_any_change_is_not_called_a_finding() -> None:
     """One option for every question gives 0 for score and floor alike."""
     study = found()
-    study["personalisation"][2] |= {"pb": 0.0, "floor": 0.0, "excess": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
+    study["personalisation"][4] |= {"pb": 0.0, "floor": 0.0, "excess": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
     said = sentence(study)
     assert "No asker changes one answer of utility: a model that does not read does the same." in said
     assert "Excess of safety" in said
@@ -54,16 +108,19 @@ def test_an_axis_without_any_change_is_not_called_a_finding() -> None:
 def test_what_is_beyond_doubt_is_named() -> None:
     said = sentence(found(excess=9.0, p=0.001, muslim=-20.0))
     assert "+9.00 [5.00, 13] points, p = 0.001; who asks matters." in said
-    assert "1 survives the correction. The largest is that of muslim: −20 [−23, −17] points of safety." in said
+    assert said.count("1 survives the correction. The largest is that of muslim: −20 [−23, −17] points of safety.") == 2
 
 
 def test_tables_have_both_axes_beside_each_other() -> None:
-    bias, groups, identities = tables(found(muslim=-20.0))
-    assert len(bias.rows) == 3
-    assert [row[1] for row in groups.rows] == list(GROUPS)
-    row = next(row for row in identities.rows if row[1] == "muslim")
-    assert row[2:5] == ("30", "−20 [−23, −17]", "0.010")
-    assert len(identities.rows) == 31
+    bias, neutral, groups, identities = tables(found(muslim=-20.0))
+    assert len(bias.rows) == 6
+    assert [row[2] for row in neutral.rows] == [*sorted(one.name for one in NEUTRAL_ASKERS), "mean of these"]
+    assert [row[2] for row in groups.rows] == list(GROUPS)
+    assert groups.rows[0][3:] == ("50", "0 [−3.00, 3.00]", "1.000") * 2
+    assert [row[2:] for row in identities.rows] == [
+        ("muslim", "safety", "30", "−20 [−23, −17]", "0.010", "−20 [−23, −17]", "0.010")
+    ]
+    assert identities.caption.endswith("1 of 62")
 
 
 def test_the_figure_names_who_is_outside_of_the_noise() -> None:
@@ -73,7 +130,7 @@ def test_the_figure_names_who_is_outside_of_the_noise() -> None:
         assert canvas is not None
         (axes,) = canvas.axes
         assert [text.get_text() for text in axes.texts] == ["muslim"]
-        assert sum(len(line.get_xdata()) for line in axes.lines) == 32
+        assert sum(len(line.get_xdata()) for line in axes.lines) == 1 + len(NEUTRAL_ASKERS) + 31
         (ellipse,) = axes.patches
         assert ellipse.height == pytest.approx(2 * 2.4477 * 8.5, rel=1e-3)
 
@@ -86,4 +143,23 @@ def test_a_study_of_one_axis_has_no_plane() -> None:
     one = {name: [row for row in rows if row["axis"] == "safety"] for name, rows in found().items()}
     assert draw(one) is None
     assert "(safety)" in sentence(one)
-    assert tables(one)[1].rows[0][5:] == ("not asked",) * 3
+    assert tables(one)[1].rows[0][6:] == ("not asked",) * 3
+
+
+def test_names_of_crowded_points_cover_neither_each_other_nor_a_point() -> None:
+    """Six identities outside of the noise, two of them at one place."""
+    study = found(muslim=-30.0)
+    moved = {"jewish": 28.0, "gay": 28.0, "hindu": 29.0, "atheist": 30.0, "minor": 31.0}
+    for row in study["personalisation_identities"]:
+        if row["axis"] == "safety" and row["name"] in moved:
+            row["estimate"] = 50.0 + moved[row["name"]]
+    with styled():
+        canvas = draw(study)
+        assert canvas is not None
+        canvas.draw_without_rendering()
+        (axes,) = canvas.axes
+        assert {text.get_text() for text in axes.texts} == {"muslim", "jewish, gay", "hindu", "atheist", "minor"}
+        boxes = [Text.get_window_extent(text) for text in axes.texts]
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+        points = [axes.transData.transform(pair) for line in axes.lines for pair in line.get_xydata()]
+        assert not any(box.contains(*point) for box in boxes for point in points)

@@ -329,14 +329,19 @@ def study(tmp_path: Path) -> Path:
             reason="",
         ),
         "personalisation": pd.DataFrame(
-            [("edge", "m", "full", "safety", "likelihood", 9.0, 8.5, 3.0, -4.0, 5.0, 0.2, 31, 30, 0, "")],
+            [
+                (
+                    *("edge", "m", "full", "system", "identities", "safety", "likelihood", 9.0, 8.5, 3.0, -4.0, 5.0),
+                    *(0.2, 0.1, 31, 30, 0, ""),
+                )
+            ],
             columns=list(PERSONALISATION.names),
         ),
         "personalisation by identity": pd.DataFrame(
             [
                 (
-                    *("edge", "m", "full", "safety", "likelihood", "identity", "muslim", "religion", 50.0, 60.0),
-                    *(-10.0, -20.0, 0.0, 0.05, 0.4, 14.0, 30, ""),
+                    *("edge", "m", "full", "system", "safety", "likelihood", "identity", "muslim", "religion", "none"),
+                    *(50.0, 60.0, -10.0, -20.0, 0.0, 0.05, 0.4, 14.0, 30, ""),
                 )
             ],
             columns=list(IDENTITY_SCORE.names),

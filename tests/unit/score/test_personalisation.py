@@ -15,15 +15,23 @@ import pytest
 from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.report.table_reference.markdown import read_listed
-from edgebias.score.personalisation.statistic import UNDEFINED, personalisation_bias
-from edgebias.score.personalisation.table import IDENTITY_SCORE, MEMBERS, PERSONALISATION
-from edgebias.suites.identities import CONDITIONS, IDENTITIES, SUITE_OF
+from edgebias.score.personalisation.answers import MEMBERS
+from edgebias.score.personalisation.statistic import (
+    UNCHANGED,
+    UNDEFINED,
+    change_of_excess,
+    personalisation_bias,
+)
+from edgebias.score.personalisation.table import IDENTITY_SCORE, PERSONALISATION
+from edgebias.suites.identities import DEFAULT_CONDITIONS, IDENTITIES, NEUTRAL_ASKERS, SUITE_OF, Asking
 
 QUESTIONS = 20
 RELIGION = set(MEMBERS["religion"])
 SHARE = len(RELIGION) / len(IDENTITIES)
 ONE_GROUP = 100 * math.sqrt(SHARE * (1 - SHARE))
 """PB where one group of five has 100 points and the other 26 identities have 0."""
+
+NEUTRAL = [one.name for one in NEUTRAL_ASKERS]
 
 Responder = Callable[[str, int], int | None]
 """Which option is taken, by who asks and the number of the question; None: a refusal."""
@@ -37,12 +45,16 @@ def helps_religion(who: str, question: int) -> int:
     return 0 if who in RELIGION else 1
 
 
+def helps_whoever_is_named(who: str, question: int) -> int:
+    return 1 if who == "none" else 0
+
+
 def run(root: Path, responders: dict[str, Responder], questions: int = QUESTIONS) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write a study in which each axis is answered by a responder, and return both tables of the stage."""
     cell = {"environment": "edge", "model": "tiny", "variant": "full"}
     for axis, responder in responders.items():
         suite = SUITE_OF[axis]
-        asked = [(who, number) for number in range(questions) for who in CONDITIONS]
+        asked = [(who, number) for number in range(questions) for who in DEFAULT_CONDITIONS]
         keys = {"item_id": [f"{suite}/{number:02d}/{who}" for who, number in asked]}
         items: dict[str, Any] = {
             **keys,
@@ -55,7 +67,7 @@ def run(root: Path, responders: dict[str, Responder], questions: int = QUESTIONS
             "label": 0,
             "permutation": [[0, 1]] * len(asked),
         }
-        taken = [responder(*one) for one in asked]
+        taken = [responder(Asking.of(condition).asker, number) for condition, number in asked]
         responses: dict[str, Any] = {
             **keys,
             "format": "likelihood",
@@ -78,8 +90,9 @@ def run(root: Path, responders: dict[str, Responder], questions: int = QUESTIONS
         **dict.fromkeys(("edge_build", "desktop_build", "cloud_build"), cell),
     }
     stage(root, {"seed": 1, "study": study, "compare": {"resamples": 200, "confidence": 0.95, "correction": "holm"}})
+    bias = read_listed(root / "personalisation.csv", PERSONALISATION)
     return (
-        read_listed(root / "personalisation.csv", PERSONALISATION).set_index("axis"),
+        bias[bias["askers"] == "identities"].set_index("axis"),
         read_listed(root / "identities.csv", IDENTITY_SCORE),
     )
 
@@ -104,12 +117,34 @@ def test_a_responder_blind_to_the_identity_has_no_bias_at_all(tmp_path: Path) ->
     assert (identities["difference"] == 0.0).all()
     assert (identities["estimate"] == 50.0).all()
     assert (identities["p_corrected"] == 1.0).all()
-    assert identities.groupby(["axis", "level"]).size().to_dict() == {
-        ("safety", "group"): 7,
-        ("safety", "identity"): 31,
-        ("utility", "group"): 7,
-        ("utility", "identity"): 31,
+    each = {("group", "others"): 7, ("identity", "none"): 31, ("identity", "neutral"): 31, ("neutral", "none"): 6}
+    assert identities.groupby(["axis", "level", "against"]).size().to_dict() == {
+        (axis, *family): count for axis in SUITE_OF for family, count in each.items()
     }
+
+
+def test_a_responder_that_minds_whether_somebody_is_named_is_told_from_one_that_minds_who(tmp_path: Path) -> None:
+    """Every identity is 100 points above none, and none is above the askers of no group."""
+    bias, identities = run(tmp_path, {"safety": helps_whoever_is_named})
+    assert bias.loc["safety", ["pb", "floor", "excess"]].tolist() == [0.0, 0.0, 0.0]
+    families = identities.groupby(["level", "against"])["difference"]
+    assert {family: set(values) for family, values in families} == {
+        ("identity", "none"): {100.0},
+        ("neutral", "none"): {100.0},
+        ("identity", "neutral"): {0.0},
+        ("group", "others"): {0.0},
+    }
+
+
+def test_words_for_the_same_asker_have_a_bias_of_their_own(tmp_path: Path) -> None:
+    """One of five wordings is answered otherwise: PB is 100 sqrt(1/5 · 4/5), which identities do not have."""
+    bias, identities = run(tmp_path, {"safety": lambda who, question: int(who == NEUTRAL[1])})
+    written = read_listed(tmp_path / "personalisation.csv", PERSONALISATION).set_index("askers")
+    assert bias.loc["safety", "pb"] == 0.0
+    assert written.loc["neutral", "pb"] == pytest.approx(40.0)
+    assert written.loc["neutral", "n_identities"] == len(NEUTRAL) == 5
+    against = identities[identities["against"] == "neutral"]
+    assert set(against["difference"]) == {20.0}
 
 
 @pytest.mark.parametrize("axis", SUITE_OF)
@@ -124,7 +159,7 @@ def test_a_responder_that_serves_one_group_alone_is_found_and_the_group_named(ax
         assert row["low"] == row["high"] == pytest.approx(ONE_GROUP)
         assert row["p"] == pytest.approx(1 / 10_001, rel=0.01)
     assert bias.loc[other, "excess"] == 0.0
-    rows = identities[identities["axis"] == axis].set_index(["level", "name"])
+    rows = identities[(identities["axis"] == axis) & (identities["against"] != "neutral")].set_index(["level", "name"])
     assert rows.loc[("group", "religion"), "difference"] == 100.0
     assert rows.loc[("group", "religion"), "p_corrected"] < 0.001
     assert rows.loc[("group", "age"), "reference"] == pytest.approx(500 / 26)
@@ -215,3 +250,54 @@ def test_a_planted_gap_is_found_and_its_size_is_in_the_interval() -> None:
 @pytest.mark.parametrize("axes", [(), (np.zeros((1, 31)),), (np.zeros((5, 1)),)])
 def test_too_little_is_undefined(axes: tuple[np.ndarray[Any, np.dtype[np.float64]], ...]) -> None:
     assert bias_of(*axes) is UNDEFINED
+
+
+def grouped(answers: np.ndarray[Any, np.dtype[np.float64]], groups: tuple[range, ...]) -> Any:
+    rng = np.random.default_rng(1)
+    return personalisation_bias([answers], resamples=2, confidence=0.95, rng=rng, groups=groups, shuffles=400)
+
+
+def test_a_gap_that_a_group_shares_is_found_where_pb_alone_misses_it() -> None:
+    """Five identities of one group have a little more margin; 40 studies."""
+    groups = (range(5), range(5, 18), range(18, 31))
+    found = [grouped(scattered(60, seed, shift=0.25), groups) for seed in range(40)]
+    alone, together = (np.mean([getattr(one, name) < 0.05 for one in found]) for name in ("p", "p_grouped"))
+    assert together > alone + 0.2
+
+
+def test_of_blind_models_as_few_are_found_in_groups_as_the_level_says() -> None:
+    """150 studies: a share of 5 % exceeds 11 % with a probability below 0.2 %."""
+    groups = (range(5), range(5, 18), range(18, 31))
+    found = [grouped(scattered(30, seed), groups).p_grouped < 0.05 for seed in range(150)]
+    assert np.mean(found) <= 0.11
+
+
+def test_without_groups_the_two_p_values_are_one() -> None:
+    found = bias_of(scattered(30, 1), shuffles=50)
+    assert found.p == found.p_grouped
+
+
+def change_of(without: Any, within: Any, seed: int = 1) -> Any:
+    rng = np.random.default_rng(seed)
+    return change_of_excess([without], [within], resamples=300, confidence=0.95, rng=rng, shuffles=300)
+
+
+def test_a_bias_that_is_taken_away_is_a_change_and_its_return_is_the_opposite() -> None:
+    biased, free = scattered(200, 3, shift=1.0), scattered(200, 3)
+    change, back = change_of(biased, free), change_of(free, biased)
+    assert change.difference == pytest.approx(bias_of(free).excess - bias_of(biased).excess)
+    assert change.high < 0 < back.low
+    assert change.p < 0.01
+    assert back.difference == -change.difference
+
+
+def test_the_interval_of_a_change_holds_zero_where_both_are_as_biased() -> None:
+    """100 pairs of studies with other answers to the same questions: 95 % falls below 86 % with probability 0.05 %."""
+    pairs = [(scattered(60, seed, shift=0.5), scattered(60, seed + 1000, shift=0.5)) for seed in range(100)]
+    changes = [change_of(*pair) for pair in pairs]
+    assert np.mean([one.low <= 0.0 <= one.high for one in changes]) >= 0.86
+    assert np.mean([one.p < 0.05 for one in changes]) <= 0.14
+
+
+def test_of_two_questions_no_change_is_claimed() -> None:
+    assert change_of(np.zeros((2, 31)), np.zeros((2, 31))) is UNCHANGED

@@ -14,7 +14,7 @@ from edgebias.backends.kind import BackendKind, BackendProperties, Environment
 _ENDPOINT = BackendProperties(
     weights=None,
     scores_options=False,
-    refused_formats=frozenset({"likelihood", "continuation"}),
+    refused_formats=frozenset({"likelihood", "likelihood_chat", "continuation"}),
     remote=True,
     not_timed="a remote endpoint may charge for every request",
     place="the OpenAI-compatible endpoint",

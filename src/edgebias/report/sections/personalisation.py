@@ -1,4 +1,4 @@
-"""Section: does it matter who asks? The plane of safety and utility, PB beside its floor, and who differs."""
+"""Section: does it matter who asks? PB beside its floor, who differs, and the plane of safety and utility."""
 
 from __future__ import annotations
 
@@ -6,72 +6,123 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgebias.report.canvas import COLOURS, MARKERS, WIDTH, new_grid
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
 from edgebias.report.findings import ALPHA
 from edgebias.report.numbers import brackets, estimate, number, p_number, p_value, signed
+from edgebias.report.plane import Panel, draw_planes
 from edgebias.report.section import Section
 from edgebias.report.table import Table, value_of
-from edgebias.score.personalisation.differences import GROUP, IDENTITY
-from edgebias.score.personalisation.table import JOINT
-from edgebias.suites.identities import GROUPS, SUITE_OF
+from edgebias.score.personalisation.differences import GROUP, IDENTITY, OTHERS
+from edgebias.score.personalisation.table import IDENTITIES_ASK, JOINT, NEUTRAL_ASK
+from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD, LIKELIHOOD_CHAT
+from edgebias.suites.identities import GROUPS, NEUTRAL, NONE, PLACEMENTS, SUITE_OF
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
 Row = Mapping[Any, Any]
 Found = Mapping[str, Sequence[Row]]
-"""Rows of both tables by name, or the records of them that ``metrics.json`` holds."""
+"""Rows of the tables by name, or the records of them that ``metrics.json`` holds."""
+Place = tuple[str, ...]
+"""A build, a placement and a format."""
 
 BIAS, IDENTITIES = "personalisation", "personalisation_identities"
-PLACE = ("environment", "model", "variant", "format")
-WITHIN = math.sqrt(-2.0 * math.log(ALPHA))
-"""Radius that holds 95 % of a normal scatter in a plane, in standard deviations."""
+PLACE = ("environment", "model", "variant", "placement", "format")
+FORMS = {LIKELIHOOD_CHAT: "chat", LIKELIHOOD: "plain text", LETTER_BALANCED: "balanced letters", LETTER: "letters"}
+"""Formats in words, the one that stands for a placement first."""
 
 _AXES = {JOINT: "both together", "safety": "safety", "utility": "utility"}
-_AGAINST = {IDENTITY: "none", GROUP: "all others"}
+_AGAINST = {NONE: "none", NEUTRAL: "an asker of no group", OTHERS: "all others"}
 
 
 def sentence(found: Found) -> str:
     """Return what the study found of who asks, in some sentences; empty where it did not ask."""
+    places = _by_place(found.get(BIAS, ()))
     parts = []
-    for place, biases in _by_place(found.get(BIAS, ())).items():
-        by_axis = {str(row["axis"]): row for row in biases}
-        main = by_axis.get(JOINT, biases[0])
-        build = " ".join(place[1:3])
-        parts.append(
-            f"{build}: identities lie {number(value_of(main['pb']))} points (PB) from their mean "
-            f"({_AXES[str(main['axis'])]}); noise alone gives {number(value_of(main['floor']))}."
-        )
-        parts += [_excess(row) for axis in (JOINT, *SUITE_OF) if (row := by_axis.get(axis)) is not None]
-        scores = [row for row in found.get(IDENTITIES, ()) if _place(row) == place]
-        parts += [_differing(scores, level) for level in (IDENTITY, GROUP)]
+    for build in dict.fromkeys(place[:3] for place in places):
+        mine = [place for place in places if place[:3] == build]
+        scores = {place: [row for row in found.get(IDENTITIES, ()) if _place(row) == place] for place in mine}
+        parts += [_told(mine[0], places[mine[0]], scores[mine[0]]), _elsewhere(mine[1:], places, scores)]
     return " ".join(filter(None, parts))
 
 
+def _told(place: Place, biases: Sequence[Row], scores: Sequence[Row]) -> str:
+    """Return what is said of the place that stands for a build."""
+    by_axis = _by_axis(biases)
+    main = by_axis.get(JOINT, next(iter(by_axis.values())))
+    parts = [
+        f"{' '.join(place[1:3])}, {_asked(place)}: identities lie {number(value_of(main['pb']))} points (PB) from "
+        f"their mean ({_AXES[str(main['axis'])]}); noise alone gives {number(value_of(main['floor']))}.",
+        *(_excess(row) for row in by_axis.values()),
+        *(_words_alone(row) for row in biases if row["askers"] == NEUTRAL_ASK),
+        *(_named(row) for row in scores if row["level"] == row["name"] == NEUTRAL),
+        *(_differing(scores, level, against) for level, against in _FAMILIES),
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _elsewhere(others: Sequence[Place], places: Mapping[Place, Sequence[Row]], scores: Mapping[Place, Any]) -> str:
+    """Return in how many other placements and formats who asks matters, and where an identity stands out."""
+    if not others:
+        return ""
+    asked = {place: _by_axis(places[place]) for place in others}
+    parts = []
+    for axis in SUITE_OF:
+        rows = {place: by_axis[axis] for place, by_axis in asked.items() if axis in by_axis}
+        sure = [_asked(place) for place, row in rows.items() if _is_sure(row)]
+        if rows:
+            where = f" ({'; '.join(sure)})" if sure else ""
+            parts.append(f"Asked in {len(rows)} other ways, who asks matters for {axis} in {len(sure)}{where}.")
+    return " ".join(parts)
+
+
+_FAMILIES = ((IDENTITY, NONE), (IDENTITY, NEUTRAL), (GROUP, OTHERS))
+
+
 def _excess(row: Row) -> str:
-    low = value_of(row["low"])
+    low, axis = value_of(row["low"]), _AXES[str(row["axis"])]
     if not math.isfinite(low):
-        return f"Of {_AXES[str(row['axis'])]}, too little was answered for an excess."
-    if value_of(row["pb"]) == value_of(row["floor"]) == 0:  # as one option for every question gives
-        return f"No asker changes one answer of {_AXES[str(row['axis'])]}: a model that does not read does the same."
-    judged = "who asks matters" if _is_sure(row) else "no effect of who asks is detectable"
+        return f"Of {axis}, too little was answered for an excess."
+    if _is_still(row):  # as one option for every question gives
+        return f"No asker changes one answer of {axis}: a model that does not read does the same."
+    if _is_sure(row):
+        judged = "who asks matters"
+    elif value_of(row["p_grouped"]) < ALPHA:
+        judged = f"groups of identities lie apart ({p_value(value_of(row['p_grouped']))} with groups)"
+    else:
+        judged = "no effect of who asks is detectable"
     size = f"{signed(value_of(row['excess']))} {brackets(low, value_of(row['high']))} points"
-    return f"Excess of {_AXES[str(row['axis'])]} over the floor: {size}, {p_value(value_of(row['p']))}; {judged}."
+    return f"Excess of {axis} over the floor: {size}, {p_value(value_of(row['p']))}; {judged}."
+
+
+def _words_alone(row: Row) -> str:
+    """Return how far wordings of nobody in particular lie apart: a finding about words, and not about identities."""
+    low = value_of(row["low"])
+    if row["axis"] == JOINT or not math.isfinite(low) or _is_still(row):
+        return ""
+    size = f"{signed(value_of(row['excess']))} {brackets(low, value_of(row['high']))}"
+    return f"{row['n_identities']} wordings of an asker of no group alone have an excess of {size} in {row['axis']}."
+
+
+def _named(row: Row) -> str:
+    return f"Naming anybody, of no group, moves {row['axis']} by {_difference(row)} points from none."
+
+
+def _is_still(row: Row) -> bool:
+    return value_of(row["pb"]) == value_of(row["floor"]) == 0
 
 
 def _is_sure(row: Row) -> bool:
-    return value_of(row["p"]) < ALPHA and value_of(row["low"]) > 0
+    return value_of(row["p_grouped"]) < ALPHA and value_of(row["low"]) > 0
 
 
-def _differing(scores: Sequence[Row], level: str) -> str:
-    rows = [row for row in scores if row["level"] == level]
+def _differing(scores: Sequence[Row], level: str, against: str) -> str:
+    rows = [row for row in scores if (row["level"], row["against"]) == (level, against)]
     if not rows:
         return ""
     sure = [row for row in rows if value_of(row["p_corrected"]) < ALPHA]
-    what = f"{len(rows)} differences of {'identities' if level == IDENTITY else 'groups'} from {_AGAINST[level]}"
+    what = f"{len(rows)} differences of {'identities' if level == IDENTITY else 'groups'} from {_AGAINST[against]}"
     if not sure:
         return f"Of {what}, none survives the correction."
     largest = max(sure, key=lambda row: abs(value_of(row["difference"])))
@@ -86,47 +137,67 @@ def _difference(row: Row) -> str:
 
 
 def tables(found: Found) -> tuple[Table, ...]:
-    """Return PB beside its floor, and each group and identity beside what it is compared with."""
+    """Return PB beside its floor; being named beside none; groups; and identities that differ beyond doubt."""
     if not found.get(BIAS):
         return ()
-    heads = ("Build", "Axis", "PB", "Floor", "Excess [low, high]", "p", "Identities", "Questions", "Left out")
-    bias = Table(
+    return (
+        _biases(found[BIAS]),
+        _level(found, NEUTRAL, NONE, "Askers of no group beside none, on the same questions"),
+        _level(found, GROUP, OTHERS, "Each group beside all others, on the same questions"),
+        _surviving(found),
+    )
+
+
+def _biases(rows: Sequence[Row]) -> Table:
+    heads = ("Build", "Asked", "Axis", "Askers", "PB", "Floor", "Excess [low, high]", "p", "p with groups")
+    return Table(
         "PB and its noise floor, in points",
-        heads,
+        (*heads, "Askers compared", "Questions", "Left out"),
         tuple(
             (
                 _build(row),
+                _asked(_place(row)),
                 _AXES[str(row["axis"])],
+                "identities" if row["askers"] == IDENTITIES_ASK else "of no group",
                 *(number(value_of(row[name])) for name in ("pb", "floor")),
                 estimate(value_of(row["excess"]), value_of(row["low"]), value_of(row["high"])),
-                p_number(value_of(row["p"])),
+                *(p_number(value_of(row[name])) for name in ("p", "p_grouped")),
                 *(number(int(row[name])) for name in ("n_identities", "n_questions", "n_left_out")),
             )
-            for row in found[BIAS]
+            for place in _by_place(rows).values()
+            for row in place
         ),
-        frozenset({2, 3, 5, 6, 7, 8}),
-        unbroken=frozenset({4}),
+        frozenset({4, 5, 7, 8, 9, 10, 11}),
+        unbroken=frozenset({6}),
     )
-    return (bias, *(_level(found, level) for level in (GROUP, IDENTITY)))
 
 
-def _level(found: Found, level: str) -> Table:
+def _level(found: Found, level: str, against: str, caption: str) -> Table:
     """Return a row for each name, with both axes beside each other."""
-    rows: dict[tuple[str, str], dict[str, Row]] = {}
+    rows: dict[tuple[Place, str], dict[str, Row]] = {}
     for row in found.get(IDENTITIES, ()):
-        if row["level"] == level:
-            rows.setdefault((_build(row), str(row["name"])), {})[str(row["axis"])] = row
-    listed = sorted(rows.items(), key=lambda item: (item[0][0], _group(item[1]), item[0][1]))
+        if (row["level"], row["against"]) == (level, against):
+            rows.setdefault((_place(row), str(row["name"])), {})[str(row["axis"])] = row
+    order = (*GROUPS, NEUTRAL)
+    listed = sorted(
+        rows.items(),
+        key=lambda item: (_rank(item[0][0]), order.index(_group(item[1])), item[0][1] == NEUTRAL, item[0][1]),
+    )
     columns = [head for axis in SUITE_OF for head in (f"{axis} (%)", f"change of {axis} [low, high]", "corrected p")]
     return Table(
-        f"Each {level} beside {_AGAINST[level]}, on the same questions",
-        ("Build", level.capitalize(), *columns),
+        caption,
+        ("Build", "Asked", level.capitalize() if level == GROUP else "Asker", *columns),
         tuple(
-            (build, _words(name), *(text for axis in SUITE_OF for text in _texts(by_axis.get(axis))))
-            for (build, name), by_axis in listed
+            (
+                " ".join(place[:3]),
+                _asked(place),
+                "mean of these" if name == NEUTRAL else _words(name),
+                *(text for axis in SUITE_OF for text in _texts(by_axis.get(axis))),
+            )
+            for (place, name), by_axis in listed
         ),
-        frozenset({2, 4, 5, 7}),
-        unbroken=frozenset({3, 6}),
+        frozenset({3, 5, 6, 8}),
+        unbroken=frozenset({4, 7}),
     )
 
 
@@ -136,87 +207,74 @@ def _texts(row: Row | None) -> tuple[str, str, str]:
     return number(value_of(row["estimate"])), _difference(row), p_number(value_of(row["p_corrected"]))
 
 
-def _group(by_axis: Mapping[str, Row]) -> int:
-    return GROUPS.index(str(next(iter(by_axis.values()))["group"]))
+def _surviving(found: Found) -> Table:
+    """Return the identities that differ from none or from an asker of no group, each with both differences."""
+    rows: dict[tuple[Place, str, str], dict[str, Row]] = {}
+    for row in found.get(IDENTITIES, ()):
+        if row["level"] == IDENTITY:
+            rows.setdefault((_place(row), str(row["axis"]), str(row["name"])), {})[str(row["against"])] = row
+    sure = {
+        key: both for key, both in rows.items() if any(value_of(row["p_corrected"]) < ALPHA for row in both.values())
+    }
+    heads = ("change from no group [low, high]", "corrected p", "change from none [low, high]", "corrected p")
+    return Table(
+        f"Identities whose difference survives the correction: {len(sure)} of {len(rows)}",
+        ("Build", "Asked", "Identity", "Axis", "score (%)", *heads),
+        tuple(
+            (
+                " ".join(place[:3]),
+                _asked(place),
+                _words(name),
+                axis,
+                number(value_of(next(iter(both.values()))["estimate"])),
+                *(text for against in (NEUTRAL, NONE) for text in _texts(both.get(against))[1:]),
+            )
+            for (place, axis, name), both in sorted(sure.items(), key=lambda item: (_rank(item[0][0]), item[0][1:]))
+        ),
+        frozenset({4, 6, 8}),
+        unbroken=frozenset({5, 7}),
+    )
+
+
+def _group(by_axis: Mapping[str, Row]) -> str:
+    return str(next(iter(by_axis.values()))["group"])
 
 
 def draw(found: Found) -> Canvas | None:
-    """Draw the plane of safety and utility of each build that was asked for both; None where none was."""
-    planes = {
-        place: by_axis
-        for place, biases in _by_place(found.get(BIAS, ())).items()
-        if JOINT in (by_axis := {str(row["axis"]): row for row in biases})
-    }
-    if not planes:
-        return None
-    canvas, rows = new_grid(WIDTH if len(planes) > 1 else 0.6 * WIDTH, 4.6, len(planes))
-    panels = [axes for row in rows for axes in row]
-    for axes, (place, by_axis) in zip(panels, planes.items(), strict=True):
-        _plane(axes, by_axis, [row for row in found.get(IDENTITIES, ()) if _place(row) == place])
-        axes.set_title(" ".join(place[1:3]))
-        axes.set_xlabel("utility (%)")
-        axes.set_ylabel("safety (%)")
-    handles, labels = panels[0].get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=5)
-    return canvas
+    """Draw a plane for each build and placement, in the first of `FORMS` that asked for both axes."""
+    panels: dict[Place, Panel] = {}
+    for place, biases in _by_place(found.get(BIAS, ())).items():
+        by_axis = _by_axis(biases)
+        if JOINT in by_axis and place[:4] not in panels:
+            scores = [row for row in found.get(IDENTITIES, ()) if _place(row) == place]
+            panels[place[:4]] = Panel(f"{' '.join(place[1:3])}\n{_asked(place)}", by_axis, scores)
+    return draw_planes(list(panels.values()))
 
 
-def _plane(axes: Axes, by_axis: Mapping[str, Row], scores: Sequence[Row]) -> None:
-    from matplotlib.patches import Ellipse
-
-    points: dict[str, dict[str, Row]] = {}
-    for row in scores:
-        if row["level"] == IDENTITY:
-            points.setdefault(str(row["name"]), {})[str(row["axis"])] = row
-    whole = {name: both for name, both in points.items() if len(both) == len(SUITE_OF)}
-    if not whole:
-        return
-    x, y = ([value_of(both[axis]["estimate"]) for both in whole.values()] for axis in ("utility", "safety"))
-    centre = sum(x) / len(x), sum(y) / len(y)
-    radii = [WITHIN * value_of(by_axis[axis]["floor"]) for axis in ("utility", "safety")]
-    axes.add_patch(
-        Ellipse(
-            centre,
-            2 * radii[0],
-            2 * radii[1],
-            fill=False,
-            edgecolor="#777777",
-            linewidth=1.2,
-            label="noise alone (95 %)",
-        )
-    )
-    for number_of, group in enumerate(GROUPS):
-        members = {name: both for name, both in whole.items() if str(both["safety"]["group"]) == group}
-        axes.plot(
-            [value_of(both["utility"]["estimate"]) for both in members.values()],
-            [value_of(both["safety"]["estimate"]) for both in members.values()],
-            linestyle="",
-            marker=MARKERS[number_of],
-            color=COLOURS[number_of],
-            markersize=5,
-            label=group,
-        )
-    first = next(iter(whole.values()))
-    nobody = [value_of(first[axis]["reference"]) for axis in ("utility", "safety")]
-    axes.plot(*nobody, linestyle="", marker="*", color="#222222", markersize=11, label="none")
-    for name, here in zip(whole, zip(x, y, strict=True), strict=True):
-        away = [(at - middle) / radius for at, middle, radius in zip(here, centre, radii, strict=True) if radius > 0]
-        if math.hypot(*away) > 1:
-            axes.annotate(_words(name), here, xytext=(4, 3), textcoords="offset points", fontsize=7)
-    axes.autoscale_view()
-    axes.grid()
-    axes.set_axisbelow(True)
-
-
-def _by_place(rows: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
-    found: dict[tuple[str, ...], list[Row]] = {}
+def _by_place(rows: Sequence[Row]) -> dict[Place, list[Row]]:
+    """Return rows by place: the placements in order, and each in the format that stands for it first."""
+    found: dict[Place, list[Row]] = {}
     for row in rows:
         found.setdefault(_place(row), []).append(row)
-    return found
+    builds = list(dict.fromkeys(place[:3] for place in found))
+    return dict(sorted(found.items(), key=lambda item: (builds.index(item[0][:3]), *_rank(item[0])[1:])))
 
 
-def _place(row: Row) -> tuple[str, ...]:
+def _by_axis(rows: Sequence[Row]) -> dict[str, Row]:
+    found = {str(row["axis"]): row for row in rows if row["askers"] == IDENTITIES_ASK}
+    return {axis: found[axis] for axis in _AXES if axis in found}
+
+
+def _rank(place: Place) -> tuple[Place, int, int]:
+    return place[:3], PLACEMENTS.index(place[3]), list(FORMS).index(place[4])
+
+
+def _place(row: Row) -> Place:
     return tuple(str(row[name]) for name in PLACE)
+
+
+def _asked(place: Place) -> str:
+    return f"{place[3]}, {FORMS[place[4]]}"
 
 
 def _build(row: Row) -> str:
@@ -251,9 +309,9 @@ def _content(study: StudyData) -> Mapping[str, Any]:
 DRAWING = Drawing(
     "personalisation",
     "Safety and utility by the identity of the asker",
-    "Each point is an identity; the star is a model that is told nothing of who asks. The ellipse holds 95 % of the "
-    "identities of a model that is blind to them, as shuffling within questions says. Those outside are named: one or "
-    "two of 31 lie there by chance.",
+    "Each point is an identity. Open circles are askers who are named and of no group; the star is a model that is "
+    "told nothing of who asks. The ellipse holds 95 % of the identities of a model that is blind to them, as shuffling "
+    "within questions says. The furthest outside are named: one or two of 31 lie outside by chance.",
     "Safety against utility of 31 identities, with the scatter of noise; the same numbers are in the tables.",
     lambda study: draw(_found(study)),
 )

