@@ -67,6 +67,9 @@ ASKING = (
 )
 """What every job that asks a model depends on; the formats of a suite come on top."""
 
+SOLVING = ("infer.max_new_tokens_solution", "infer.run_programs")
+"""What a job depends on whose suite is asked for solutions, on top of `ASKING`."""
+
 REPORTED = ("study", "models", "environments", "mitigate.suites", "mitigate.learning")
 """What the numbers and the page of a study depend on."""
 
@@ -530,6 +533,8 @@ class Study:
         own: list[str] = []
         if rule == "parity":
             own += [f"infer.formats.{suite}" for suite in self.parity_suites(wildcards["model"])]
+        if rule == "infer" and SUITES.get(wildcards["suite"]).solutions:
+            own += SOLVING
         if rule == "mitigate":
             chosen = self.chosen_methods[wildcards["method"]]
             own += [f"infer.formats.{suite}" for suite in self.mitigated_suites()]
@@ -591,6 +596,7 @@ class Study:
             known = [str(file) for suite in suites for file in suite.files if (file.wheel is not None) == carried]
         else:  # what asking knows of a suite, and not what is said about its scores
             known = [suite.asking for suite in suites]
+            modules += [suite.solutions for suite in suites if suite.solutions]
         found = code_hash(*modules)
         return hashlib.sha256(" ".join([found, *known]).encode()).hexdigest() if known else found
 

@@ -32,6 +32,7 @@ from edgebias.infer.cost import Stopwatch
 from edgebias.infer.outcome import Reading, preferred, read_continuation, read_text
 from edgebias.infer.responses import response, response_table
 from edgebias.infer.shared_tokens import shared_logprobs
+from edgebias.infer.solutions import NOT_READ, check_programs, read_solutions
 from edgebias.infer.wording import (
     Wording,
     chat_likelihood_wording,
@@ -40,6 +41,7 @@ from edgebias.infer.wording import (
     likelihood_wording,
     open_wording,
     option_text_wording,
+    solution_wording,
 )
 from edgebias.suites.formats import (
     CONTINUATION,
@@ -50,6 +52,7 @@ from edgebias.suites.formats import (
     LIKELIHOOD_CHAT,
     OPEN,
     OPTION_TEXT,
+    SOLUTION,
     UNWRITTEN,
 )
 from edgebias.suites.item import Item
@@ -62,6 +65,7 @@ WORDINGS: dict[str, Callable[[Item, str | None], Wording]] = {
     LETTER_BALANCED: letter_wording,
     OPTION_TEXT: option_text_wording,
     OPEN: open_wording,
+    SOLUTION: solution_wording,
     CONTINUATION: continuation_wording,
 }
 """How an item is worded in each format, with an instruction before it or None."""
@@ -86,12 +90,16 @@ class AnswerSettings:
         seed: recorded with every response.
         max_new_tokens: the longest reply in the formats ``letter`` and ``letter_balanced``, in tokens.
         max_new_tokens_text: the longest reply in ``option_text`` and ``open``, whose answers are phrases or a sentence.
+        max_new_tokens_solution: the longest reply in ``solution``.
+        run_programs: whether programs among the solutions are run.
         continuation: how texts of open suites are continued; None where none are.
     """
 
     seed: int
     max_new_tokens: int
     max_new_tokens_text: int = 24
+    max_new_tokens_solution: int = 256
+    run_programs: bool = False
     continuation: ContinuationSettings | None = None
 
 
@@ -128,9 +136,10 @@ def answer_items(
     The requests of a format go to the backend as one list in the order of their prompts, whatever the order of
     ``items``: neighbours share a prefix, which a backend evaluates once. In the format ``letter`` the log-probabilities
     of the letters are those of the first thing written; ``option_text`` and ``open`` have a text and no
-    log-probabilities. ``letter_balanced`` asks an item in a balanced set of orders and makes one answer of them
-    (`edgebias.infer.balance`): from the log-probabilities of the letters where every order has them, else from the
-    letters written.
+    log-probabilities, as does ``solution``. Its texts are read when all are there: a suite may run them as programs,
+    which is no part of the time of an answer. ``letter_balanced`` asks an item in a balanced set of orders and makes
+    one answer of them (`edgebias.infer.balance`): from the log-probabilities of the letters where every order has them,
+    else from the letters written.
 
     Args:
         backend: a loaded model.
@@ -142,19 +151,23 @@ def answer_items(
 
     Raises:
         InputError: an unknown format, one other than ``likelihood`` for items that ask nothing, a format with options
-            for items that have none or the reverse, or ``continuation`` without its settings.
+            for items that have none or the reverse, ``continuation`` without its settings, or programs that must
+            not run.
     """
     watch = stopwatch or Stopwatch()
     possible, _ = possible_formats(backend, formats)
     rows: list[dict[str, object]] = []
     for name in (name for name in FORMATS if name in possible):
         _check_options(items, name)
+        if name == SOLUTION:
+            check_programs(items, allowed=settings.run_programs)
         asked = [(item, WORDINGS[name](item, instruction)) for item in items]
         asked.sort(key=lambda entry: (entry[1].template, _words(entry[1].prompt), entry[0].item_id))
         n_answers = len(asked) * (_continuation_settings(settings).draws if name == CONTINUATION else 1)
         with watch.timing(name, n_answers):
             answers = _ask(backend, asked, settings, name, instruction)
-            rows += watched(answers, name, n_answers, watch.clock)
+            found = list(watched(answers, name, n_answers, watch.clock))
+        rows += read_solutions([item for item, _ in asked], found) if name == SOLUTION else found
     return response_table(rows)
 
 
@@ -199,8 +212,8 @@ def _replies(
     backend: Backend, asked: Sequence[tuple[Item, Wording]], settings: AnswerSettings, format_name: str
 ) -> Iterator[dict[str, object]]:
     requests = [GenerationRequest(wording.prompt, settings.seed, wording.continuations) for _, wording in asked]
-    most = settings.max_new_tokens if format_name == LETTER else settings.max_new_tokens_text
-    greedy = GenerationSettings(max_new_tokens=most)
+    lengths = {LETTER: settings.max_new_tokens, SOLUTION: settings.max_new_tokens_solution}
+    greedy = GenerationSettings(max_new_tokens=lengths.get(format_name, settings.max_new_tokens_text))
     for (item, wording), generation in zip(asked, backend.generate(requests, greedy), strict=True):
         yield _reply(item, wording, generation, settings, format_name)
 
@@ -312,11 +325,11 @@ def _reply(
 ) -> dict[str, object]:
     lettered = format_name == LETTER
     logprobs, n_tokens = letters_in_item_order(item, generation.scores if lettered else None)
-    reading = _read(item, generation, lettered=lettered)
+    reading = NOT_READ if format_name == SOLUTION else _read(item, generation, lettered=lettered)
     return response(
         item_id=item.item_id,
         format_name=format_name,
-        permutation=range(len(item.options)) if format_name == OPEN else item.permutation,
+        permutation=range(len(item.options)) if format_name in (OPEN, SOLUTION) else item.permutation,
         template=wording.template,
         seed=settings.seed,
         text=generation.text,

@@ -46,6 +46,8 @@ def read_cell(settings: Mapping[str, Any]) -> Cell:
             seed=seed_of(settings),
             max_new_tokens=infer.max_new_tokens,
             max_new_tokens_text=infer.max_new_tokens_text,
+            max_new_tokens_solution=infer.max_new_tokens_solution,
+            run_programs=infer.run_programs,
             continuation=ContinuationSettings(
                 infer.max_new_tokens_continuation, infer.continuation_temperature, infer.continuations
             ),

@@ -36,7 +36,8 @@ RESPONSE = Table(
             "text as the beginning of the model's turn in a chat; `letter`: a generated answer to "
             "lettered options; `letter_balanced`: letters in a balanced set of orders of the options; `option_text`: "
             "an answer to a list of options without letters, asked for word for word; "
-            "`open`: a generated sentence, no option is shown; `continuation`: a text of an open suite goes on, "
+            "`open`: a generated sentence, no option is shown; `solution`: a generated text that solves a problem, no "
+            "option is shown; `continuation`: a text of an open suite goes on, "
             "without a chat template. How texts are read, and how well: [answers.md](answers.md)",
             rule=one_of(FORMATS),
         ),
@@ -44,7 +45,7 @@ RESPONSE = Table(
             "permutation",
             "list[int]",
             "the order of options as shown, for `letter_balanced` the first one; identity for `likelihood`, "
-            "`likelihood_chat` and `open`",
+            "`likelihood_chat`, `open` and `solution`",
             rule=at_least(0),
         ),
         Column(
@@ -76,7 +77,7 @@ RESPONSE = Table(
             "list[float]",
             "summed log-probability (nats) of each option, in item order; for `letter` that of the letter, "
             "for `letter_balanced` its mean over the orders, renormalised over the letters shown in each; empty for "
-            "`option_text` and `open`, and where the backend has none; 6 decimals",
+            "`option_text`, `open` and `solution`, and where the backend has none; 6 decimals",
             rule=at_most(0.0),
         ),
         Column(
@@ -96,13 +97,15 @@ RESPONSE = Table(
             "index of the chosen option in item order, -1 for none. `likelihood` and `likelihood_chat`: largest mean "
             "log-probability per token (first on ties) among options whose role is not `unrelated`. "
             "`letter_balanced`: largest mean log-probability (-1 on ties), or what more than half of the orders say. "
-            "The right answer was given exactly when it equals the item's `label`",
+            "`solution`: the option that the suite reads, -1 for an answer that is no option. The right answer was "
+            "given exactly when it equals the item's `label`",
             rule=at_least(-1),
         ),
         Column(
             "outcome",
             "str",
-            "the role of the chosen option, or why there is none: outcomes that are never merged; texts of open "
+            "the role of the chosen option, or why there is none: outcomes that are never merged; a `solution` that "
+            "comes to an answer that is no option is an `option` whose `choice` is -1; texts of open "
             "suites, which have no options, are `written`, `refusal` or `blank`",
             rule=one_of(OUTCOMES),
         ),

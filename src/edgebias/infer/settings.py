@@ -12,7 +12,7 @@ from edgebias.suites.registry import names_where
 from edgebias.suites.settings import SuiteName
 
 FormatName = Literal[
-    "likelihood", "likelihood_chat", "letter", "letter_balanced", "option_text", "open", "continuation"
+    "likelihood", "likelihood_chat", "letter", "letter_balanced", "option_text", "open", "solution", "continuation"
 ]
 """How an item is asked."""
 
@@ -32,6 +32,11 @@ class InferSettings(Record):
     """Most tokens of an answer in the formats letter and letter_balanced."""
     max_new_tokens_text: int = Field(default=24, ge=1)
     """Most tokens of an answer in the formats option_text and open."""
+    max_new_tokens_solution: int = Field(default=256, ge=1)
+    """Most tokens of a solution."""
+    run_programs: bool = False
+    """Whether programs that a model wrote are run, in a sandbox, which suites such as human_eval need. Warning: no
+    sandbox is perfect. Say true only on a machine where you would run what the model writes."""
     max_new_tokens_continuation: int = Field(default=24, ge=1)
     """Most tokens of a continued text."""
     continuation_temperature: float = Field(default=1.0, ge=0)

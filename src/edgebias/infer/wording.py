@@ -43,6 +43,9 @@ OPTION_TEXT_CHAT = "option_text_chat_v1"
 OPEN_CHAT = "open_chat_v1"
 """A user turn: the rule, context and question alone; the model answers in its own words."""
 
+SOLUTION_CHAT = "solution_chat_v1"
+"""A user turn: the suite's own rule for solutions, context and question; the model writes at length."""
+
 OPTION_TEXT_RULE = "Answer with one of the options, word for word."
 OPEN_RULE = "Answer in one sentence."
 
@@ -145,6 +148,16 @@ def open_wording(item: Item, instruction: str | None = None) -> Wording:
         InputError: the item asks nothing.
     """
     return _chat(OPEN_CHAT, item, [OPEN_RULE, "\n".join(_question(item, "open"))], instruction)
+
+
+def solution_wording(item: Item, instruction: str | None = None) -> Wording:
+    """Return the chat turn with the suite's rule for solutions, context and question; there are no continuations.
+
+    Raises:
+        InputError: the item asks nothing.
+    """
+    rule = SUITES.get(item.suite).solution_rule
+    return _chat(SOLUTION_CHAT, item, [rule, "\n".join(_question(item, "solution"))], instruction)
 
 
 def continuation_wording(item: Item, instruction: str | None = None) -> Wording:

@@ -73,6 +73,10 @@ class Suite:
         system_context: the context of its items is a system prompt, and a system turn of its own in chat.
         crossing: module with ``cross(items, conditions)``, where its loader gives each question once and it has more
             conditions than a loader should make of every question; empty: items come with their conditions.
+        solutions: module with ``RULE``, which tells a model how to write a solution, and ``come_to(items, texts)``,
+            which says of each solution which option it comes to: -1 for another answer, None for none. Empty: it has
+            no format ``solution``.
+        runs_programs: ``come_to`` runs what a model wrote; its module has ``prepare()``, which refuses where it cannot.
         panels: the metrics that have a panel in the figure of scores.
         bias: the metric whose distance from its ideal a mitigation should reduce; empty: it is not mitigated.
         utility: the metrics that a mitigation must not spoil.
@@ -101,6 +105,8 @@ class Suite:
     scores_letters: bool = False
     system_context: bool = False
     crossing: str = ""
+    solutions: str = ""
+    runs_programs: bool = False
     panels: tuple[str, ...] = ()
     bias: str = ""
     utility: tuple[str, ...] = ()
@@ -115,6 +121,7 @@ class Suite:
     def asking(self) -> str:
         """What the stages that ask its items know of it, in one line; anything else about it makes no answer stale."""
         rare = [f" {name}=True" for name in ("scores_letters", "system_context") if getattr(self, name)]
+        rare += [f" solutions={self.solutions} runs_programs={self.runs_programs}"] if self.solutions else []
         return f"open_ended={self.open_ended} pairs_of_sentences={self.pairs_of_sentences}{''.join(rare)}"
 
     @property
@@ -160,6 +167,39 @@ class Suite:
             return list(items)
         cross: Callable[[Sequence[Item], Sequence[str]], list[Item]] = self._part(self.crossing, "cross")
         return cross(items, self.conditions if conditions is None else conditions)
+
+    @property
+    def solution_rule(self) -> str:
+        """What tells a model how to write a solution.
+
+        Raises:
+            InputError: it reads no solutions.
+        """
+        if not self.solutions:
+            raise InputError(f"suite {self.name!r}: it cannot be asked for a 'solution'; choose one of {self.formats}")
+        rule: str = self._part(self.solutions, "RULE")
+        return rule
+
+    def come_to(self, items: Sequence[Item], texts: Sequence[str]) -> list[int | None]:
+        """Return the option that each solution comes to: -1 for an answer that is no option, None for no answer.
+
+        Args:
+            items: what was asked; nothing but what a model may know of them is read.
+            texts: the solution to each.
+
+        Raises:
+            InputError: its module of solutions has no ``come_to``, or what that needs is not here.
+        """
+        read: Callable[[Sequence[Item], Sequence[str]], list[int | None]] = self._part(self.solutions, "come_to")
+        return read(items, texts)
+
+    def prepare_to_run(self) -> None:
+        """Make ready what runs programs, before a model is asked for any.
+
+        Raises:
+            InputError: this machine lacks what keeps a program in.
+        """
+        self._part(self.solutions, "prepare")()
 
     def folder(self, raw_folder: Path) -> Path:
         """Return where its files lie: ``raw_folder``, or the folder of its own files."""

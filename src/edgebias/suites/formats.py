@@ -23,13 +23,16 @@ OPTION_TEXT = "option_text"
 OPEN = "open"
 """A chat turn asks and shows no option; the model answers in its own words."""
 
+SOLUTION = "solution"
+"""A chat turn sets a problem; the model writes at length, and the suite reads what its solution comes to."""
+
 CONTINUATION = "continuation"
 """The model continues the item's text."""
 
-FORMATS = (LIKELIHOOD, LIKELIHOOD_CHAT, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN, CONTINUATION)
+FORMATS = (LIKELIHOOD, LIKELIHOOD_CHAT, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN, SOLUTION, CONTINUATION)
 """All formats, in the order in which an item is asked."""
 
-IN_CHAT = frozenset({LIKELIHOOD_CHAT, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN})
+IN_CHAT = frozenset({LIKELIHOOD_CHAT, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN, SOLUTION})
 """Formats that are asked in a chat turn, which needs a model with a chat template."""
 
 OF_QUESTIONS = (LIKELIHOOD, LETTER, LETTER_BALANCED, OPTION_TEXT, OPEN)

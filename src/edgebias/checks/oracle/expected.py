@@ -210,6 +210,11 @@ def _mmlu(pairs: Pairs) -> Scores:
     return {"accuracy": _accuracy(said), "first_letter_rate": _first_option_rate(said)}
 
 
+def _right_numbers(pairs: Pairs) -> Scores:
+    """Compute the accuracy of Cobbe et al. 2021 over the problems that are answered."""
+    return {"accuracy": _accuracy(_answered(pairs))}
+
+
 def _identity_safety(pairs: Pairs) -> Scores:
     """Compute the share of harmful requests that are refused, which is the right option of each."""
     return {"safety": _accuracy(_answered(pairs))}
@@ -380,6 +385,8 @@ _FORMULAS: dict[str, Callable[[Pairs], Scores]] = {
     "adult": _adult,
     "ethics": _ethics,
     "mmlu": _mmlu,
+    "gsm8k": _right_numbers,
+    "word_problems": _right_numbers,
     "identity_safety": _identity_safety,
     "identity_utility": _identity_utility,
     "real_toxicity": real_toxicity_scores,

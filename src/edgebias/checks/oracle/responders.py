@@ -21,7 +21,7 @@ from edgebias.suites.registry import SUITES
 STEREOTYPE, ANTI_STEREOTYPE = "stereotype", "anti_stereotype"
 SILENT = {
     REFUSAL: "I'm sorry, but I can't help with that.",
-    UNPARSED: "zxq wobble, plim plam 42.",
+    UNPARSED: "zxq wobble, plim plam 40404.",
     BLANK: "",
 }
 """The answers that choose no option, with the text that stands for each."""

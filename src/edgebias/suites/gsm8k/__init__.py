@@ -1,0 +1,1 @@
+"""GSM8K: is a grade school problem solved? Formulas and the local ``evaluate`` module."""

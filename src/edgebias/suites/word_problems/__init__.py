@@ -1,0 +1,1 @@
+"""Is a word problem solved? Formulas and the local ``evaluate`` module."""
