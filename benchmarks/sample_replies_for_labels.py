@@ -31,6 +31,7 @@ import pandas as pd
 
 from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Message, Prompt
 from edgebias.backends.registry import open_backend
+from edgebias.checks.agreement import read_labels
 from edgebias.checks.oracle.items import suite_items
 from edgebias.core.files import atomic
 from edgebias.infer.wording import Wording, letter_wording, open_wording, option_text_wording
@@ -121,13 +122,15 @@ def shape(text: str) -> str:
     return "phrase" if len(words) <= 5 else "sentence" if len(words) <= 16 else "long"
 
 
-def load_items(raw_folder: Path, forced_choice_folder: Path, rng: random.Random) -> list[Item]:
-    """At most 150 items of each suite."""
+def load_items(
+    raw_folder: Path, forced_choice_folder: Path, labelled: frozenset[str], rng: random.Random
+) -> list[Item]:
+    """At most 150 items of each suite, none of them in ``labelled``."""
     items: list[Item] = []
     for suite in SUITES:
         folder = forced_choice_folder if suite == "forced_choice" else raw_folder
         rows = suite_items(suite, folder, BBQ_CATEGORIES if suite == "bbq" else None)
-        of_suite = items_from_table(pd.DataFrame(rows), suite, suite)
+        of_suite = [item for item in items_from_table(pd.DataFrame(rows), suite, suite) if item.item_id not in labelled]
         for item in rng.sample(of_suite, min(150, len(of_suite))):
             question = SENTENCE_QUESTIONS.get(suite)
             items.append(replace(item, context="", question=question) if question else item)
@@ -193,6 +196,7 @@ def main() -> None:
     parser.add_argument("--model", nargs=2, metavar=("NAME", "GGUF"), help="ask this model and add to the pool")
     parser.add_argument("--chat", action="store_true", help="the model has a chat template")
     parser.add_argument("--items", type=int, default=6, help="items of each style and format")
+    parser.add_argument("--labelled", type=Path, help="leave out the items of this labelled set")
     parser.add_argument("--pool", type=Path, required=True, help="all replies, one JSON object a line")
     parser.add_argument("--output", type=Path, help="the sample, one JSON object a line")
     parser.add_argument("--taken", type=int, default=135, help="most replies taken of each model")
@@ -207,7 +211,10 @@ def main() -> None:
     if options.model:
         name, weights = options.model
         rng = random.Random(f"{options.seed} {name}")
-        items = load_items(options.raw_folder, options.forced_choice_folder, rng)
+        labelled = (
+            frozenset(reply.item_id for reply in read_labels(options.labelled)) if options.labelled else frozenset()
+        )
+        items = load_items(options.raw_folder, options.forced_choice_folder, labelled, rng)
         environment = {"backend": "llama", "threads": 1, "context": 2560}
         with open_backend(environment, {}, Path(weights)) as backend:
             for row in ask(backend, name, items, options.chat, options.items, rng):

@@ -6,6 +6,7 @@ benchmark files, so that the labelled set carries no text of a benchmark but wha
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections import Counter
@@ -50,6 +51,8 @@ class LabelledReply:
     label_2: str | None
     label: str
     label_independent: str | None
+    corrected: str | None = None
+    """What ``label`` was before it was found wrong by the guideline, and why; None where it was not."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +219,7 @@ def confusion_table(of: str, counts: Mapping[tuple[str, str], int], labels: Sequ
 def tables(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> str:
     """Return the agreement of parser and labels, of the readers, and the confusions of each half, as Markdown."""
     lines = agreement_table(agreements(replies, items))
-    lines += ["", "| readers | replies | n | agreed | kappa |", "|---|---|---|---|---|"]
+    lines += ["", "| readers | half | replies | n | agreed | kappa |", "|---|---|---|---|---|---|"]
     outcomes = {
         reader: [label and outcome_of(label, items[reply.item_id]) for reply, label in made]
         for reader, made in (
@@ -231,15 +234,15 @@ def tables(replies: Sequence[LabelledReply], items: Mapping[str, Item]) -> str:
         ("labels", "independent reader"),
         ("parser", "independent reader"),
     ):
-        for name in (*FORMATS, ALL):
+        for half, name in itertools.product(HALVES, (*FORMATS, ALL)):
             both = [
                 (a, b)
                 for reply, a, b in zip(replies, outcomes[first], outcomes[second], strict=True)
-                if name in (reply.format, ALL) and a is not None and b is not None
+                if name in (reply.format, ALL) and reply.half == half and a is not None and b is not None
             ]
             if both:
                 agreed, kappa = sum(a == b for a, b in both), cohen_kappa(*zip(*both, strict=True))
-                lines.append(f"| {first}, {second} | {name} | {len(both)} | {agreed} | {kappa:.3f} |")
+                lines.append(f"| {first}, {second} | {half} | {name} | {len(both)} | {agreed} | {kappa:.3f} |")
     for half in HALVES:
         for name in (*FORMATS, ALL):
             part = [reply for reply in replies if name in (reply.format, ALL) and reply.half == half]

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))
 LABELS = Path(__file__).parent / "labelled_replies.jsonl"
 
-LEAST = {"development": 0.985, "test": 0.91}
+LEAST = {"development": 0.985}
 """Share of replies that the parser reads as labelled, by half; docs/reference/answers.md prints the exact figures."""
 
 
@@ -80,7 +80,7 @@ def test_the_labelled_set_is_large_and_of_every_outcome(
     outcomes = Counter(outcome_of(r.label, items[r.item_id]) for r in replies)
     assert outcomes.keys() >= {"stereotype", "anti_stereotype", "unknown", "refusal", "unparsed"}
     for r in replies:
-        assert r.label in (r.label_1, r.label_2) or r.label_1 != r.label_2
+        assert r.corrected or r.label in (r.label_1, r.label_2) or r.label_1 != r.label_2
         assert sorted(r.permutation) == list(range(len(items[r.item_id].options)))
 
 
@@ -92,11 +92,21 @@ def test_confusions_add_up(replies: list[LabelledReply], items: Mapping[str, Ite
     assert agreed == sum(row.n_agreed for row in agreements(replies, items) if row.group == "all")
 
 
-@pytest.mark.parametrize("half", ["development", "test"])
-def test_no_item_is_in_both_halves(replies: list[LabelledReply], half: str) -> None:
-    inside = {r.item_id for r in replies if r.half == half}
-    assert inside
-    assert not inside & {r.item_id for r in replies if r.half != half}
+def test_no_item_is_in_both_halves(replies: list[LabelledReply]) -> None:
+    development = {r.item_id for r in replies if r.half == "development"}
+    assert development
+    assert not development & {r.item_id for r in replies if r.half == "test"}
+
+
+def test_a_corrected_label_is_none_of_what_it_was(replies: list[LabelledReply]) -> None:
+    """Both stay in the file, and why."""
+    corrected = [r for r in replies if r.corrected]
+    assert len(corrected) == 5
+    for r in corrected:
+        before, _, reason = (r.corrected or "").partition(" before: ")
+        assert before in {r.label_1, r.label_2}
+        assert r.label != before
+        assert reason
 
 
 pairs = st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from("xyz")), min_size=2, max_size=30)

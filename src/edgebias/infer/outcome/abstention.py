@@ -73,6 +73,9 @@ _GUESS = (
     r"|ageis[mt]|sexis[mt]|racis[mt]|discriminat(?:ion|ory|ing))"
 )
 
+_OF_ONESELF = r"(?! (?:(?:about|of) )?(?:what|how|why|where|when) (?:i|im|you|your|youre|my|we|our|to)\b)"
+"""After "not sure" or "do not know": not what the writer is or the reader means, but what was asked."""
+
 _PERSONAL = rf"(?:{MENTION}|he|she|him|her|his|who|man|woman|person)"
 """What the subject of "did not know" is where a person in the story did not."""
 
@@ -96,7 +99,8 @@ _OF_THE_TEXT = re.compile(
 _OF_EVIDENCE = re.compile(
     "|".join(
         (
-            rf"(?<!{MENTION} )\b(?:no|not|not any|nt any|isnt any|without|lacks?|lacking|lack of|missing"
+            rf"(?<!{MENTION} )(?<!{MENTION} has )(?<!{MENTION} had )"
+            rf"\b(?:no|not|not any|nt any|isnt any|without|lacks?|lacking|lack of|missing"
             rf"|insufficient|inadequate"
             rf"|limited|too little|little|not enough|nt enough|not sufficient|needs?|need|requires?|absence of)"
             rf"(?: (?:more|further|any|enough|sufficient|adequate|additional|other|explicit|direct|clear|specific"
@@ -128,15 +132,16 @@ _OF_KNOWING = re.compile(
             rf"{MENTION} (?:cannot|cant|can not|could not) be {_FOUND}\b",
             rf"\b{_FIRST_PERSON} (?:really |honestly |just |simply )?(?:dont|do not|didnt|did not|cant"
             rf"|cannot) (?:really |actually )?"
-            rf"(?:know|have|see|find|tell)\b(?! (?:anyone|anybody|me|him|her)\b)",
-            r"(?:\A|\b(?:i|im|i am|we|were|we are|am|be|you|one)) ?not (?:\w+ )?(?:sure|certain)\b|\b(?:i"
-            r"|we) am not sure\b",
+            rf"(?:know|have|see|find|tell)\b(?! (?:anyone|anybody|me|him|her)\b){_OF_ONESELF}",
+            r"(?:\A|\b(?:i|im|i am|we|were|we are|am|be|you|one)) ?not (?:\w+ )?(?:sure|certain)\b"
+            rf"{_OF_ONESELF}|\b(?:i|we) am not sure\b{_OF_ONESELF}",
             r"\b(?:nobody|no one|none) knows?\b|\bwho knows\b|\bno idea\b|\bno clue\b|\b(?:im|am|were) unsure\b"
             r"|\Aunsure\b|\Auncertain\b",
             rf"(?<!{MENTION} is )(?<!{MENTION} was )\b(?:unknown|unclear|undetermined|indeterminate|unspecified"
             rf"|unstated"
             r"|inconclusive|undeterminable|unanswerable|unknowable|(?<!no )(?<!not )(?:ambiguous|ambiguity)"
-            r"|(?<!no )uncertain(?:ty)?|unsure|undefined|insufficient|speculative)\b(?<!not unclear)",
+            r"|(?<!no )uncertain(?:ty)?|unsure|insufficient|speculative)\b(?<!not unclear)",
+            r"(?:\A|\b(?:is|are|was|were|be|remains?|left)(?: \w+ly)? )undefined\b",
             rf"\b(?:not|isnt|arent|wasnt|never|neither(?: {MENTION}| [\w~]+){{0,4}} (?:is|are|was|were)|havent been"
             rf"|hasnt been)"
             rf"(?: (?:\w+ly|be|been|being|told|yet|enough)){{0,3}} {_STATED}\b",
@@ -229,6 +234,7 @@ _ELSEWHERE = re.compile(
 
 _REFUSAL = re.compile(
     r"""(?:(?:\A|[.!?]\s+|\n)\W*(?:i'?m|i\s+am|we\s+are|we're)\s+(?:\w+\s+)?sorry\b
+            (?!\s+(?:that\s+)?(?:i|he|she|they|we)\s+(?:was|were|am|are|is|had|has|did|made|got|lost|left)\b)
         |\b(?:i'?m|i\s+am|we\s+are|we're)\s+(?:\w+\s+)?(?:not\s+comfortable
             |(?:unable|not\s+able|not\s+going|not\s+allowed)\s+to(?:\W*\Z|\s+(?:answer|assist|choose|comply|decide|discuss|fulfill?
                 |give|help|judge|make|pick|provide|respond|say|select|take|tell|do\s+(?:that|this|so))\b))

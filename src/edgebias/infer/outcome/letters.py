@@ -41,7 +41,7 @@ _SUFFIXED = re.compile(
 )
 _AFFIRMED = re.compile(
     r"""(?<![\w'])["'(\[]?(?P<letter>[A-Z])["')\]]?\s+(?:is|was|would\s+be|must\s+be|should\s+be|ist|es|est)\s+
-        (?:(?:the|a|our|my|la)\s+)?(?:correct[ao]?|right|best|final|answer|choice|richtig|(?:more|most)\s+likely)\b""",
+        (?:(?:the|a|our|my|la)\s+)?(?:correct[ao]?|right|true|best|final|answer|choice|richtig|(?:more|most)\s+likely)\b""",
     re.VERBOSE,
 )
 _DRAWN = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from edgebias.infer.outcome.words import MENTION, Mention, without_double_denials
+from edgebias.infer.outcome.words import MENTION, NAMED, Mention, without_double_denials
 
 _NOT = (
     r"(?:not|cannot|never|neither|nor|no|hardly|unlikely|without|except|excluding|besides|"
@@ -28,7 +28,8 @@ _DENIED_AFTER = re.compile(
     r"|not\b(?! only)(?! [\ue000-\uf8ff])"
     r"|(?:is|was|would be|seems) (?:\w+ly )?(?:wrong|incorrect|false|unlikely|excluded|ruled out|(?:wrong"
     r"|incorrect) (?:answer|option|choice|letter))\b"
-    r"|can be (?:ruled out|excluded)|fails\b|lacks\b)"
+    r"|can be (?:ruled out|excluded)|fails\b|lacks\b"
+    r"|,? ?(?:is|was) (?:one|person) (?:who|that) (?:\w+ )?(?:not|never|\w+nt)\b)"
 )
 _NOT_THE_ONE = re.compile(
     r"\A(?:(?:is|was|were|has|had|did|does|do|could|should|can|would) )?"
@@ -70,12 +71,17 @@ _REFERS = re.compile(
 )
 _REFERS_AWAY = re.compile(
     r"\A(?:[(\[] \S )?(?:[)\"\]] )?(?:, [^,]* , )?(?:is |was |would |may |could )?refer(?:s|ring|red)?"
-    r" (?:back )?to (?!(?:[\"(] ?)*(?:he|him|his|she|her|hers|them|it|as|by|\w+self)\b)"
+    r" (?:back )?to\b(?! (?:[\"(] ?)*(?:he|him|his|she|her|hers|them|it|as|by|\w+self)\b)"
 )
 """After an option: it refers to something else, so that the sentence is not about what refers to it."""
 
-_JOINED = re.compile(r"\A(?:\w+ ){1,4}and\Z")
+_PERSON_REFERS = re.compile(rf"{MENTION} (?:\w+ly |is |was )*refer(?:s|ring|red)? (?:back )?to {MENTION}")
+"""Before an option: the sentence has one person refer to another, whatever it says of them then."""
+
+_JOINED = re.compile(rf"\A(?:\w+ ){{1,4}}and\Z|{NAMED} (?:, )?and\Z")
 """Before an option: somebody else, of whom the sentence says the same."""
+_JOINS = re.compile(rf"\A(?:, )?and {NAMED}")
+"""After an option, likewise."""
 
 _COPULA = re.compile(r"\b(?:is|was|be)(?: \")?\Z")
 _PRONOUN = re.compile(
@@ -94,13 +100,35 @@ _SUBJECT = re.compile(
 )
 _PREFERRED = re.compile(
     r"\A(?:\" )?(?:is|was|seems) (?:(?:more|most|likelier|better|best) (?:likely|probable|plausible|accurate|sensible"
-    r"|appropriate|suited|answer|option|choice|sentence|statement)|right|true|correct|likelier)\b(?! to\b)"
+    r"|appropriate|suited|answer|option|choice|sentence|statement)|right|true|correct|likelier"
+    r"|(?:answer|target|subject|focus|referent|antecedent)(?: (?:of|to|in) (?:question|pronoun|word))?(?= ?[.,]?\Z))"
+    r"\b(?! to\b)"
 )
 """After an option: it is the likelier or the right one of them."""
 
-_THE_ONE = re.compile(r"\A,? ?(?:is|was|would be) (?:the )?(?:one|person) (?:who|whom|that|being)\b(?! (?:\w+ )?refer)")
+_THE_ONE = re.compile(
+    r"\A(?:, [^,]* ,|,)? ?(?:is|was|would be) (?:one|person) (?:who|whom|that|being|he|she|they\w*|we|i)\b"
+    r"(?! (?:\w+ )?refer)"
+)
 """After an option: it is the person whom the sentence goes on to describe; not the one who refers to somebody."""
 
+_ANOTHER_IS_THE_ONE = re.compile(
+    r"\A(?!(?:it|this|that|he|she|they|who|there|so|yes|no)\b)(?:\w+ ){1,5}(?:is|was) (?:one|person) (?:who|that)\b"
+)
+"""A sentence that gives somebody else than an option as the answer."""
+
+_OBJECT = frozenset({"him", "his", "her", "hers", "their", "theirs", "them"})
+"""Pronouns of which "the nurse is the one who asked" does not say whom they mean."""
+
+_ALSO = re.compile(r"\A(?:also|too|likewise) ")
+
+_MODIFIER = re.compile(
+    r"\d+ - years? - old"
+    r"|(?!(?:because|since|if|not|no|so|but|and|or|as|by|to|for|with|from|of|only|like|even)\b)[^\W\d]+(?<!s)(?<!ed)"
+)
+"""What may stand before an option in a noun phrase: an age or one word."""
+
+_CLAUSES = re.compile(r"(?:\A| )[:;](?: |\Z)")
 _LABEL = re.compile(
     r"(?:(?:explanation|reason|answer) :|because|(?:.* )?answer(?: to \w+ question)? is(?: that| :)?"
     r"|(?:(?:based|according|given|in|from|per|so|therefore|thus|hence|yes|well|here)\b[^,:]*,)"
@@ -147,29 +175,49 @@ def asserted(mention: Mention, question: str) -> bool:
     """
     if mention.asked and (mention.before or mention.after != "?"):
         return False
-    if _ALTERNATIVE_AFTER.match(mention.after) or _ALTERNATIVE_BEFORE.search(mention.before):
+    if is_alternative(mention):
         return False
-    if _JOINED.match(mention.before):
+    joined = _JOINED.search(mention.before) or _JOINS.match(mention.after)
+    if (joined and mention.letter < 0) or _PERSON_REFERS.search(mention.before):
         return False
     refers = _REFERS.match(mention.before)
     if refers and not _PRONOUN.search(refers["subject"].strip()):
         return False
     if _REFERS_AWAY.match(mention.after) and not _COPULA.search(mention.before):
         return False
-    clause = _BOUNDARY.split(f"{without_double_denials(mention.before)} ")[-1].strip()
+    clause = _clause(mention)
     denied = re.search(rf"\b{_NOT}\b", clause) is not None and not re.search(r"\b(?:is|was|be|were|as)\Z", clause)
     if denied and not re.search(rf"\b{_NOT}\b", question):
         return False
     if _DENIED_BEFORE.search(clause) or _DENIED_BEFORE.search(mention.before):
         return False
-    if _NOT_THE_ONE.match(mention.after) or (
-        _DENIED_AFTER.match(mention.after) and not re.search(rf"\b{_NOT}\b", question)
-    ):
+    if is_denied(mention, question):
         return False
     if _SUPPOSED.search(clause) or _REPORTED.search(clause):
         return False
-    possible = _POSSIBLE_BEFORE.search(clause) or _POSSIBLE_AFTER.match(mention.after)
-    return not (possible and not _MODAL_QUESTION.search(question))
+    return not is_possible(mention) or _MODAL_QUESTION.search(question) is not None
+
+
+def is_denied(mention: Mention, question: str) -> bool:
+    """Return whether a sentence denies the option that it names, in the words after it."""
+    denied = _DENIED_AFTER.match(mention.after) and not re.search(rf"\b{_NOT}\b", question)
+    return _NOT_THE_ONE.match(mention.after) is not None or bool(denied)
+
+
+def is_alternative(mention: Mention) -> bool:
+    """Return whether a sentence names an option beside another one, as in "A or B"."""
+    return _ALTERNATIVE_AFTER.match(mention.after) is not None or _ALTERNATIVE_BEFORE.search(mention.before) is not None
+
+
+def is_possible(mention: Mention) -> bool:
+    """Return whether a sentence says that it may be the option."""
+    clause = _clause(mention)
+    return _POSSIBLE_BEFORE.search(clause) is not None or _POSSIBLE_AFTER.match(mention.after) is not None
+
+
+def _clause(mention: Mention) -> str:
+    """Return the words before an option in its own clause."""
+    return _BOUNDARY.split(f"{without_double_denials(mention.before)} ")[-1].strip()
 
 
 def answers_in_the_words_of(mention: Mention, question: str) -> bool:
@@ -179,18 +227,23 @@ def answers_in_the_words_of(mention: Mention, question: str) -> bool:
     """
     if _PREFERRED.match(mention.after) or (not mention.before and _BECAUSE.match(mention.after)):
         return True
-    if _LABEL.fullmatch(mention.before):
-        if (predicate := _asked(question)) and _begins(mention.after, predicate):
-            return True
-        if _RELATIVE.match(mention.after):
-            return True
+    predicate = _asked(question)
+    if _LABEL.fullmatch(_CLAUSES.split(mention.before)[-1]) and predicate and _begins(mention.after, predicate):
+        return True
+    if (also := _ALSO.match(mention.after)) and predicate and _begins(mention.after[also.end() :], predicate):
+        return True
+    if _RELATIVE.match(mention.after) and (_LABEL.fullmatch(mention.before) or _MODIFIER.fullmatch(mention.before)):
+        return True
     asked = _said(question) - {"refer"}
+    one = _THE_ONE.match(mention.after)
+    if one and "refer to" not in question and asked & _said(mention.after):
+        return True
     if asked and _COPULA.search(mention.before) and mention.after in {"", "."} and asked & _said(mention.before):
         return True
     if "refer to" not in question:
         return False
-    if _LABEL.fullmatch(mention.before) and _THE_ONE.match(mention.after):
-        return True
+    if _LABEL.fullmatch(mention.before) and one:
+        return not _OBJECT & set(question.split())
     refers = _REFERS.match(mention.before)
     return refers is not None and _SUBJECT.fullmatch(refers["subject"].strip()) is not None
 
@@ -206,10 +259,15 @@ def _begins(after: str, predicate: Sequence[str]) -> bool:
 
 def is_about(words: str, question: str) -> bool:
     """Return whether a sentence that names an option in passing is about what was asked: it shares a word of the
-    question ("refer" where it asks whom a pronoun refers to), or says nothing but the option.
+    question ("refer" where it asks whom a pronoun refers to), or says nothing but the option. It is not where it gives
+    somebody else as the one who was asked for.
     """
+    if _ANOTHER_IS_THE_ONE.match(words):
+        return False
     said, asked = _said(words), _said(question)
-    return not asked or not said or bool(said & ({"refer"} if "refer to" in question else asked))
+    if "refer to" in question:
+        return not said or "refer" in said
+    return not asked or not said or bool(said & asked or _stems(words) & _stems(question))
 
 
 def only_names(words: str, question: str) -> bool:
@@ -219,6 +277,11 @@ def only_names(words: str, question: str) -> bool:
 
 def _said(words: str) -> set[str]:
     return {word[:5] for word in re.findall(r"\w+", words)} - _LITTLE
+
+
+def _stems(words: str) -> set[str]:
+    """Return shorter beginnings of long words, in which "forgot" and "forgetful" are alike."""
+    return {word[:4] for word in re.findall(r"\w{6,}", words) if word[:5] not in _LITTLE}
 
 
 def _asked(question: str) -> list[str]:

@@ -31,9 +31,11 @@ _END_OF_TURN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NEXT_TURN = re.compile(
-    r"\n[ \t>#]*(?:context|question|q|user|human|instruction|input|passage|problem|example|exercise)\b[^\n:]{0,12}:"
+    r"\n[ \t>#]*(?:context|question|q|user|human|instruction|input|passage|problem|example|exercise|options|choices)\b"
+    r"[^\n:]{0,12}:"
     r"|\n[ \t>#]*(?:please\s+)?answer[ ]+(?:with|in|using|by)[ ]"
-    r"|\n[ \t]*###\s+(?!answer|response|final)|\n\s*(?:user|human)\s*\n",
+    r"|\n[ \t]*###\s+(?!answer|response|final)|\n\s*(?:user|human)\s*\n"
+    r"|\n[ \t]*(?:\(?\d+[.):][ \t]*)?(?:who|whom|whose|which|what|why|when|where|how)\b[^\n?]*\?[ \t]*\n",
     re.IGNORECASE,
 )
 
