@@ -159,6 +159,8 @@ def test_a_sentence_may_have_another_form_of_the_word_that_was_asked() -> None:
         ("B\n\n2. Who was early?\nA) the grandfather\nB) the grandson\nAnswer: A", SECOND),
         ("B\nWhat time is it?\nA) noon\nB) one o'clock", SECOND),
         ("B\n\nOptions:\nA. the uncle\nB. the aunt", SECOND),
+        ("The grandson\nHe has two aunts.\nA) an aunt\nB) an uncle", SECOND),
+        ("The grandson\nA) The grandfather\nB) The grandson\nAnswer: A", UNPARSED),
     ],
 )
 def test_a_letter_beside_what_is_written_below_it(text: str, reading: Reading) -> None:
@@ -185,6 +187,9 @@ def test_a_list_of_several_is_no_choice(text: str, reading: Reading) -> None:
     [
         ("The grandson\nExplanation: The grandson was late since he had overslept.\nThe grandfather", SECOND),
         ("The grandson\nThe grandfather", UNPARSED),
+        ("The grandson\nExplanation: the grandfather was late.", UNPARSED),
+        ("The grandson was late.\nAnswer:\nThe grandfather was late.\nAnswer:\nThe grandson", UNPARSED),
+        ("The grandson\nExplanation: he missed the bus that the grandfather took.", SECOND),
         ("The grandson\nExplanation: he was late.\nThe grandfather.", UNPARSED),
         ("He came at noon. [Person ruled out: the grandfather]", UNPARSED),
         ("Wrong answers:\n- The grandfather", UNPARSED),

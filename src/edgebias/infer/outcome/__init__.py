@@ -343,6 +343,11 @@ class _Reader:
         given = [entry for entry in given if letters[entry[1].letter].announced] or given
         if not given:
             return None
+        if key_of(plain.split("\n", 1)[0]) in self.keys and all(
+            plain[: letters[each.letter].start].endswith("\n") and not letters[each.letter].announced
+            for _, each in given
+        ):
+            return None  # the answer in words, and a list of its own below it
         number, mention = given[0]
         chosen_letter, announced = letters[mention.letter].letter, letters[mention.letter].announced
         doubted = {
@@ -427,7 +432,7 @@ class _Reader:
 
     def _by_text(self, plain: str, told: Sequence[_Sentence]) -> Reading:
         stated = self._stated(plain)
-        if len(stated) > 1 or self._is_list(plain, stated):
+        if len(stated) > 1 or self._is_list(plain, stated) or (stated and self._answered(told) - stated):
             return NOTHING
         if not stated and not _ALOUD.match(plain):
             stated = self._answered(told, alone=not _GOES_ON.search(plain))
