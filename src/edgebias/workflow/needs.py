@@ -40,7 +40,7 @@ def needs_of(study: Study) -> list[Need]:
     Nothing is fetched, and only endpoints on this machine are knocked at.
     """
     builds = [*_models(study), *_library(study), *_chat(study)]
-    return [*builds, *_benchmarks(study), *_scorers(study), *_environments(study)]
+    return [*builds, *_benchmarks(study), *_scorers(study), *_programs(study), *_environments(study)]
 
 
 def is_dry_run(arguments: list[str]) -> bool:
@@ -158,6 +158,22 @@ def _scorers(study: Study) -> Iterator[Need]:
             found = ""
         missing = "" if found == pinned else f"{found or 'not'} installed: make setup installs it"
         yield Need(f"open suites: package {package}=={pinned}", missing)
+
+
+def _programs(study: Study) -> Iterator[Need]:
+    from edgebias.suites.sandbox import PACKAGE, PINNED
+
+    suites = [suite for suite in study.suites if SUITES.get(suite).runs_programs]
+    if not suites:
+        return
+    allowed = study.config["infer"]["run_programs"]
+    yield Need(f"{', '.join(suites)}: leave to run programs", "" if allowed else "say infer.run_programs: true")
+    try:
+        found = version(PACKAGE)
+    except PackageNotFoundError:
+        found = ""
+    missing = "" if found == PINNED else f"{found or 'not'} installed: pip install edgebias[programs]"
+    yield Need(f"{', '.join(suites)}: package {PACKAGE}=={PINNED}", missing)
 
 
 def _environments(study: Study) -> Iterator[Need]:
