@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from edgebias.backends.endpoint.address import LOOPBACK, read_base_url, read_variable
+from edgebias.backends.endpoint.key import refuse_keys
 from edgebias.backends.registry import BACKENDS
 from edgebias.core.errors import InputError
 from edgebias.core.record import OneOf, Record, SetOf
+
+T = TypeVar("T")
 
 BackendName = Annotated[str, OneOf(BACKENDS.names, "backend")]
 """The name of a backend."""
 
 
-def _unshown(key: str, read: Callable[[str], str]) -> AfterValidator:
-    """Check a text by ``read``, and show nothing of it where it is refused."""
+def _unshown(key: str, read: Callable[[T], T]) -> AfterValidator:
+    """Check a value by ``read``, and show nothing of it where it is refused."""
 
-    def check(value: str) -> str:
+    def check(value: T) -> T:
         try:
             return read(value)
         except InputError as error:
             raise PydanticCustomError("unshown", "{fault}", {"fault": str(error).removeprefix(f"{key}: ")}) from None
 
     return AfterValidator(check)
+
+
+def _without_keys(value: dict[str, Any]) -> dict[str, Any]:
+    refuse_keys(value)
+    return value
 
 
 def _endpoint(value: str) -> str:
@@ -84,7 +92,7 @@ class EnvironmentSettings(Record):
     """How often a request is tried again."""
     omit: SetOf[str] | None = None
     """Request fields that the endpoint rejects, such as seed."""
-    extra: dict[str, Any] | None = None
+    extra: Annotated[dict[str, Any], _unshown("extra", _without_keys)] | None = None
     """Request fields beyond those of the OpenAI API, as the endpoint wants them, such as top_k; not for loopback."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = None
     """The endpoint's name of the limit on an answer's length; left out, max_tokens."""

@@ -21,6 +21,7 @@ from pydantic import ValidationError as PydanticError
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from edgebias.core.errors import InputError
+from edgebias.core.key_like import without_keys
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Record")
@@ -134,7 +135,7 @@ def checked(kind: type[T], value: Any, origin: str, where: Sequence[str | int] =
         return made
     except PydanticError as error:
         found = min(error.errors(), key=_nearness)
-        raise InputError(f"{origin}: {_line(found, kind, where)}") from None
+        raise InputError(f"{origin}: {without_keys(_line(found, kind, where))}") from None
 
 
 def completed(given: Mapping[str, Any], record: Record) -> dict[str, Any]:
@@ -160,8 +161,8 @@ def near(value: object, names: Iterable[str]) -> str:
 
 
 def show(value: object) -> str:
-    """Return ``value`` in one short line."""
-    text = " ".join(repr(value).split())
+    """Return ``value`` in one short line, without what looks like a key."""
+    text = without_keys(" ".join(repr(value).split()))
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 

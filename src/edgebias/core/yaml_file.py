@@ -11,6 +11,7 @@ import yaml
 
 from edgebias.core import spreadsheet
 from edgebias.core.errors import InputError
+from edgebias.core.key_like import without_keys
 
 MOST_VALUES = 200_000
 """Values of a file, each counted as often as an alias names it: a short file can unfold to billions."""
@@ -63,15 +64,17 @@ def read_yaml(path: Path) -> Any:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         reason = " ".join(str(error.problem or error.context or "no YAML").split())
-        raise InputError(f"{path}: not valid YAML ({place}{reason}); correct it") from error
+        raise InputError(f"{path}: not valid YAML ({place}{without_keys(reason)}); correct it") from None
     except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())}); correct it") from error
+        reason = without_keys(" ".join(str(error).split()))
+        raise InputError(f"{path}: not valid YAML ({reason}); correct it") from None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
         raise InputError(  # what SafeLoader's constructors raise for a value that is not of its tag
-            f"{path}: not valid YAML (a value is not what its tag or form says: {error}); put it in quotes"
-        ) from error
+            f"{path}: not valid YAML (a value is not what its tag or form says: {without_keys(str(error))}); put it in "
+            "quotes"
+        ) from None
     for where, fault in _faults(value):
-        raise InputError(f"{path}: {where}{fault}")
+        raise InputError(f"{path}: {without_keys(where + fault)}")
     return value
 
 

@@ -41,6 +41,30 @@ def read_key(environment: Mapping[str, Any]) -> Secret:
     return key
 
 
+_OF_KEYS = frozenset({"apikey", "xapikey", "key", "authorization", "proxyauthorization", "bearer", "bearertoken"})
+_OF_KEYS |= {"token", "accesstoken", "authtoken", "apitoken", "secret", "clientsecret", "secretkey", "password"}
+"""What fields that hold a key are called, without case and punctuation."""
+
+
+def refuse_keys(fields: object, where: str = "extra") -> None:
+    """Refuse a request field that is called as one that holds a key: fields are stored and reported.
+
+    Raises:
+        InputError: there is one; its value is not shown.
+    """
+    if isinstance(fields, Mapping):
+        for name, value in fields.items():
+            if "".join(filter(str.isalnum, str(name).lower())) in _OF_KEYS and value not in (None, "", False):
+                raise InputError(
+                    f"{where}: {str(name)[:40]!r} is what a key is called, and fields are stored and reported; leave "
+                    "it out, and put the key in the variable that api_key_env names"
+                )
+            refuse_keys(value, where)
+    elif isinstance(fields, list | tuple):
+        for value in fields:
+            refuse_keys(value, where)
+
+
 def fault_of_key(key: str) -> str | None:
     """Return why a text cannot be a key and what to do, without showing any of it; None where it can."""
     foreign = [place for place, character in enumerate(key) if not "!" <= character <= "~"]

@@ -14,12 +14,14 @@ RUN = 12
 """Shortest part of a key that is hidden, in characters; a dump breaks a key into lines of 16."""
 
 _ESCAPE = re.compile(
-    r"""\\+ (?: u\{ (?P<braces>[0-9a-f]{1,6}) \} | u(?P<json>[0-9a-f]{4}) | U(?P<python>[0-9a-f]{8})
+    r"""\\+ (?: [ux]\{ (?P<braces>[0-9a-f]{1,6}) \} | u(?P<json>[0-9a-f]{4}) | U(?P<python>[0-9a-f]{8})
               | x(?P<byte>[0-9a-f]{2}) | (?P<octal>[0-3][0-7]{2}) | (?P<space>[nrt]) | (?P<itself>[^\w\s]) )
         | %(?:25)* (?: u(?P<wide>[0-9a-f]{4}) | (?P<percent>[0-9a-f]{2}) )
-        | &(?:amp;)* (?P<entity>\#\d{1,7} | \#x[0-9a-f]{1,6} | amp | lt | gt | quot | apos ); """,
+        | &(?:amp;)* (?: (?P<number>\#\d{1,7} | \#x[0-9a-f]{1,6});? | (?P<entity>amp | lt | gt | quot | apos); )
+        | \x1b\[ (?P<colour>[\d;]*) m """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
+_NOTHING = re.compile("(?!)")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 """Unlike ``str.lower``, it never changes the number of characters."""
 
@@ -28,6 +30,20 @@ _WRITTEN: dict[int, int | None] = {**_LOWER, **dict.fromkeys(map(ord, " \t\n\r\v
 
 _LISTED: dict[int, int | None] = {**_WRITTEN, **dict.fromkeys(map(ord, "-:,;=_+|.xX"))}
 """Leaves out what stands between the numbers of a dump."""
+
+_BARE: dict[int, int | None] = (
+    dict.fromkeys(
+        [code for code in range(128) if not chr(code).isalnum()] + [0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF]
+    )
+    | _LOWER
+)
+"""Leaves out all but letters and digits: what stands between the characters of a list, or the pieces of a text."""
+
+_MASK = re.compile(r"\*{2,}|\.{3,}|[•●…▪■█]+|x{4,}|X{4,}")
+"""What a service writes in the middle of a key that it shows the ends of: "sk-abc***wxyz"."""
+
+LEAST_OF_MASKED = 3
+"""Fewest characters beside a mask that are taken for those of a key."""
 
 
 class Secret:
@@ -42,14 +58,20 @@ class Secret:
         self._value = value
         self._written: tuple[_Form, ...] = ()
         self._listed: tuple[_Form, ...] = ()
+        self._bare: tuple[_Form, ...] = ()
         if not public:
             data = value.encode()
             plain = {value.translate(_WRITTEN), _ESCAPE.sub(_meant, value).translate(_WRITTEN)}
-            self._written = (*(_Form.of(form, RUN) for form in plain), *map(_Form.of, _base64_of(data)))
+            wide = [value.encode(encoding) for encoding in ("utf-16-le", "utf-16-be")]
+            inner = [piece for bytes_ in (data, *wide) for piece in _base64_of(bytes_)]
+            twice = [piece for one in _base64_of(data, lower=False) for piece in _base64_of(one.encode())]
+            self._written = (*(_Form.of(form, RUN) for form in plain), *map(_Form.of, dict.fromkeys(inner + twice)))
             self._listed = tuple(
                 _Form.of("".join(number.format(byte) for byte in data), 2 * RUN)
-                for number in ("{:02x}", "0{:02x}", "{:d}")
+                for number in ("{:02x}", "0{:02x}", "{:02x}00", "{:d}", "{:03o}")
             )
+            bare = {form.translate(_BARE) for form in plain}
+            self._bare = tuple(_Form.of(form, RUN) for form in bare if len(form) >= RUN)
 
     def authorization(self) -> str:
         """Return the value of the header that carries the key."""
@@ -63,20 +85,41 @@ class Secret:
         """Return ``text`` without any form of the key.
 
         Forms are the key as it is; with characters escaped as Python, JSON, C, a URL or HTML escapes them, once or
-        several times; broken by white space; its bytes in hexadecimal or decimal numbers; its base64, also as a part
-        of a longer text ("Bearer KEY", "user:KEY"). Case does not matter, and a part of `RUN` characters is enough.
+        several times; broken by white space or anything else that is no letter or digit; its bytes in hexadecimal,
+        octal or decimal numbers; its base64, of UTF-16 or twice too, also as a part of a longer text ("Bearer KEY",
+        "user:KEY"). Case does not matter, and a part of `RUN` characters is enough. Where a service hides the middle
+        of the key itself, what it shows of the ends goes too.
         """
         if not self._written:
             return text
         text = text.replace(self._value, HIDDEN)
-        for shortened, forms in ((_WRITTEN, self._written), (_LISTED, self._listed)):
-            plain = _ESCAPE.sub(_meant, text).translate(shortened)
+        for escapes, shortened, forms in (
+            (_ESCAPE, _WRITTEN, self._written),
+            (_ESCAPE, _LISTED, self._listed),
+            (_ESCAPE, _BARE, self._bare),
+            (_NOTHING, _WRITTEN, self._written),  # what looks like an escape may be the key's own
+        ):
+            plain = escapes.sub(_meant, text).translate(shortened)
             present = [form for form in forms if form.may_stand_in(plain)]
             if present:
-                places = _places(text, shortened)
+                places = _places(text, escapes, shortened)
                 runs = sorted(run for form in present for run in form.runs(plain))
                 text = _without(text, [(places[first][0], places[last][1]) for first, last in runs])
-        return text
+        return self._without_ends(text)
+
+    def _without_ends(self, text: str) -> str:
+        """Hide the ends of the key beside what hides its middle."""
+        key, spans = self._value, list[tuple[int, int]]()
+        for mask in _MASK.finditer(text):
+            first, last = mask.span()
+            before, after = text[max(0, first - len(key)) : first], text[last : last + len(key)]
+            head = next((size for size in range(len(before), 0, -1) if key.startswith(before[-size:])), 0)
+            tail = next((size for size in range(len(after), 0, -1) if key.endswith(after[:size])), 0)
+            if text[first - head - 1 : first - head] == "\\":  # half of an escape
+                head = 0
+            if head + tail >= LEAST_OF_MASKED:
+                spans.append((first - head, last + tail))
+        return _without(text, spans)
 
     def __repr__(self) -> str:
         return "Secret()"
@@ -114,19 +157,21 @@ class _Form:
 def _meant(escape: re.Match[str]) -> str:
     """Return the character that an escape stands for; nothing where that is white space."""
     name, written = escape.lastgroup, escape[escape.lastgroup or 0]
+    if name == "colour":
+        return ""
     if name in {"itself", "space"}:
         return written if name == "itself" else ""
-    if name == "entity":
+    if name in {"entity", "number"}:
         return unescape(f"&{written.lower()};")
     code = int(written, 8 if name == "octal" else 16)
     return chr(code) if code < 0x110000 else ""
 
 
-def _places(text: str, shortened: dict[int, int | None]) -> list[tuple[int, int]]:
+def _places(text: str, escapes: re.Pattern[str], shortened: dict[int, int | None]) -> list[tuple[int, int]]:
     """Return where in ``text`` each character of its plain form began and ended."""
     places: list[tuple[int, int]] = []
     done = 0
-    for escape in [*_ESCAPE.finditer(text), None]:
+    for escape in [*escapes.finditer(text), None]:
         until = len(text) if escape is None else escape.start()
         places += ((place, place + 1) for place in range(done, until) if text[place].translate(shortened))
         if escape is not None:
@@ -135,11 +180,12 @@ def _places(text: str, shortened: dict[int, int | None]) -> list[tuple[int, int]
     return places
 
 
-def _base64_of(data: bytes) -> Iterator[str]:
+def _base64_of(data: bytes, *, lower: bool = True) -> Iterator[str]:
     """Yield what is the same of ``data`` in base64 whatever stands before and after it, in both alphabets."""
     for before in range(3):
         whole = base64.b64encode(bytes(before) + data + bytes(3)).decode()
-        inner = whole[(8 * before + 5) // 6 : 8 * (before + len(data)) // 6].translate(_LOWER)
+        inner = whole[(8 * before + 5) // 6 : 8 * (before + len(data)) // 6]
+        inner = inner.translate(_LOWER) if lower else inner
         yield inner
         yield inner.translate(str.maketrans("+/", "-_"))
 

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from edgebias.backends.endpoint.address import LOOPBACK, read_base_url
 from edgebias.backends.endpoint.budget import Budget, Price, read_budget, read_price
-from edgebias.backends.endpoint.key import read_key
+from edgebias.backends.endpoint.key import read_key, refuse_keys
 from edgebias.backends.endpoint.secret import Secret
 from edgebias.core.errors import InputError
+from edgebias.core.record import show
 
 STORES = Path("data/paid_answers")
 """Where stores are kept by default. Git and DVC ignore it, and ``make clean`` leaves it: what is in it was paid for."""
@@ -125,7 +126,8 @@ def _check_budget(settings: EndpointSettings) -> None:
 def _extra(environment: Mapping[str, Any]) -> dict[str, Any]:
     extra = environment.get("extra") or {}
     if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
-        raise InputError(f"extra: request fields by name are needed, not {extra!r}")
+        raise InputError(f"extra: request fields by name are needed, not {show(extra)}")
+    refuse_keys(extra)
     taken = sorted(_OWN_FIELDS & set(extra))
     if taken:
         raise InputError(f"extra: {taken[0]} is set by the study itself; leave it out")

@@ -13,12 +13,12 @@ import socket
 import ssl
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx2
 
@@ -33,6 +33,9 @@ OF_OPENAI = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenA
 """Variables that the official client sends as headers: here to OpenAI's own host alone."""
 
 _LIBRARIES = frozenset({"httpx2", "httpcore2"})
+
+SHORTEST = 4
+"""Characters of a proxy's password that is hidden where it stands alone."""
 
 _UNSENT = (
     httpx2.ConnectTimeout,
@@ -85,6 +88,7 @@ class Wire:
     def __init__(self, endpoint: str, secret: Secret, *, timeout_s: float, connections: int) -> None:
         self._url = endpoint.rstrip("/") + PATH
         self._secret = secret
+        self._of_proxies = _secrets_of_proxies()
         self._timeout_s = timeout_s
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "edgebias"}
         headers |= {"Authorization": secret.authorization()} | _of_openai(endpoint)
@@ -92,7 +96,7 @@ class Wire:
         self._client = self._stack.enter_context(_client(endpoint, headers, timeout_s, connections))
         for name in list(logging.root.manager.loggerDict):
             if name.partition(".")[0] in _LIBRARIES:
-                self._stack.enter_context(_Redacted(logging.getLogger(name), secret))
+                self._stack.enter_context(_Redacted(logging.getLogger(name), self._hidden))
 
     def post(self, body: Mapping[str, Any]) -> Reply:
         """Send ``body`` as JSON and return the whole response, of whatever status; a redirect is not followed.
@@ -123,8 +127,16 @@ class Wire:
             text = whole.decode("utf-8-sig", "strict" if response.is_success else "replace")
         except UnicodeDecodeError:
             raise WireError("answered with something else than UTF-8", "check endpoint") from None
-        headers = {name.lower(): self._secret.hide(value) for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, self._secret.hide(text))
+        # In an answer a proxy's password may be an everyday word.
+        hide = self._secret.hide if response.is_success else self._hidden
+        headers = {name.lower(): self._hidden(value) for name, value in response.headers.items()}
+        return Reply(response.status_code, headers, hide(text))
+
+    def _hidden(self, text: str) -> str:
+        """Return ``text`` without the key and the passwords of proxies."""
+        for secret in (self._secret, *self._of_proxies):
+            text = secret.hide(text)
+        return text
 
     def _fault(self, error: Exception) -> WireError:
         cause: BaseException = error
@@ -132,7 +144,7 @@ class Wire:
             cause = deeper
         reason, way_out = _explained(error, cause, self._url)
         return WireError(
-            self._secret.hide(reason),
+            self._hidden(reason),
             way_out,
             sent=not isinstance(error, _UNSENT),
             transient=not isinstance(cause, ssl.SSLCertVerificationError),
@@ -146,17 +158,17 @@ class Wire:
 
 
 class _Redacted(logging.Filter):
-    """Keeps the key out of what one logger of the library writes, until the block ends."""
+    """Keeps secrets out of what one logger of the library writes, until the block ends."""
 
-    def __init__(self, logger: logging.Logger, secret: Secret) -> None:
+    def __init__(self, logger: logging.Logger, hidden: Callable[[str], str]) -> None:
         super().__init__()
-        self._logger, self._secret = logger, secret
+        self._logger, self._hidden = logger, hidden
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
         if record.exc_info is not None:
             text += "\n" + "".join(traceback.format_exception(record.exc_info[1]))
-        record.msg, record.args, record.exc_info, record.exc_text = self._secret.hide(text), None, None, None
+        record.msg, record.args, record.exc_info, record.exc_text = self._hidden(text), None, None, None
         return True
 
     def __enter__(self) -> Self:
@@ -190,6 +202,10 @@ def _certificates() -> ssl.SSLContext:
     try:
         return httpx2.create_ssl_context()
     except OSError as error:  # those of ssl are OSErrors, too
+        log = os.environ.get("SSLKEYLOGFILE", "")
+        if log and not _can_be_written(log):
+            reason = "cannot be written, and TLS logs its own keys there; unset it, or name a file in a folder of yours"
+            raise InputError(f"SSLKEYLOGFILE: {log} {reason}") from error
         name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
         absent = isinstance(error, FileNotFoundError)
         reason = "there is no such file" if absent else f"holds no certificate in PEM form ({error.strerror or error})"
@@ -197,10 +213,32 @@ def _certificates() -> ssl.SSLContext:
         raise InputError(f"{name}: {path} {reason}; name a file of certificates, or unset {name}") from error
 
 
+def _can_be_written(path: str) -> bool:
+    try:
+        with open(path, "ab"):
+            return True
+    except OSError:
+        return False
+
+
 def _proxies() -> str:
     """Return the names of the variables that name proxies."""
-    names = [name for name in os.environ if name.upper() in {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}]
-    return ", ".join(sorted(names)) or "proxy settings of the system"
+    return ", ".join(sorted(_addresses_of_proxies())) or "proxy settings of the system"
+
+
+def _addresses_of_proxies() -> dict[str, str]:
+    known = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
+    return {name: address for name, address in os.environ.items() if name.upper() in known and address}
+
+
+def _secrets_of_proxies() -> tuple[Secret, ...]:
+    """Return the passwords in the addresses of proxies, alone and with their users, as a header carries them."""
+    found = list[str]()
+    for address in _addresses_of_proxies().values():
+        user, colon, password = unquote(address.rpartition("@")[0].rpartition("/")[2]).partition(":")
+        if password:
+            found += [f"{user}{colon}{password}", *([password] if len(password) >= SHORTEST else [])]
+    return tuple(Secret(text) for text in dict.fromkeys(found))
 
 
 def is_this_machine(host: str) -> bool:
@@ -231,23 +269,31 @@ def _of_openai(endpoint: str) -> dict[str, str]:
 def _explained(error: Exception, cause: BaseException, url: str) -> tuple[str, str]:
     """Return what a fault of the connection means, and what to do about it."""
     words = str(cause) or str(error) or type(cause).__name__
+    through = not is_this_machine(urlsplit(url).hostname or "") and bool(_addresses_of_proxies())
+    proxy = f", or the proxy in {_proxies()}" if through else ""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
             f"cannot be reached: its certificate is not trusted ({cause.verify_message or words})",
             "set SSL_CERT_FILE to a PEM file with the certificate of who signed it",
         )
     if isinstance(cause, ssl.SSLError):
-        return f"cannot be reached over TLS ({words})", "write http:// in endpoint where it speaks plain HTTP"
+        return (
+            f"cannot be reached over TLS ({words})",
+            f"write http:// in endpoint where it speaks plain HTTP{proxy.replace('or', 'or check', 1)}",
+        )
     if isinstance(cause, socket.gaierror):
-        return f"cannot be reached: its host is unknown ({words})", "check the host in endpoint, and the network"
+        return (
+            f"cannot be reached: its host is unknown ({words})",
+            f"check the host in endpoint, and the network{proxy}",
+        )
     if isinstance(error, httpx2.ProxyError):
         return f"cannot be reached: the proxy refuses ({words})", f"check {_proxies()}, or put the host in NO_PROXY"
     if isinstance(error, httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return "cannot be reached in time", "check endpoint and the network, or raise timeout_s"
+        return "cannot be reached in time", f"check endpoint and the network{proxy}, or raise timeout_s"
     if isinstance(error, httpx2.TimeoutException):
         return "no answer in time", "raise timeout_s"
     if isinstance(error, httpx2.ConnectError):
-        return f"cannot be reached ({words})", "start it or mend endpoint"
+        return f"cannot be reached ({words})", f"start it or mend endpoint{proxy}"
     if isinstance(error, httpx2.DecodingError):
         return f"answered with a damaged body ({words})", "check what stands between: a proxy, a gateway"
     if isinstance(error, httpx2.RemoteProtocolError) and "illegal" in words:

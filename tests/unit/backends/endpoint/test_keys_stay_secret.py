@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from edgebias.backends.registry import open_backend
 from edgebias.backends.settings import EnvironmentSettings
 from edgebias.core.errors import InputError
 from edgebias.core.record import checked
+from edgebias.core.yaml_file import read_yaml
 
 FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
@@ -106,6 +108,65 @@ def test_no_form_of_any_key_is_left_in_a_text(key: str, form: str, around: str) 
     assert secret.hide(hidden) == hidden
     assert not secret.stands_in(hidden)
     assert key not in repr(secret)
+
+
+LONG_KEY = "sk-proj-Ab3dEf6hIj9_lMn0pQr-StUvWx2yZ5aBcD8"
+DUMPS: dict[str, Callable[[str], str]] = {
+    "a list of characters": lambda key: str(list(key)),
+    "characters with commas": ",".join,
+    "characters with dots": ".".join,
+    "invisible characters within": "\u200b".join,
+    "invisible characters within, in JSON": lambda key: json.dumps("\u200b".join(key)),
+    "soft hyphens": lambda key: "\u00ad".join(pieces(key)),
+    "colours": lambda key: "\x1b[0m\x1b[31m".join(pieces(key)),
+    "texts side by side": lambda key: "('" + "'\n '".join(pieces(key)) + "')",
+    "texts added up": lambda key: "' + '".join(pieces(key)),
+    "a quoted mail": lambda key: "\n> ".join(pieces(key)),
+    "a difference": lambda key: "\n- ".join(pieces(key)),
+    "octal numbers": lambda key: " ".join(f"{byte:03o}" for byte in key.encode()),
+    "UTF-16 in hexadecimal": lambda key: key.encode("utf-16-le").hex(" "),
+    "UTF-16 in base64": lambda key: base64.b64encode(key.encode("utf-16-le")).decode(),
+    "the other UTF-16 in base64": lambda key: base64.b64encode(key.encode("utf-16-be")).decode(),
+    "base64 twice": lambda key: base64.b64encode(base64.b64encode(f"user:{key}".encode())).decode(),
+    "braces": lambda key: "".join(f"\\x{{{ord(c):x}}}" for c in key),
+    "HTML without semicolons": lambda key: "".join(f"&#{ord(c)}" for c in key),
+    "stars": lambda key: f"{key[:7]}{'*' * 20}{key[-4:]}",
+    "dots": lambda key: f"{key[:9]}...{key[-6:]}",
+    "bullets": lambda key: f"{key[:5]}••••••{key[-4:]}",
+    "an ellipsis": lambda key: f"{key[:4]}…{key[-4:]}",
+    "the end alone": lambda key: f"****{key[-4:]}",
+    "the start alone": lambda key: f"{key[:6]}xxxxxxxx",
+}
+
+
+def pieces(key: str) -> list[str]:
+    return [key[start : start + 7] for start in range(0, len(key), 7)]
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("form", DUMPS)
+def test_a_key_in_pieces_or_with_its_middle_hidden_is_not_left(form: str, around: str) -> None:
+    """As dumps, wrapped logs and services that mask keys write it: at most two characters of it stand together."""
+    secret, written = Secret(LONG_KEY), DUMPS[form](LONG_KEY)
+    left = secret.hide(around.format(written)).replace(around.format(""), "")
+    assert secret.hide(left) == left
+    assert written not in left
+    assert LONG_KEY[:4] not in left
+    assert LONG_KEY[-4:] not in left
+    assert len(left) <= len(around) + 12 + len(written) // 20
+
+
+@pytest.mark.parametrize("text", ["wait...", "a ***bold*** word", "xxxx", "• item", "sk…", "", "... and so on"])
+def test_a_mask_without_the_key_is_left_alone(text: str) -> None:
+    assert Secret(LONG_KEY).hide(text) == text
+
+
+@pytest.mark.parametrize("text", ["[", "*", "x...", "\\", "a", "%25", "&#"])
+def test_a_long_text_takes_no_longer_than_it_is_long(text: str) -> None:
+    secret = Secret(LONG_KEY)
+    started = time.process_time()
+    secret.hide(text * 50_000)
+    assert time.process_time() - started < 10
 
 
 @given(st.text(max_size=200), st.from_regex(r"sk-[A-Za-z0-9]{40}", fullmatch=True))
@@ -199,6 +260,56 @@ def test_a_key_in_another_place_is_refused_without_being_shown(environment: dict
             checked(EnvironmentSettings, {"backend": "openai"} | change, "params.yaml")
         for secret in (KEY, "hunter2", str(change.get("api_key_env", KEY))):
             assert secret not in str(caught.value)
+
+
+IN_A_FILE: dict[str, Any] = {
+    "omit": [LONG_KEY, LONG_KEY],
+    "store": [LONG_KEY],
+    "timeout_s": LONG_KEY,
+    "port": f"Bearer {LONG_KEY}",
+    "backend": LONG_KEY,
+    "budget": {LONG_KEY: 1},
+    "prices": {LONG_KEY: {"a": 1}},
+    "endpoint": [f"https://me:{LONG_KEY}@h.invalid/v1"],
+    "api_key_env": [LONG_KEY],
+    "max_retries": "AIza" + "bC4-" * 9,
+    "concurrency": "0123456789abcdef" * 2,
+    "extra": {"api_key": LONG_KEY},
+    "extra, a header": {"extra_headers": {"Authorization": f"Bearer {LONG_KEY}"}},
+    "extra, in a list": {"headers": [{"X-Api-Key": LONG_KEY}]},
+}
+
+
+@pytest.mark.parametrize("name", IN_A_FILE)
+def test_a_key_that_stands_in_a_parameter_file_is_in_no_message(name: str) -> None:
+    """Wherever it was put by mistake, and also where no variable holds it."""
+    value = IN_A_FILE[name]
+    with pytest.raises(InputError, match=r"^params\.yaml: ") as caught:
+        checked(EnvironmentSettings, {"backend": "openai"} | {name.split(",")[0]: value}, "params.yaml")
+    line = str(caught.value)
+    for secret in (LONG_KEY, "bC4-bC4", "0123456789abcdef"):
+        assert secret not in line
+        assert secret[:12] not in line
+
+
+def test_a_key_in_a_file_that_is_no_yaml_is_in_no_message(tmp_path: Path) -> None:
+    for text in (f"{LONG_KEY}: 1\n{LONG_KEY}: 2\n", f"a: !!{LONG_KEY} x", f"a: *{LONG_KEY}", f"a: [{LONG_KEY}\x07]"):
+        path = tmp_path / "params.yaml"
+        path.write_text(text)
+        with pytest.raises(InputError, match=r"params\.yaml: ") as caught:
+            read_yaml(path)
+        assert LONG_KEY[:12] not in str(caught.value)
+
+
+def test_a_field_that_holds_a_key_is_refused_before_anything_is_asked(
+    endpoint: Scripted, environment: dict[str, Any]
+) -> None:
+    """What a service takes in the body would be stored with the answer."""
+    with pytest.raises(InputError, match=r"extra: 'api_key' is what a key is called") as caught:
+        ask(environment | {"extra": {"api_key": "hunter2hunter2"}})
+    assert "hunter2" not in str(caught.value)
+    assert not endpoint.bodies
+    assert ask(environment | {"extra": {"top_k": 3, "token": None}})[0][0].text == "B"
 
 
 @pytest.mark.parametrize(
