@@ -26,6 +26,9 @@ ROUNDING = 1e-5
 MOST_TOKENS = 2**53
 """No endpoint counts more."""
 
+MOST_NESTED = 4
+"""Levels of a thought in blocks that are looked into."""
+
 THOUGHT = "<think>\n"
 """Begins a reply of which there is nothing but the model's thoughts, which the endpoint tells apart."""
 
@@ -194,10 +197,26 @@ def _reply(choice: Mapping[str, Any]) -> str:
     content = message.get("content")
     text = content if isinstance(content, str) else "".join(map(_text_of, _parts(message)))
     if not text.strip():
-        thoughts = next((message[name] for name in ("reasoning_content", "reasoning") if message.get(name)), None)
-        if isinstance(thoughts, str):
-            text = THOUGHT + thoughts
+        thoughts = next(filter(None, map(_thought_of, _thoughts(message))), "")
+        text = THOUGHT + thoughts if thoughts else text
     return _whole(text)
+
+
+def _thoughts(message: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield where services put thoughts: of DeepSeek and vLLM, OpenRouter, Ollama, LiteLLM, Mistral."""
+    yield from map(message.get, ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks"))
+    yield [part for part in _parts(message) if isinstance(part, dict) and part.get("type") in {"thinking", "reasoning"}]
+
+
+def _thought_of(value: Any, depth: int = 0) -> str:
+    """Return the text of thoughts: a text, or blocks of them."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and depth < MOST_NESTED:
+        return "".join(_thought_of(entry, depth + 1) for entry in value)
+    if isinstance(value, dict) and depth < MOST_NESTED:
+        return next(filter(None, (_thought_of(value.get(name), depth + 1) for name in ("text", "thinking"))), "")
+    return ""
 
 
 def _parts(message: Mapping[str, Any]) -> Sequence[Any]:
@@ -250,5 +269,7 @@ def _text(value: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():  # as gateways in JavaScript and Lua may write it
+        value = int(value)
     counted = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS
     return value if counted else None

@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edgebias.backends.local.served_template import SERVED_FORMAT, register_served_format
+from edgebias.backends.local.served_template import SERVED_FORMAT, TEMPLATE_VARIABLES, register_served_format
 from edgebias.core.errors import InputError
 
 READY_SECONDS = 180.0
@@ -126,7 +126,9 @@ def _settings(
                     "cache": False,
                     "verbose": False,
                     "chat_format": SERVED_FORMAT,
-                    "chat_template_kwargs": dict(template_variables) or None,
+                    "chat_template_kwargs": {TEMPLATE_VARIABLES: dict(template_variables)}
+                    if template_variables
+                    else None,
                 }
             ],
         }

@@ -61,13 +61,18 @@ _OF_THE_ACCOUNT = re.compile(
 )
 _TOO_LONG = re.compile(
     r"context[ _](?:length|window|size)|maximum context|too many tokens|prompt is too long|input is too long"
-    r"|reduce the length|exceeds? the (?:available )?context",
+    r"|reduce the length|exceeds? the (?:available )?context|exceeds? context|too large for (?:the )?model"
+    r"|(?:input|prompt|inputs`?) tokens?\b.{0,40}(?:exceed|must be <=)|request too large|message size"
+    r"|token count\b.{0,40}exceeds?",
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(
     r"model[ _]not[ _]found|no such model|deployment_?not_?found|\bmodel\b.{0,80}\b(?:not exist|not found)",
     re.IGNORECASE,
 )
+_NO_MEMORY = re.compile(r"more (?:system )?memory|out of memory|insufficient memory|failed to allocate", re.IGNORECASE)
+_ONE_OF_BOTH = re.compile(r"\bboth\b|only (?:use |specify |set )?one|mutually exclusive", re.IGNORECASE)
+_UNSUPPORTED = re.compile(r"unsupported|not support|unknown|unrecogni[sz]ed|deprecated|instead", re.IGNORECASE)
 _HTTPS = re.compile(r"plain HTTP request|HTTP request to an HTTPS server|requires? (?:TLS|HTTPS)", re.IGNORECASE)
 _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _STATUS_OF = {
@@ -128,6 +133,7 @@ def read_refusal(
     own = plain_line(_shown(status, value, text))
     if 300 <= status < 400:
         target = re.split("[?#]", plain_line(headers.get("location", "elsewhere")))[0]
+        target = re.sub("^((?:[a-z+.-]+:)?//)[^/]*@", r"\1", target, flags=re.IGNORECASE)  # a user and a password
         way_out = "set endpoint to the base URL that it redirects to"
         if target.startswith("http") and target.endswith(PATH):
             way_out = f"set endpoint to {target.removesuffix(PATH)}"
@@ -136,10 +142,13 @@ def read_refusal(
         return Refusal(own, "", filtered=True)
     if _is_spent(status, own, codes, waits):
         return Refusal(own, "its quota or credit is spent: top it up or wait until it is renewed, then run again")
-    if status in {400, 413, 422} and _TOO_LONG.search(own):
+    if status == 413 or (status in {400, 422} and _TOO_LONG.search(own)):
         return Refusal(own, "ask shorter items, or serve the model with a longer context", too_long=True)
     if status in {400, 404, 422} and (_NO_MODEL.search(own) or _is_quoted(str(sent.get("model", "")), own)):
         return Refusal(own, "check endpoint_model of the model")
+    if status >= 500 and _NO_MEMORY.search(own):
+        way_out = "serve a smaller model or a shorter context there, or free memory"
+        return Refusal(own, way_out, maybe_charged=status in MAYBE_CHARGED)
     way_out = _way_out(status, own, _named_fields(value, own, sent), extra)
     transient = status in {408, 409, 425, 429} or status >= 500
     return Refusal(own, way_out, transient=transient, maybe_charged=status in MAYBE_CHARGED)
@@ -312,7 +321,10 @@ def _way_out_of_fields(fields: Sequence[str], words: str, extra: Collection[str]
         return "check that the model takes these roles and texts"
     if field in {"max_tokens", "max_completion_tokens"}:
         other = "max_completion_tokens" if field == "max_tokens" else "max_tokens"
-        return f"set max_tokens_field: {other}" if other in words or "support" in words else f"check {field}"
+        refused = other in words or _UNSUPPORTED.search(words)
+        return f"set max_tokens_field: {other}" if refused else "set infer.max_new_tokens to what it takes"
+    if {"temperature", "top_p"} <= set(fields) and _ONE_OF_BOTH.search(words):
+        return "name top_p under omit"  # which is 1 and changes nothing
     if field in {"logprobs", "top_logprobs"}:
         return "set logprobs: false"
     if field in extra:

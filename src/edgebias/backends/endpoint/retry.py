@@ -34,6 +34,7 @@ _NAMED = re.compile(rf"\b(?:retry|again|wait)\b[^.;\d]{{0,40}}?(?P<wait>{_DURATI
 """\"Please try again in 1.5s\", \"retry after 26 seconds\", \"wait 2 seconds\"."""
 
 _FIELDS = {"retrydelay": 1.0, "retryafter": 1.0, "retryafterseconds": 1.0, "retryafters": 1.0, "retryinseconds": 1.0}
+_FIELDS |= {"estimatedtime": 1.0, "resetafter": 1.0, "resetafterseconds": 1.0}
 _FIELDS |= {"retryafterms": 1000.0, "retryaftermilliseconds": 1000.0}
 """Fields of a body that name a wait, without case, "-" and "_", and how many of their units are a second."""
 

@@ -201,13 +201,37 @@ def test_an_answer_is_read_whatever_its_shape(
 
 
 @pytest.mark.parametrize("reason", ["length", "max_tokens", "MAX_TOKENS"])
-@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "thinking"])
 def test_an_answer_of_thoughts_alone_is_a_thought_that_was_cut(
     endpoint: Scripted, environment: dict[str, Any], reason: str, field: str
 ) -> None:
     message = {"content": None, field: "Okay, the grandfather is A."}
     endpoint.says_in_turn(Said(completion(message=message, finish_reason=reason)))
     assert ask(environment)[0][0].text == "<think>\nOkay, the grandfather is A."
+
+
+THOUGHTS: dict[str, dict[str, Any]] = {
+    "OpenRouter": {"content": "", "reasoning_details": [{"type": "reasoning.text", "text": "So A"}, {"text": " is"}]},
+    "LiteLLM": {"content": None, "thinking_blocks": [{"type": "thinking", "thinking": "So A is", "signature": "x"}]},
+    "Mistral": {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "So A is"}]}]},
+    "nothing but an empty one": {"content": "", "reasoning": "", "thinking": "So A is"},
+}
+
+
+@pytest.mark.parametrize("service", THOUGHTS)
+def test_thoughts_in_blocks_are_thoughts_that_were_cut(
+    endpoint: Scripted, environment: dict[str, Any], tmp_path: Path, service: str
+) -> None:
+    """They are counted as cut while thinking, not as blank answers."""
+    endpoint.says_in_turn(Said(completion(message=THOUGHTS[service], finish_reason="length")))
+    assert ask(environment)[0][0].text == "<think>\nSo A is"
+
+
+def test_counts_that_a_gateway_wrote_as_floats_are_counts(endpoint: Scripted, environment: dict[str, Any]) -> None:
+    endpoint.says_in_turn(Said(completion("B") | {"usage": {"prompt_tokens": 10.0, "completion_tokens": 4.0}}))
+    assert ask(environment)[0][0].n_tokens == 4
+    endpoint.says_in_turn(Said(completion("B") | {"usage": {"prompt_tokens": 10.5, "completion_tokens": 1e300}}))
+    assert ask(environment, "another")[0][0].n_tokens == 0
 
 
 def test_an_answer_that_was_cut_before_its_first_word_is_blank(

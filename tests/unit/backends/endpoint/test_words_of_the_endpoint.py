@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import logging
 import shutil
 import socket
 import ssl
@@ -12,9 +14,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +62,7 @@ WAITS: list[tuple[Any, float]] = [
     ({"detail": "retry after 5 secs"}, 5),
     ({"error": {"message": "try again in 6 hours"}}, MOST_ASKED_SECONDS),
     ("Please retry in 9 s", 9),
+    ({"error": "Model acme/m is currently loading", "estimated_time": 20.5}, 20.5),
 ]
 NO_WAIT: list[Any] = [
     {"error": {"message": "try again later"}},
@@ -160,6 +165,21 @@ REFUSALS: dict[str, tuple[int, Any, str]] = {
     "no model": (404, openai("The model `m-1` does not exist", code="model_not_found"), "check endpoint_model"),
     "ollama": (404, OLLAMA, r'model "m-1" not found, try pulling it first; check endpoint_model'),
     "roles": (400, openai("System role not supported", param="messages.[0].role"), "check that the model takes these"),
+    "length of another limit": (
+        400,
+        openai("max_tokens is too large: 8. This model supports at most 4 completion tokens.", param="max_tokens"),
+        "completion tokens.; set infer.max_new_tokens to what it takes",
+    ),
+    "one of two": (
+        400,
+        {"message": "`temperature` and `top_p` cannot both be specified for this model. Please use only one."},
+        "; name top_p under omit",
+    ),
+    "no memory": (
+        500,
+        {"error": {"message": "model requires more system memory (5.5 GiB) than is available (3.2 GiB)"}},
+        "; serve a smaller model or a shorter context there",
+    ),
     "not named": (400, {"message": "bad"}, "HTTP 400: bad; name a parameter that it refuses under omit"),
     "a plain text": (400, "no such thing", "HTTP 400: no such thing;"),
     "problem+json": (403, {"title": "Forbidden", "detail": "not for you"}, "not for you; Forbidden; check"),
@@ -235,6 +255,32 @@ def test_a_prompt_that_is_too_long_is_that_of_every_backend(
     endpoint.says_in_turn(Said(body, 400))
     with pytest.raises(ContextError, match="longer context"):
         ask(environment)
+
+
+TOO_LONG: list[tuple[int, Any]] = [
+    (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000"}),
+    (400, {"error": {"message": "input length and `max_tokens` exceed context limit: 199000 + 8192 > 200000"}}),
+    (400, google(400, "The input token count (12) exceeds the maximum number of tokens allowed (8).", "INVALID")),
+    (413, {"error": {"message": "Request too large for model on tokens per minute (TPM): Limit 6", "type": "tokens"}}),
+    (413, "<html><head><title>413 Request Entity Too Large</title></head></html>"),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), TOO_LONG, ids=lambda value: str(value)[:60])
+def test_every_way_to_say_that_a_prompt_is_too_long_is_read(
+    endpoint: Scripted, environment: dict[str, Any], status: int, body: Any
+) -> None:
+    endpoint.says_in_turn(Said(body, status))
+    with pytest.raises(ContextError, match="ask shorter items, or serve the model with a longer context"):
+        ask(environment)
+
+
+def test_a_redirect_that_names_a_user_shows_none(endpoint: Scripted, environment: dict[str, Any]) -> None:
+    location = "https://me:hunter2@h.invalid/v1/chat/completions"
+    endpoint.says_in_turn(Said("", 308, {"Location": location}))
+    with pytest.raises(InputError, match=r"set endpoint to https://h\.invalid/v1$") as caught:
+        ask(environment)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -351,6 +397,62 @@ def test_a_proxy_that_refuses_is_one_line(
     assert "the proxy refuses" in line
     assert "check HTTPS_PROXY" in line
     assert "password" not in line
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Refuses, and repeats what it was told."""
+
+    def do_CONNECT(self) -> None:
+        self.send_response(407, f"no {self.headers['Proxy-Authorization']} hunter2hunter2")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        said = json.dumps({"error": {"message": f"no {self.headers['Proxy-Authorization']} hunter2hunter2"}}).encode()
+        self.send_response(407)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return None
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_the_password_of_a_proxy_is_in_no_message(
+    remote: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, scheme: str
+) -> None:
+    """However the proxy repeats it; the endpoint's own words stay."""
+    caplog.set_level(logging.DEBUG)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://me:hunter2hunter2@127.0.0.1:{proxy.server_address[1]}")
+        line = line_of(remote | {"endpoint": f"{scheme}://nowhere.invalid/v1"})
+        proxy.shutdown()
+        thread.join()
+    for text in (line, *(record.getMessage() for record in caplog.records)):
+        assert "hunter2" not in text
+        assert base64.b64encode(b"me:hunter2hunter2").decode()[:16] not in text
+    assert "407" in line
+
+
+@pytest.mark.parametrize("host", ["nowhere2.invalid:3128", "127.0.0.1:9"])
+def test_a_proxy_that_cannot_be_reached_is_named(
+    remote: dict[str, Any], monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """The endpoint's own host may be well."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{host}")
+    assert line_of(remote).endswith("or the proxy in HTTPS_PROXY")
+
+
+def test_a_log_of_tls_keys_that_cannot_be_written_is_named(
+    remote: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+    monkeypatch.setenv("SSLKEYLOGFILE", "/nowhere/keys")
+    assert line_of(remote).startswith("SSLKEYLOGFILE: /nowhere/keys cannot be written")
 
 
 @pytest.mark.parametrize(
