@@ -124,6 +124,32 @@ def check_template(template: str | None) -> None:
         ) from error
 
 
+PROBE = "edgebias"
+"""A message whose text every usable template writes."""
+
+
+@lru_cache(maxsize=4)
+def check_shows_messages(template: str | None) -> None:
+    """Check that a model is shown what a user says.
+
+    Templates of models that see images walk over the parts of a content, and find none in a text.
+
+    Raises:
+        InputError: the model has no template, or one that leaves the text out.
+    """
+    check_template(template)
+    names = {"messages": [{"role": "user", "content": PROBE}], "add_generation_prompt": True}
+    try:
+        shown = _joined(_compiled(str(template)), {**names, "tools": None, "documents": None})
+    except Exception:  # it may refuse a message alone; what it is given later is told then
+        return
+    if PROBE not in shown:
+        raise InputError(
+            f"{REFUSED}leaves out what a user says (it may be for contents in parts); mend it in the file, or ask in "
+            "likelihood and continuation"
+        )
+
+
 def _reason(error: Exception) -> str:
     return one_line(error, 300) or type(error).__name__
 

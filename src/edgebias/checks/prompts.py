@@ -98,10 +98,11 @@ def open_transformers_vocabulary(folder: Path) -> TransformersVocabulary:
     Raises:
         InputError: there is none, or transformers cannot read it.
     """
-    from transformers import AutoTokenizer
+    from transformers import PreTrainedTokenizerFast
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        # What the folder holds: for some architectures AutoTokenizer makes another one.
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # transformers and tokenizers each raise types of their own
         reason = one_line(error, 200)
         raise InputError(

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgebias.backends.chat_template import check_template
+from edgebias.backends.chat_template import check_shows_messages
 from edgebias.core.errors import InputError
-from edgebias.models.gguf import metadata, open_header
+from edgebias.models.gguf import open_header, text
 
 
 def chat_template(weights: Path) -> str | None:
     """Return the Jinja2 source of the chat template in a GGUF file; None where it has none.
 
     Raises:
-        InputError: the file is absent, cut short, or no model.
+        InputError: the file is absent, cut short, or no model, or its template is no text.
     """
-    template = metadata(open_header(weights), "tokenizer.chat_template")
-    return None if template is None else str(template)
+    return text(open_header(weights), "tokenizer.chat_template")
 
 
 def check_chat(name: str, template: str | None, asked: Sequence[str]) -> None:
@@ -34,7 +33,7 @@ def check_chat(name: str, template: str | None, asked: Sequence[str]) -> None:
     if not asked:
         return
     try:
-        check_template(template)
+        check_shows_messages(template)
     except InputError as error:
         raise InputError(
             f"models.{name}: {error}. It is asked in chat turns by {', '.join(asked)}; set models.{name}.chat: false "

@@ -33,6 +33,7 @@ CHECK_TEXTS = (
     "  two  spaces,\ttabs\tand\nnew\n\nlines \n  at the end  ",
     "DeShawn, Lakisha, Mary-Ann O'Neil & Dr. Smith-Jones (PhD) e-mailed bob_99@example.org #1?",
     "x=3.14159e-10; y[0]+=100%; C++/C#, 2,000,000 ½ ² ٣٤ … — “quoted” ‘text’ 👩🏽‍⚕️🙂",
+    "Zoe\u0308, Jose\u0301 and Soren, 10 \u212b, \u1112\u1161\u11ab",
     "A)",
     " B",
     "C",
@@ -42,7 +43,7 @@ CHECK_TEXTS = (
     "not enough info",
     "000 00 0 007",
 )
-"""Digits, punctuation, apostrophes, names in other scripts, white space, answer letters."""
+"""Digits, punctuation, apostrophes, names in other scripts, white space, decomposed letters, answer letters."""
 
 
 def convert(weights: Path, folder: Path) -> None:

@@ -250,6 +250,10 @@ BenchmarkSource = Annotated[
 """Where the published benchmarks come from."""
 
 
+OF_EVERY_TEMPLATE = frozenset({"messages", "add_generation_prompt", "continue_final_message", "bos_token", "eos_token"})
+"""Variables of a chat template that are not a model's own."""
+
+
 class ModelSettings(Record):
     """A model."""
 
@@ -273,6 +277,14 @@ class ModelSettings(Record):
     BF16 (rounds more) or F32 (takes twice the room)."""
     note: str = ""
     """A remark for the report."""
+
+    @model_validator(mode="after")
+    def _variables_of_its_own(self) -> Self:
+        taken = sorted(OF_EVERY_TEMPLATE & set(self.chat_template_kwargs or ()))
+        if taken:
+            words = "chat_template_kwargs has {name}, which every template is given already; take it out"
+            raise PydanticCustomError("key", words, {"name": taken[0]})
+        return self
 
 
 class Pruning(Record):

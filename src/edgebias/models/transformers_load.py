@@ -19,6 +19,9 @@ SINGLE_DIGIT_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact", "comman
 SENTENCE_PIECE = "llama"
 """``tokenizer.ggml.model`` of a SentencePiece vocabulary."""
 
+BYTE_PAIRS = "gpt2"
+"""``tokenizer.ggml.model`` of a byte-pair vocabulary."""
+
 NO_WEIGHTS = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
 """Tensors of a file that transformers keeps in its configuration."""
 
@@ -27,7 +30,7 @@ LONGEST_REASON = 200
 
 
 def load_tokenizer(weights: Path, way_out: str) -> Any:
-    """Return the file's tokenizer as a ``tokenizers.Tokenizer``, pre-tokenizer mended where transformers loses it.
+    """Return the file's tokenizer as a ``tokenizers.Tokenizer`` that reads texts as llama.cpp reads them.
 
     Raises:
         InputError: transformers cannot read it; the message ends with ``way_out``.
@@ -45,6 +48,8 @@ def load_tokenizer(weights: Path, way_out: str) -> Any:
         raise InputError(f"{weights}: transformers has no fast tokenizer for it; {way_out}")
     if metadata(open_gguf(weights), "tokenizer.ggml.model") == SENTENCE_PIECE:
         _space_as_llama_cpp(tokenizer, metadata(open_gguf(weights), "tokenizer.ggml.add_space_prefix"))
+    elif metadata(open_gguf(weights), "tokenizer.ggml.model") == BYTE_PAIRS:
+        tokenizer.normalizer = None  # llama.cpp has none; transformers composes accents for some architectures (NFC)
     if metadata(open_gguf(weights), "tokenizer.ggml.pre") in SINGLE_DIGIT_PRETOKENIZERS:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [

@@ -98,6 +98,37 @@ def test_the_loopback_server_reads_what_llama_reads(name: str, tiny: Any, tmp_pa
         assert loopback.usage().prompt_tokens == read
 
 
+def test_variables_called_as_something_else_reach_the_template_everywhere(tiny: Any, tmp_path: Path) -> None:
+    """A server's own arguments, such as tools and stop, take none of the template's variables away."""
+    template = "{{ tools | length }}{{ stop }}{{ seed }}{{ grammar }}{{ tool_choice }}" + TURN
+    variables = {"tools": [1, 2], "stop": "s" * 9, "seed": 12345678, "grammar": "g", "tool_choice": "none"}
+    weights = with_template(tiny.gguf, tmp_path / "model.gguf", template)
+    with LlamaBackend(weights, threads=1, context=512, start_token=None, template_variables=variables) as llama:
+        list(llama.generate(ASKED, SETTINGS))
+        read = llama.usage().prompt_tokens
+    environment = {"backend": "openai", "endpoint": "loopback", "threads": 1, "context": 512}
+    with open_backend(environment, {"chat_template_kwargs": variables}, weights) as loopback:
+        list(loopback.generate(ASKED, SETTINGS))
+        assert loopback.usage().prompt_tokens == read
+
+
+def test_a_template_that_leaves_the_text_out_is_one_plain_error_everywhere(tiny: Any, tmp_path: Path) -> None:
+    """Templates for contents in parts find none in a text: the model would be asked nothing, without a word."""
+    parts = "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}<|im_start|>"
+    for number, template in enumerate((parts, " \n", "{{ bos_token }}")):
+        weights = with_template(tiny.gguf, tmp_path / f"{number}.gguf", template)
+        with LlamaBackend(weights, threads=1, context=512, start_token=None) as llama:
+            with pytest.raises(InputError, match="leaves out what a user says"):
+                list(llama.generate(ASKED, SETTINGS))
+            assert len(list(llama.generate([GenerationRequest(Prompt(text="Who?"))], SETTINGS))) == 1
+    environment = {"backend": "openai", "endpoint": "loopback", "threads": 1, "context": 512}
+    with (
+        open_backend(environment, {}, tmp_path / "0.gguf") as loopback,
+        pytest.raises(InputError, match="leaves out what a user says"),
+    ):
+        list(loopback.generate(ASKED, SETTINGS))
+
+
 def test_a_model_without_template_is_one_plain_error_everywhere(tiny: Any, tmp_path: Path) -> None:
     """Never another model's format; what needs no template goes on."""
     weights = with_template(tiny.gguf, tmp_path / "base.gguf", "")

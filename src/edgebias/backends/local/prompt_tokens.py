@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from edgebias.backends.base import ContextError, Prompt
-from edgebias.backends.chat_template import render_chat
+from edgebias.backends.chat_template import check_shows_messages, render_chat
 from edgebias.core.errors import InputError
 
 START_TOKEN_KEY = "edgebias.start_token"
@@ -59,6 +59,7 @@ class PromptForm:
         """
         if prompt.text is not None:
             return prompt.text
+        check_shows_messages(self.template)
         return render_chat(
             self.template,
             prompt.messages,

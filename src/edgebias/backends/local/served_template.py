@@ -12,15 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edgebias.backends.chat_template import NO_TEMPLATE, REFUSED, render_turns
+from edgebias.backends.chat_template import NO_TEMPLATE, REFUSED, check_shows_messages, render_turns
 from edgebias.backends.local.llama_vocabulary import LlamaVocabulary
 from edgebias.core.errors import InputError
 
 SERVED_FORMAT = "edgebias"
 """What ``chat_format`` of the library's model settings says, once `register_served_format` was called."""
 
-_NO_VARIABLES = frozenset({"functions", "function_call", "tool_choice"})
-"""What the library hands to a format besides ``tools`` and the template's own variables."""
+TEMPLATE_VARIABLES = "template_variables"
+"""Under which name the library hands on the template's own variables: among its arguments one that is called as another
+argument would be lost."""
 
 
 def register_served_format() -> None:
@@ -45,17 +46,18 @@ def _answer(*, llama: Any, messages: Sequence[Mapping[str, Any]], **options: Any
     return answer(llama=llama, messages=messages, **options)
 
 
-def _prompt(llama: Any, *, messages: Sequence[Mapping[str, Any]], **names: Any) -> Any:
+def _prompt(llama: Any, *, messages: Sequence[Mapping[str, Any]], **given: Any) -> Any:
     from llama_cpp.llama_chat_format import ChatFormatterResponse
 
     form = library_vocabulary(llama).prompt_form(None)
     try:
+        check_shows_messages(form.template)
         text = render_turns(
             form.template,
             messages,
             bos_token=form.bos_token,
             eos_token=form.eos_token,
-            variables={name: value for name, value in names.items() if name not in _NO_VARIABLES},
+            variables=given.get(TEMPLATE_VARIABLES),
         )
     except InputError as error:
         raise ValueError(str(error)) from error

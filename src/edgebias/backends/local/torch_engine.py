@@ -132,7 +132,8 @@ class TorchBackend:
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(threads)
         try:
-            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            # What the folder holds: for some architectures AutoTokenizer makes another one.
+            self._tokenizer: Any = transformers.PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
             self._model: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 folder, dtype=torch.float64 if exact else torch.float32, local_files_only=True
             )
