@@ -27,6 +27,8 @@ from gguf.quants import dequantize
 from edgebias.core.errors import InputError
 
 ARCHITECTURE_KEY = "general.architecture"
+ALIGNMENT_KEY = "general.alignment"
+DEFAULT_ALIGNMENT = 32
 SHARD_COUNT_KEY = "split.count"
 NO_MODELS = frozenset({"clip", "controlvector", "imatrix"})
 """Architectures of files that go with a model: image encoders, control vectors, importance matrices."""
@@ -224,7 +226,7 @@ def read(path: Path, kind: type[QuickReader], name: str) -> GGUFReader:
         if len(head) < 8:
             raise ValueError(f"it has {len(head)} bytes")
         if head[:4] != struct.pack("<I", GGUF_MAGIC):
-            raise Unfit(f"not a GGUF file (it begins with {head[:4]!r}); name a .gguf file")
+            raise Unfit(f"not a GGUF file ({_kind_of(head)})")
         if version and version % 2**16 == 0:
             raise Unfit(
                 "a file of the other byte order (big-endian), which llama.cpp would read as garbage; convert it with"
@@ -244,6 +246,24 @@ def read(path: Path, kind: type[QuickReader], name: str) -> GGUFReader:
         raise InputError(
             f"{name}: not a whole GGUF file: cut short or damaged ({error}); fetch or build it again"
         ) from error
+
+
+def _kind_of(head: bytes) -> str:
+    """Return what a file is that begins with ``head``, and what helps."""
+    kinds = {
+        b"version ": "a pointer of Git LFS; fetch the file itself: `git lfs pull`",
+        b"\x1f\x8b": "a gzip archive; unpack it",
+        b"PK\x03\x04": "a zip archive or weights of PyTorch; unpack it, or take a GGUF conversion of the model",
+        b"<": "a web page: the server asks for a login, or has no such file; fetch it again",
+        b"{": "a text in JSON, such as an error of the server; fetch it again",
+        b"lmgg": "a format before GGUF; take a newer conversion of the model",
+        b"fmgg": "a format before GGUF; take a newer conversion of the model",
+        b"tjgg": "a format before GGUF; take a newer conversion of the model",
+    }
+    found = next((words for start, words in kinds.items() if head.startswith(start)), None)
+    if found is None and head[:4] != bytes(4) and not any(head[4:]):  # the length of a header in JSON
+        found = "weights in safetensors; take a GGUF conversion of the model"
+    return found or f"it begins with {head[:4]!r}; name a .gguf file"
 
 
 def check_model(reader: GGUFReader, name: str) -> None:
@@ -348,6 +368,8 @@ def rewrite(
 ) -> None:
     """Write ``source`` to ``target`` with new float tensors: same keys, same order, same tensors.
 
+    They are aligned at `DEFAULT_ALIGNMENT` bytes: llama.cpp writes a quantised file so whatever its key says.
+
     Args:
         source: the file to copy from.
         target: where to write; the caller makes it atomic.
@@ -357,9 +379,8 @@ def rewrite(
         overrides: metadata keys to replace or add.
     """
     writer = GGUFWriter(target, str(metadata(source, ARCHITECTURE_KEY)))
-    writer.data_alignment = int(source.alignment)
     for key, field in source.fields.items():
-        if key.startswith("GGUF.") or key == ARCHITECTURE_KEY or key in overrides:
+        if key.startswith("GGUF.") or key in {ARCHITECTURE_KEY, ALIGNMENT_KEY} or key in overrides:
             continue  # the writer makes these itself
         value, kind = _raw(field), field.types[0]
         if kind == GGUFValueType.ARRAY and not value:

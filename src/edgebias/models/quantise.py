@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebias.core.errors import InputError
+from edgebias.models.gguf import DEFAULT_ALIGNMENT, HeaderReader, read
 from edgebias.models.llama_model import one_line_on_abort, quiet
 
 _PREFIX = "LLAMA_FTYPE_MOSTLY_"
@@ -49,6 +50,7 @@ def write_quantised(
         InputError: the type is unknown, needs an importance matrix, or llama.cpp refuses the source.
     """
     check_type(file_type)
+    _check_alignment(source, "make it from the build full")
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = getattr(llama_cpp, _PREFIX + file_type)
     if importance:
@@ -60,9 +62,27 @@ def write_quantised(
         parameters.imatrix = (llama_cpp.llama_model_imatrix_data * (len(entries) + 1))(*entries, end)
     reason = _write(source, target, parameters)
     if reason is not None:
+        raise InputError(f"{source}: llama.cpp cannot quantise it to {file_type} ({reason}); {_way_out(reason)}")
+
+
+def _way_out(reason: str) -> str:
+    if "imatrix" in reason or "importance" in reason:
+        return "types below 3 bits need an importance matrix, which is not supported: choose another type"
+    if "requantizing" in reason:
+        return "quantise a build that is not quantised, such as full"
+    return "choose another type, or another source file"
+
+
+def _check_alignment(source: Path, way_out: str) -> None:
+    """Check that llama.cpp writes what it reads: it puts tensors at `DEFAULT_ALIGNMENT` whatever the file's key says.
+
+    Raises:
+        InputError: the file has another alignment.
+    """
+    alignment = int(read(source, HeaderReader, str(source)).alignment)
+    if alignment != DEFAULT_ALIGNMENT:
         raise InputError(
-            f"{source}: llama.cpp cannot quantise it to {file_type} ({reason});"
-            " types below 3 bits need an importance matrix, which is not supported: choose another type"
+            f"{source}: general.alignment is {alignment}, with which llama.cpp would write a damaged file; {way_out}"
         )
 
 
@@ -72,6 +92,7 @@ def write_joined(first_shard: Path, target: Path) -> None:
     Raises:
         InputError: llama.cpp refuses them.
     """
+    _check_alignment(first_shard, "join them with `llama-gguf-split --merge` and name the file that it writes")
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.only_copy = True
     reason = _write(first_shard, target, parameters)

@@ -18,8 +18,10 @@ import pytest
 from gguf import GGMLQuantizationType
 from tiny_architectures import BLOCK_OF, EXPERTS, write_model
 
+from edgebias.checks.prompts import open_transformers_vocabulary
 from edgebias.cli import command
 from edgebias.core.errors import InputError
+from edgebias.models.chat import chat_template
 from edgebias.models.gguf import metadata, open_gguf, values
 
 fetch_model = command("fetch-model")
@@ -185,6 +187,73 @@ def test_types_of_forks_and_withdrawn_types_are_refused_everywhere(kind: int, te
     path = write_model_of_type(tmp_path / "m.gguf", kind)
     match = f"tensor blk.0.attn_norm.weight is of type {kind}, which llama.cpp does not have: .*fork"
     refused_everywhere(path, texts, match, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS; .*git lfs pull"),
+        (b"<!DOCTYPE html><title>Sign in</title>", "a web page"),
+        (b'{"error": "gated"}', "a text in JSON"),
+        (b"\x1f\x8b\x08\x00rest", "a gzip archive; unpack it"),
+        (b"PK\x03\x04rest", "a zip archive or weights of PyTorch"),
+        (struct.pack("<Q", 300) + b'{"a":1}', "weights in safetensors"),
+        (b"tjgg\x03\x00\x00\x00", "a format before GGUF"),
+        (bytes(64), r"begins with b'\\x00\\x00\\x00\\x00'"),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_what_is_no_gguf_at_all_is_named(head: bytes, words: str, texts: Path, tmp_path: Path) -> None:
+    """What a download that went wrong leaves under the name of a model."""
+    (tmp_path / "m.gguf").write_bytes(head)
+    refused_everywhere(tmp_path / "m.gguf", texts, f"not a GGUF file .*{words}", tmp_path)
+
+
+@pytest.mark.parametrize("alignment", [8, 64, 4096])
+def test_another_alignment_of_tensors_is_made_the_usual_one(alignment: int, texts: Path, tmp_path: Path) -> None:
+    """llama.cpp quantises such a file into one that it cannot read."""
+    write_model(tmp_path / "m.gguf", alignment=alignment)
+    assert int(open_gguf(tmp_path / "m.gguf").alignment) == alignment
+    full(tmp_path / "m.gguf", texts, tmp_path / "a")
+    record = build({"quantise": "Q8_0"}, tmp_path / "a" / "full.gguf", texts, tmp_path / "b")
+    assert record["perplexity"]["value"] > 1
+    match = f"m.gguf: general.alignment is {alignment}, .*make it from the build full"
+    folder = tmp_path / "c"
+    refused(lambda: build({"quantise": "Q8_0"}, tmp_path / "m.gguf", texts, folder), match, folder)
+
+
+def test_a_build_that_is_quantised_already_is_told_so(texts: Path, tmp_path: Path) -> None:
+    """Not that a type of 8 bits needs an importance matrix."""
+    write_model(tmp_path / "m.gguf")
+    build({"quantise": "Q4_0"}, tmp_path / "m.gguf", texts, tmp_path / "a")
+    folder = tmp_path / "b"
+    match = "cannot quantise it to Q8_0 .*requantizing.*; quantise a build that is not quantised, such as full$"
+    refused(lambda: build({"quantise": "Q8_0"}, tmp_path / "a" / "v.gguf", texts, folder), match, folder)
+
+
+def test_a_chat_template_that_is_no_text_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    """llama.cpp would take the model for one without a template."""
+    write_model(tmp_path / "m.gguf", keys={"tokenizer.chat_template": 5})
+    with pytest.raises(InputError, match=r"tokenizer\.chat_template is '5', no text; take another conversion"):
+        chat_template(tmp_path / "m.gguf")
+
+
+def test_a_folder_in_the_place_of_a_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").mkdir()
+    with pytest.raises(InputError, match="no file, but a folder or a device"):
+        fetch({"file": str(tmp_path / "m.gguf")}, tmp_path / "out" / "m.gguf")
+
+
+def test_the_library_composes_no_letters_that_llama_cpp_reads_as_they_are(tmp_path: Path) -> None:
+    """Qwen's own tokenizer does; then the two environments read two prompts."""
+    from edgebias.models.llama_model import loaded_model, token_ids
+
+    write_model(tmp_path / "m.gguf", "qwen2")
+    transformers_weights(["--weights", str(tmp_path / "m.gguf"), "--output-folder", str(tmp_path / "hf")])
+    tokenizer = open_transformers_vocabulary(tmp_path / "hf")
+    with loaded_model(tmp_path / "m.gguf", vocab_only=True) as model:
+        for text in ("Zoe\u0308", "Jose\u0301 and 10 \u212b", "\u1112\u1161\u11ab", "Zo\u00eb"):
+            assert tokenizer.tokenise(text, special=False) == token_ids(model, text)
 
 
 def write_model_of_type(path: Path, kind: int) -> Path:

@@ -153,6 +153,7 @@ def write_model(
     names: list[str] | None = None,
     wide: list[str] | None = None,
     pre: str = "smollm",
+    alignment: int = 32,
 ) -> dict[str, np.ndarray]:
     """Write a tiny model.
 
@@ -167,11 +168,14 @@ def write_model(
         names: the tensors of this shard instead.
         wide: more matrices that stay float32.
         pre: the pre-tokenizer.
+        alignment: of each tensor, in bytes.
 
     Returns:
         what was written.
     """
     writer = gguf.GGUFWriter(path, BLOCK_OF[kind][0], endianess=endian)
+    if alignment != gguf.GGUF_DEFAULT_ALIGNMENT:
+        writer.add_custom_alignment(alignment)
     if shard is None or shard[0] == 0:
         _add_keys(writer, kind, tokens or {}, pre)
     for key, value in (keys or {}).items():

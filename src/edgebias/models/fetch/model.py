@@ -63,6 +63,7 @@ def check_gguf(path: Path, key: str) -> None:
 
 def _copy_file(source: LocalFile, key: str, target: Path) -> None:
     if not Path(source.file).is_file():
-        raise InputError(f"{key}.file: {source.file}: no such file; give the path of a GGUF file")
+        reason = "no such file" if not Path(source.file).exists() else "no file, but a folder or a device"
+        raise InputError(f"{key}.file: {source.file}: {reason}; give the path of a GGUF file")
     shutil.copyfile(source.file, target)
     check_pin(target, source.sha256, key)
