@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 from edgebias.backends.base import OptionRequest, OptionScores, Prompt
 from edgebias.core.errors import InputError
+from edgebias.core.spreadsheet import read_text
 from edgebias.models.neutral_text import PATH
 
 Part = Literal["calibration", "fit", "perplexity"]
@@ -47,20 +48,20 @@ def neutral_sentences(path: Path, part: Part) -> list[str]:
         InputError: the file is no BOLD Wikipedia file.
     """
     try:
-        groups = json.loads(path.read_text(encoding="utf-8"))
+        groups = json.loads(read_text(path, "run the fetch-benchmarks stage again"))
         texts = {
             " ".join(sentence.split())
             for pages in groups.values()
             for sentences in pages.values()
             for sentence in sentences
         }
+        hashes = {text: hashlib.sha256(text.encode("utf-8")).digest() for text in texts}
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; run the fetch-benchmarks stage, which writes {PATH}") from error
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(
             f"{path}: not a BOLD Wikipedia file ({error}); run the fetch-benchmarks stage again"
         ) from error
-    hashes = {text: hashlib.sha256(text.encode("utf-8")).digest() for text in texts}
     parts = get_args(Part)
     chosen = [
         text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from edgebias.core import spreadsheet
 from edgebias.core.errors import InputError
 
 AGAIN = "fetch the file again"
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""JSON can escape half a character, which no table can hold."""
 
 
 def read_raw_text(path: Path) -> str:
@@ -101,6 +105,8 @@ def _json(text: str, place: str, row: int = 1) -> Any:
         raise InputError(f"{place}{row + error.lineno - 1}: not valid JSON ({error.msg}); {AGAIN}") from error
     except (RecursionError, ValueError) as error:  # also numbers of too many digits
         raise InputError(f"{place}{row}: not valid JSON ({error}); {AGAIN}") from error
+    if "\\u" in text and _HALF.search(json.dumps(value, ensure_ascii=False)):
+        raise InputError(f"{place}{row}: a text holds half a character (\\ud800 to \\udfff alone); {AGAIN}")
     if repeated:
         raise InputError(f"{place}{row}: key {repeated[0]!r} is there twice in one object; {AGAIN}")
     return value

@@ -1,6 +1,7 @@
 """Files appear whole or not at all, with the same bytes for the same rows, and full disks are one plain line."""
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,6 +36,56 @@ def writers() -> list[Callable[[Path], None]]:
         lambda folder: write_parquet(TABLE, folder / "table.parquet", ["key"]),
         lambda folder: write_text("x" * 200_000, folder / "text.txt"),
     ]
+
+
+LIMITS = {
+    "the size of a file": ("FSIZE", 4096, "write('x' * 2**16)", "File too large; raise the limit of a file's size"),
+    "open files": ("NOFILE", 6, "[open('/dev/null') for _ in range(9)]", "Too many open files: raise the limit"),
+    "memory": ("AS", 2**30, "write('x' * 2**31)", "out of memory"),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_of_the_system_is_one_plain_line_and_leaves_nothing(tmp_path: Path, limit: str) -> None:
+    """Status 2, what has to be raised, and no half-written file."""
+    name, most, body, words = LIMITS[limit]
+    code = f"""
+import resource
+from functools import partial
+from pathlib import Path
+from edgebias.core.errors import run_stage
+from edgebias.core.files import write_text
+
+write = partial(write_text, path=Path("out/text.txt"))
+
+def main(argv):
+    resource.setrlimit(resource.RLIMIT_{name}, ({most}, {most}))
+    kept = {body}
+
+run_stage(main)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_matrix_that_was_written_in_part_is_one_plain_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What numpy raises of a full disk has neither a number nor a name."""
+
+    def main(_argv: object) -> None:
+        with atomic(tmp_path / "matrix.bin") as temporary:
+            temporary.write_bytes(b"a")
+            raise OSError("8192 requested and 2672 written")
+
+    with pytest.raises(SystemExit) as ended:
+        run_stage(main, [])
+    assert ended.value.code == 2
+    assert "a file was not written whole; free space" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("writer", writers(), ids=["csv", "parquet", "text"])

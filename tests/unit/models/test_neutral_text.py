@@ -75,7 +75,16 @@ def test_parts_are_disjoint_complete_and_stable(texts: Path, tmp_path: Path) -> 
         assert [s for s in neutral_sentences(other, name) if s != extra] == before  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("content", ["not json", "[1, 2]", '{"a": 1}', '{"a": {"b": ["short"]}}'])
+def test_a_mark_before_the_neutral_text_changes_nothing(texts: Path, tmp_path: Path) -> None:
+    """As every other raw file is read."""
+    (tmp_path / "marked.json").write_bytes(b"\xef\xbb\xbf" + texts.read_bytes())
+    assert neutral_sentences(tmp_path / "marked.json", "fit") == neutral_sentences(texts, "fit")
+
+
+HALF = '{"a": {"b": ["Half a character \\ud83d stands in this sentence of some length."]}}'
+
+
+@pytest.mark.parametrize("content", ["not json", "[1, 2]", '{"a": 1}', '{"a": {"b": ["short"]}}', HALF])
 def test_a_file_that_is_no_neutral_text_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "wiki.json"
     path.write_text(content, encoding="utf-8")

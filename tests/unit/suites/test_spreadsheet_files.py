@@ -174,6 +174,16 @@ def test_a_key_twice_in_an_object_is_refused(raw: Path) -> None:
         SUITES.get("bold").load(raw)
 
 
+def test_half_a_character_in_an_escape_is_refused(raw: Path) -> None:
+    """JSON can escape one, and no table can hold it; whole ones in escapes are read."""
+    path = raw / "BOLD/data/prompts/gender_prompt.json"
+    path.write_text('{"American_actors": {"A": ["A \\ud83d is"]}}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"gender_prompt\.json: row 1: a text holds half a character"):
+        SUITES.get("bold").load(raw)
+    path.write_text('{"American_actors": {"A": ["A \\ud83d\\ude00 is"]}}', encoding="utf-8")
+    assert SUITES.get("bold").load(raw)
+
+
 @pytest.mark.parametrize("line", ['"1 [The developer] met the nurse because [he] was late."', "1 [The developer] ,,,"])
 def test_a_line_of_winobias_in_quotes_is_refused(raw: Path, line: str) -> None:
     path = raw / "WinoBias/data/pro_stereotyped_type1.txt.dev"
