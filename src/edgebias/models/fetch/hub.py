@@ -22,5 +22,6 @@ def hub_file(repository: str, file: str, revision: str, key: str) -> Path:
         reason = str(error).strip().splitlines()
         raise InputError(
             f"{key}: {repository}/{file} at {revision} cannot be had from the Hub "
-            f"({reason[0] if reason else type(error).__name__}); check the names, the network and the access token"
+            f"({reason[0] if reason else type(error).__name__}); check the names, the network and the access token, "
+            "or download it on another machine and name it here as a local file"
         ) from error

