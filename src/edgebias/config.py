@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,10 +29,11 @@ from edgebias.mitigate.pairs import pairs_of
 from edgebias.mitigate.parameters import MitigateSettings
 from edgebias.mitigate.registry import NONE, choose_all
 from edgebias.mitigate.settings import LayerProbeSettings
-from edgebias.models.settings import BenchmarkSource, ModelSettings, VariantRecordSettings, VariantSettings
+from edgebias.models.settings import BenchmarkSource, ModelSettings, VariantRecordSettings
 from edgebias.score.settings import CompareSettings, IntervalSettings
 from edgebias.suites.registry import SUITES
 from edgebias.suites.settings import PromptSettings, SubsampleSettings
+from edgebias.train.settings import BuildSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: the package is installed from it, editable, because the workflow lives beside it."""
@@ -70,7 +71,7 @@ class Params(Record):
     """The models, by a name of your own."""
     benchmarks: BenchmarkSource
     """Where the published benchmarks come from."""
-    variants: dict[Name, VariantSettings]
+    variants: dict[Name, BuildSettings]
     """The builds, by a name of your own; full is the model as it was published."""
     variant_record: VariantRecordSettings = VariantRecordSettings()
     """Sizes of the two neutral texts that a build is made and described with."""
@@ -118,6 +119,7 @@ def read(config: Mapping[str, Any], origin: str) -> Params:
     _check_environments(params, origin)
     _check_cells(params, origin)
     _check_variants(params, origin)
+    _check_training(params, origin)
     _check_robustness(params, origin)
     _check_layer_probes(params, origin)
     _check_methods(params, origin)
@@ -300,6 +302,29 @@ def _check_chat(params: Params, origin: str) -> None:
         )
 
 
+def _check_training(params: Params, origin: str) -> None:
+    """Check that no model without a chat template is trained in chat turns."""
+    for place, group in enumerate(params.study.cells):
+        if params.models[group.model].chat is not False:
+            continue
+        for variant in group.variants:
+            for name in _lineage(params, variant):
+                training = params.variants[name].train
+                if training is not None and training.wording == "chat":
+                    raise InputError(
+                        f"{origin}: study.cells[{place}]: variants.{name} trains in chat turns, and model "
+                        f"{group.model!r} has `chat: false`; set variants.{name}.train.wording: text"
+                    )
+
+
+def _lineage(params: Params, variant: str) -> Iterator[str]:
+    """Yield a build and those that it is made from."""
+    name: str | None = variant
+    while name is not None:
+        yield name
+        name = params.variants[name].parent
+
+
 def _check_methods(params: Params, origin: str) -> None:
     for place, chosen in enumerate(choose_all(params.study.methods, origin).values()):
         if chosen.steering is not None and chosen.steering.build is not None:
@@ -338,8 +363,9 @@ def _check_variants(params: Params, origin: str) -> None:
                 f"{where}.from is {show(variant.parent)}; {near(variant.parent, names)}allowed values: "
                 f"{', '.join(names)}"
             )
-        if variant.quantise is None and variant.prune is None and variant.fake_quantise is None:
-            raise InputError(f"{where} changes nothing; give quantise, prune or fake_quantise")
+        ways = ("quantise", "prune", "fake_quantise", "train")
+        if all(getattr(variant, way) is None for way in ways):
+            raise InputError(f"{where} changes nothing; give {', '.join(ways[:-1])} or {ways[-1]}")
     for name in params.variants:
         seen, parent = set[str](), params.variants[name].parent
         while name != "full" and parent is not None and parent != "full":

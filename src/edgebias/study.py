@@ -26,12 +26,12 @@ from edgebias.core.record import checked
 from edgebias.core.registry import Registry
 from edgebias.mitigate.pairs import methods_on, pairs_of
 from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose_all
-from edgebias.models.settings import VariantSettings
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat, wordings_of
 from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
+from edgebias.train.settings import BuildSettings, TrainSettings
 
 EDGE = "edge"
 """The default study: ``params.yaml`` and nothing else."""
@@ -97,6 +97,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "full_precision": ("variant_record", "models.{model}.start_token", "models.{model}.full_type"),
     "compress": ("variant_record", "variants.{variant}"),
     "compress_by_library": ("variant_record", "variants.{variant}"),
+    "train": ("variant_record", "variants.{variant}", "models.{model}.chat_template_kwargs"),
     "transformers_weights": (),
     "infer": ("seed", *ASKING, "infer.formats.{suite}"),
     "rounds": ("seed", *ASKING, "rounds"),
@@ -373,14 +374,22 @@ class Study:
         """Return the variant that ``variant`` is made from."""
         return str(self.config["variants"][variant]["from"])
 
+    @cached_property
+    def recipes(self) -> dict[str, BuildSettings]:
+        """How each variant is made."""
+        return {
+            name: checked(BuildSettings, recipe, f"variants.{name}") for name, recipe in self.config["variants"].items()
+        }
+
     @property
     def by_library(self) -> list[str]:
         """The variants that llm-compressor makes."""
-        return [
-            name
-            for name, recipe in self.config["variants"].items()
-            if checked(VariantSettings, recipe, f"variants.{name}").by_library
-        ]
+        return [name for name, recipe in self.recipes.items() if recipe.by_library]
+
+    @property
+    def trainings(self) -> dict[str, TrainSettings]:
+        """How the variants are trained that are."""
+        return {name: recipe.train for name, recipe in self.recipes.items() if recipe.train is not None}
 
     def local_variants(self) -> list[tuple[str, str]]:
         """Return (model, variant) pairs whose weights are on this machine, ancestors included."""

@@ -36,8 +36,9 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
 def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> None:
     planned = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
     assert planned.returncode == 0, planned.stderr
-    # only other studies have such files, dimensions of trust, and builds whose vectors are compared
-    for rule in RULE_KEYS.keys() - {"fetch_benchmark_file", "trust", "personalisation", "wins_back", BY_LIBRARY}:
+    # only other studies have such files, dimensions of trust, builds that are trained or whose vectors are compared
+    others = {"fetch_benchmark_file", "trust", "personalisation", "train", "wins_back", BY_LIBRARY}
+    for rule in RULE_KEYS.keys() - others:
         assert re.search(rf"^{rule}\s+\d+", planned.stdout, re.MULTILINE), f"rule {rule} is not planned"
 
 
@@ -50,6 +51,27 @@ def test_the_study_of_compression_plans_the_builds_of_the_library_and_their_trus
         "MISSING  builds of llm-compressor: its own environment (make compression-env)"
         in planned.stderr + planned.stdout
     )
+
+
+def test_a_trained_build_is_asked_like_any_other_and_may_be_quantised(checkout: Path, tmp_path: Path) -> None:
+    examples, overlay = tmp_path / "examples.jsonl", tmp_path / "trained.yaml"
+    cell = {"environment": "edge", "model": "smollm2-135m-instruct", "variants": ["full", "tuned", "tuned_q8_0"]}
+    variants = {"tuned": {"from": "full", "train": {"data": str(examples), "threads": 1}}}
+    variants["tuned_q8_0"] = {"from": "tuned", "quantise": "Q8_0"}
+    overlay.write_text(yaml.safe_dump({"study": {"cells": [cell], "methods": []}, "variants": variants}))
+    absent = plan(checkout, "--configfile", str(overlay))
+    assert absent.returncode != 0
+    assert f"MISSING  build tuned: {examples} (no such file)" in absent.stdout + absent.stderr
+    examples.write_text("{}\n")
+    planned = plan(checkout, "--printshellcmds", "--configfile", str(overlay))
+    assert planned.returncode == 0, planned.stderr
+    (job,) = re.findall(r"python -m edgebias train .*", planned.stdout)
+    folder = "data/models/smollm2-135m-instruct"
+    for name in (f"--parent {folder}/full.gguf --folder {folder}/full.transformers", f"{folder}/tuned.training.csv"):
+        assert name in job
+    assert f"--parent {folder}/tuned.gguf" in planned.stdout
+    for build in ("tuned", "tuned_q8_0"):
+        assert f"responses/edge/smollm2-135m-instruct/{build}/bbq.parquet" in planned.stdout
 
 
 def test_an_unknown_key_stops_in_one_line(checkout: Path, tmp_path: Path) -> None:

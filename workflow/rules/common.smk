@@ -71,6 +71,7 @@ TEXTS = ancient(f"{RAW}/{neutral_text.PATH}")
 
 SMALLER_MODEL_MB = 270  # its file at 16 bits
 LEARNING_MEMORY_MB = 2800  # measured: 2,690 at most on the default study
+TRAINING_MEMORY_MB = 2000
 
 
 def settings_of(rule):
@@ -172,6 +173,19 @@ def parent_of(wildcards):
 def folder_of_parent(wildcards):
     folder = f"{study.models}/{wildcards.model}/{study.parent(wildcards.variant)}.transformers"
     return [f"{folder}/{name}" for name in TRANSFORMERS_FILES]
+
+
+def examples_of(wildcards):
+    return study.trainings[wildcards.variant].data
+
+
+def training_memory_of(wildcards, input):
+    """Megabytes: what a pass of tokens takes, and copies of the weights as 32-bit floats, twice the parent's file.
+
+    With adapters that is the model, and its pass in 64 bits; full training holds gradients, moments and the best weights.
+    """
+    copies = 2 if study.trainings[wildcards.variant].method == "lora" else 5
+    return TRAINING_MEMORY_MB + 2 * copies * os.stat(input.parent).st_size // 1_000_000
 
 
 def formats_checked(wildcards):

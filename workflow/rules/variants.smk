@@ -41,7 +41,10 @@ rule compress:
         "<benchmarks>/compress/{model}/{variant}.tsv"
     wildcard_constraints:
         variant=one_of(
-            sorted(set(study.config["variants"]) - {"full", *study.by_library})
+            sorted(
+                set(study.config["variants"])
+                - {"full", *study.by_library, *study.trainings}
+            )
         ),
     priority: 10  # the longest chain of jobs: build, build, fit, mitigate
     resources:

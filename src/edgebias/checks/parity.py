@@ -87,9 +87,18 @@ def compare_exact(
             if all(worded.continuations for worded in wordings):
                 asked.append((suite, name, [OptionRequest(worded.prompt, worded.continuations) for worded in wordings]))
     requests = [request for _, _, part in asked for request in part]
-    pairs = zip(_llama_scores(model, requests), _torch_scores(model, requests), strict=True)
-    apart = iter([np.abs(np.subtract(ours.logprobs, theirs.logprobs)) for ours, theirs in pairs])
+    apart = iter(differences(requests, model))
     return [format_parity(suite, name, list(islice(apart, len(part)))) for suite, name, part in asked]
+
+
+def differences(requests: Sequence[OptionRequest], model: ExactModel) -> list[np.ndarray]:
+    """Score ``requests`` in both programs; return the absolute differences in nats, (options,) for each request.
+
+    Raises:
+        InputError: as `compare_exact`.
+    """
+    pairs = zip(_llama_scores(model, requests), _torch_scores(model, requests), strict=True)
+    return [np.abs(np.subtract(ours.logprobs, theirs.logprobs)) for ours, theirs in pairs]
 
 
 def format_parity(suite: str, name: str, apart: Sequence[np.ndarray]) -> FormatParity:

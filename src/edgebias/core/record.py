@@ -343,5 +343,5 @@ def _child(node: Mapping[str, Any], key: str | int) -> Mapping[str, Any] | None:
 
 
 def _keys(kind: Any, keys: Sequence[str | int]) -> list[str]:
-    schema, _ = _schema_at(kind, keys)
-    return sorted(schema.get("properties", {}))
+    schema, definitions = _schema_at(kind, keys)
+    return sorted({name for option in options(schema, definitions) for name in option.get("properties", {})})

@@ -152,7 +152,7 @@ def _named(files: Any) -> dict[str, tuple[str, ...]]:
 def document(jobs: Sequence[Job], study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of ``dvc.yaml``; ``params`` is ``params.yaml`` as DVC reads it."""
     metrics = [path for job in jobs for path in job.recorded if path.endswith(IN_GIT)]
-    builds = [job for job in jobs if job.rule in {"full_precision", "compress", "compress_by_library"}]
+    builds = [job for job in jobs if job.rule in {"full_precision", "compress", "compress_by_library", "train"}]
     content = {
         "stages": {"code": _code(jobs, study), **_stages(jobs, study, params)},
         "metrics": metrics,

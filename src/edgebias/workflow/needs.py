@@ -22,6 +22,7 @@ from edgebias.models.settings import AnyPart, FilePart, HubPart, JoinedParts, Wh
 from edgebias.study import LIBRARY_PYTHON, Study
 from edgebias.suites.published_files import carried_file
 from edgebias.suites.registry import SUITES
+from edgebias.train.settings import NO_PEFT
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -39,7 +40,7 @@ def needs_of(study: Study) -> list[Need]:
 
     Nothing is fetched, and only endpoints on this machine are knocked at.
     """
-    builds = [*_models(study), *_library(study), *_chat(study)]
+    builds = [*_models(study), *_library(study), *_training(study), *_chat(study)]
     return [*builds, *_benchmarks(study), *_scorers(study), *_programs(study), *_environments(study)]
 
 
@@ -102,6 +103,15 @@ def _library(study: Study) -> Iterator[Need]:
     if {variant for _, variant in study.local_variants()} & set(study.by_library):
         missing = "" if Path(LIBRARY_PYTHON).exists() else "make compression-env"
         yield Need("builds of llm-compressor: its own environment", missing)
+
+
+def _training(study: Study) -> Iterator[Need]:
+    here = {variant for _, variant in study.local_variants()}
+    trainings = {name: how for name, how in study.trainings.items() if name in here}
+    if any(how.method == "lora" for how in trainings.values()):
+        yield Need("builds with trained adapters: package peft", "" if find_spec("peft") else NO_PEFT)
+    for name, how in trainings.items():
+        yield Need(f"build {name}: {how.data}", "" if Path(how.data).exists() else "no such file")
 
 
 def _chat(study: Study) -> Iterator[Need]:

@@ -34,6 +34,7 @@ from edgebias.score.trust.controls import CONTROL
 from edgebias.score.trust.doses import DOSE
 from edgebias.score.trust.table import TRUST
 from edgebias.suites.item import ITEM, Design, Item, to_table
+from edgebias.train.trajectory import TRAINING
 
 main = command("tables")
 
@@ -296,6 +297,9 @@ def study(tmp_path: Path) -> Path:
                 )
             ],
             columns=list(TRUST.names),
+        ),
+        "training trajectory": pd.DataFrame(
+            [(0, np.nan, 3.1, np.nan, np.nan, 0), (4, 2.9, 2.7, np.nan, 0.0001, 384)], columns=list(TRAINING.names)
         ),
         "trust control": pd.DataFrame(
             [("ethics", "ethics", "letter", "accuracy", "random", 50.0, 50.0, 50.0, 50.0, 1.0, 100, "")],

@@ -1,0 +1,36 @@
+# Builds whose weights are trained further, on a table of examples.
+# REQUIRED INPUTS: a parent build in both layouts, variants.NAME.train.data. OUTPUTS: data/models/{model}/{variant}.gguf,
+# .json, .training.csv and .training_cost.json
+
+
+rule train:
+    """One fine-tuned or preference-tuned build: adapters merged, weights rounded to the parent's types, parity checked."""
+    input:
+        parent=parent_of,
+        folder=folder_of_parent,
+        data=examples_of,
+        texts=TEXTS,
+    output:
+        weights="<models>/{model}/{variant}.gguf",
+        record="<models>/{model}/{variant}.json",
+        trajectory="<models>/{model}/{variant}.training.csv",
+        cost="<models>/{model}/{variant}.training_cost.json",
+    log:
+        "<logs>/train/{model}/{variant}.log",
+    benchmark:
+        "<benchmarks>/train/{model}/{variant}.tsv"
+    wildcard_constraints:
+        variant=one_of(sorted(study.trainings)),
+    threads: lambda wildcards: study.trainings[wildcards.variant].threads
+    resources:
+        mem_mb=training_memory_of,
+    params:
+        code=code_of("train"),
+        settings=settings_of("train"),
+        folder=lambda wildcards, input: os.path.dirname(input.folder[0]),
+    message:
+        "train build {wildcards.variant} of {wildcards.model}"
+    shell:
+        "python -m edgebias train --settings {params.settings:q} --parent {input.parent:q} --folder {params.folder:q}"
+        " --texts {input.texts:q} --output {output.weights:q} --record {output.record:q}"
+        " --trajectory {output.trajectory:q} --cost {output.cost:q} 2> {log:q}"
