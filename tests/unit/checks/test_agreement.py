@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))
 LABELS = Path(__file__).parent / "labelled_replies.jsonl"
 
-LEAST = {"development": 0.985}
+LEAST = {"development": 0.985, "test": 0.92}
 """Share of replies that the parser reads as labelled, by half; docs/reference/answers.md prints the exact figures."""
 
 
@@ -70,7 +70,7 @@ def test_the_docs_print_the_tables_of_the_command(replies: list[LabelledReply], 
 def test_the_labelled_set_is_large_and_of_every_outcome(
     replies: list[LabelledReply], items: Mapping[str, Item]
 ) -> None:
-    assert len(replies) >= 800
+    assert len(replies) >= 1200
     assert len({(r.item_id, r.format, r.model, r.build, r.style, r.temperature, r.text) for r in replies}) == len(
         replies
     )
@@ -92,10 +92,11 @@ def test_confusions_add_up(replies: list[LabelledReply], items: Mapping[str, Ite
     assert agreed == sum(row.n_agreed for row in agreements(replies, items) if row.group == "all")
 
 
-def test_no_item_is_in_both_halves(replies: list[LabelledReply]) -> None:
-    development = {r.item_id for r in replies if r.half == "development"}
-    assert development
-    assert not development & {r.item_id for r in replies if r.half == "test"}
+@pytest.mark.parametrize("half", ["development", "test"])
+def test_no_item_is_in_both_halves(replies: list[LabelledReply], half: str) -> None:
+    inside = {r.item_id for r in replies if r.half == half}
+    assert inside
+    assert not inside & {r.item_id for r in replies if r.half != half}
 
 
 def test_a_corrected_label_is_none_of_what_it_was(replies: list[LabelledReply]) -> None:
