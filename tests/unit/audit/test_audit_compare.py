@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from edgebias.audit import compare as compare_module
 from edgebias.audit.compare import ABILITY, BIAS, Compared, Joined, compare
 from edgebias.audit.verdict import remarks
 from edgebias.score.flips import Flips
+from edgebias.stats.contrasts import corrected
 
 
 def audited(build: Responder, reference: Responder, seed: int, tolerance: float = 0.0, clusters: int = 60) -> Compared:
@@ -29,11 +31,24 @@ def fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgebias.stats.contrasts.SWAPS", 1000)
 
 
-def test_a_build_that_is_no_worse_is_called_worse_in_at_most_five_of_a_hundred_audits(fewer_samples: None) -> None:
-    """Build and reference differ by chance alone: sampling noise moves a fifth of the answers of either."""
+@pytest.fixture
+def little_garbage() -> None:
+    """What is here stays: statsmodels looks through all of it for garbage at every call, which takes half an audit."""
+    corrected([0.5], "holm")  # imports it
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("fewer_samples", "little_garbage")
+def test_a_build_that_is_no_worse_is_called_worse_in_at_most_three_of_sixty_audits() -> None:
+    """Build and reference differ by chance alone: sampling noise moves a fifth of the answers of either.
+
+    In a hundred audits one called it worse, and eight where neither p-values nor intervals are corrected. At these
+    rates other seeds would fail three times in a thousand, and without the corrections seven times in ten.
+    """
     same = Responder()
-    alarms = sum(any(one.worse for one in audited(same, same, seed, clusters=30).contrasts) for seed in range(100))
-    assert alarms <= 5
+    alarms = sum(any(one.worse for one in audited(same, same, seed, clusters=30).contrasts) for seed in range(60))
+    assert alarms <= 3
 
 
 def test_a_ladder_of_many_builds_can_still_fail() -> None:

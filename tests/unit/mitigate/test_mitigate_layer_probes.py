@@ -44,9 +44,9 @@ NOISE, PLANTED, CLUSTER_ONLY, STRONG, LATER_NOISE = range(5)
 """The blocks of the synthetic model, by what tells its completions apart."""
 STRENGTH = {PLANTED: 1.2, STRONG: 4.0}
 AXIS = np.eye(WIDTH)[3]
-HOW = ProbeSettings(("stereoset",), 5, 30, Resampling(3, 300, 0.95))
+HOW = ProbeSettings(("stereoset",), 3, 30, Resampling(3, 300, 0.95))
 FEW_FLIPS = ProbeSettings(("stereoset",), 5, 5, Resampling(3, 300, 0.95))
-SEEDS = range(3)
+SEEDS = range(2)
 
 
 class Synthetic:
@@ -120,7 +120,7 @@ def test_noise_and_what_is_peculiar_to_a_cluster_are_chance(tables: list[pd.Data
     found = pd.concat([rows(tables, BIAS, layer) for layer in (NOISE, LATER_NOISE, CLUSTER_ONLY)])
     covered = (found["low"] <= CHANCE) & (found["high"] >= CHANCE)
     assert covered.sum() >= len(found) - 1
-    assert (found["p"] <= 0.05).sum() <= 2
+    assert (found["p"] <= 0.05).sum() <= 1
     assert (found["above_words_low"] > 0).sum() <= 1
 
 

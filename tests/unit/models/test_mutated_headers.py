@@ -7,6 +7,7 @@ import resource
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
@@ -157,18 +158,34 @@ def bounded() -> object:
     resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
+SAME_ON_EVERY_RUN: dict[str, Any] = {
+    "deadline": None,
+    "database": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+}
+DAMAGED = st.lists(MUTATIONS, min_size=1, max_size=3)
+
+
 @pytest.mark.usefixtures("bounded")
 @seed(20250217)
-@settings(
-    max_examples=500,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(mutations=st.lists(MUTATIONS, min_size=1, max_size=3))
+@settings(max_examples=60, **SAME_ON_EVERY_RUN)
+@given(mutations=DAMAGED)
 def test_a_damaged_header_is_read_or_refused_in_one_line(
     mutations: list[Mutation], whole: Path, tmp_path: Path
 ) -> None:
+    is_read_or_refused(mutations, whole, tmp_path)
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("bounded")
+@seed(20250218)
+@settings(max_examples=500, **SAME_ON_EVERY_RUN)
+@given(mutations=DAMAGED)
+def test_five_hundred_damaged_headers(mutations: list[Mutation], whole: Path, tmp_path: Path) -> None:
+    is_read_or_refused(mutations, whole, tmp_path)
+
+
+def is_read_or_refused(mutations: list[Mutation], whole: Path, tmp_path: Path) -> None:
     content = whole.read_bytes()
     for mutate in mutations:
         try:
