@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
@@ -486,5 +487,13 @@ def write_study(root: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def study_writer() -> Callable[[Path], list[str]]:
-    return write_study
+def study_writer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], list[str]]:
+    """A function that writes the study into a folder and returns the arguments of its report: a copy of one study."""
+    original = tmp_path_factory.mktemp("original")
+    arguments = write_study(original)
+
+    def write(root: Path) -> list[str]:
+        shutil.copytree(original, root, dirs_exist_ok=True)
+        return [argument.replace(str(original), str(root)) for argument in arguments]
+
+    return write

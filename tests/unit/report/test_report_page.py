@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from unrendered import unrendered
 
 from edgebias.cli import command
 from edgebias.core.errors import run_stage
@@ -109,7 +110,8 @@ def narrowed(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[P
     ]
     pd.DataFrame(rows).to_csv(root / "compare/decomposition.csv", index=False)
     settings["mitigate"]["learning"]["suites"] = ["stereoset", "forced_choice"]
-    main(["--settings", json.dumps(settings), *arguments[2:]])
+    with unrendered():
+        main(["--settings", json.dumps(settings), *arguments[2:]])
     return root
 
 
@@ -350,7 +352,8 @@ def test_costs_and_provenance_that_were_not_recorded_here_are_said_to_be_absent(
     shutil.rmtree(tmp_path / "cost")
     for path in (*(tmp_path / "mitigation").rglob("cost.json"), tmp_path / "provenance.json"):
         path.unlink()
-    main(arguments)
+    with unrendered():
+        main(arguments)
     text = (tmp_path / "report/index.html").read_text(encoding="utf-8")
     assert "Not measured here." in text
     assert "Not recorded here" in text
@@ -369,7 +372,8 @@ def test_a_study_without_mitigation_and_projected_builds_has_a_page(
     arguments[place] = json.dumps(settings)
     projection = tmp_path / "roofline/projection.csv"
     pd.read_csv(projection).head(0).to_csv(projection, index=False)
-    main(arguments)
+    with unrendered():
+        main(arguments)
     findings = json.loads((tmp_path / "report/metrics.json").read_text(encoding="utf-8"))["findings"]
     assert findings["scores"]
     assert findings["methods"] == findings["reductions"] == []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from unrendered import unrendered
 
 from edgebias.cli import command
 
@@ -30,7 +31,8 @@ def section(root: Path) -> str:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Path], list[str]]) -> Path:
     root = tmp_path_factory.mktemp("robust")
-    main(study_writer(root))
+    with unrendered():
+        main(study_writer(root))
     return root
 
 
@@ -53,5 +55,6 @@ def test_a_study_that_was_asked_in_one_format_says_so(
     settings = json.loads(arguments[place])
     settings["study"]["robustness"] = []
     arguments[place] = json.dumps(settings)
-    main(arguments)
+    with unrendered():
+        main(arguments)
     assert "No cell was asked in every format." in section(tmp_path)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from unrendered import unrendered
 
 from edgebias.cli import command
 from edgebias.core.settings import parse_settings
@@ -146,7 +147,8 @@ def test_an_undefined_change_is_no_fault() -> None:
 
 
 def test_the_page_has_the_section_only_where_vectors_were_compared(study: StudyData) -> None:
-    page = render(study, draw_all(study, [wins_back.DRAWING]))
+    with unrendered():
+        page = render(study, draw_all(study, [wins_back.DRAWING]))
     assert '<section id="wins_back">' in page
     assert '<figure id="figure-wins-back">' in page
     assert page.count("lowers bias beyond doubt in 3 of 4 builds") == 2, "in the answer and in the section"
