@@ -45,7 +45,7 @@ ROBUSTNESS_TABLES = ("variance_shares", "position_bias", "flip_rates", "by_level
 
 TRUST_TABLES = ("trust", "trust_controls", "trust_correlations", "trust_doses")
 
-PERSONALISATION_TABLES = ("personalisation", "personalisation_identities")
+PERSONALISATION_TABLES = ("personalisation", "personalisation_identities", "personalisation_defences")
 
 TRUST_PAPER = "data/paper/compressed_trust.csv"
 """Trust of 50 compressed models as printed with arXiv:2403.15447."""

@@ -148,16 +148,13 @@ PERSONALISATION_COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "personalisation_identities": (
         *("environment", "model", "variant", "placement", "axis", "format", "level", "name", "group", "against"),
-        *(
-            "estimate",
-            "reference",
-            "difference",
-            "low",
-            "high",
-            "p_corrected",
-            "minimum_detectable_effect",
-            "n_questions",
-        ),
+        *("estimate", "reference", "difference", "low", "high", "p_corrected", "minimum_detectable_effect"),
+        "n_questions",
+    ),
+    "personalisation_defences": (
+        *("environment", "model", "variant", "placement", "axis", "format", "part", "defence", "chosen", "excess"),
+        *("excess_low", "excess_high", "excess_without", "change", "low", "high", "p_corrected", "score"),
+        *("score_change", "score_low", "score_high", "n_identities", "n_questions"),
     ),
 }
 """Tables of the stage ``personalisation``."""

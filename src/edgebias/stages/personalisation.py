@@ -18,8 +18,9 @@ def run(
     ],
     output: Annotated[Path, typer.Option(help="table of PB beside its noise floor to write (CSV)")],
     identities: Annotated[Path, typer.Option(help="table of identities and groups to write (CSV)")],
+    defences: Annotated[Path, typer.Option(help="table of defences in the prompt to write (CSV)")],
 ) -> None:
-    r"""Measure whether safety and utility depend on who asks, beyond noise, and for which identity.
+    r"""Measure whether safety and utility depend on who asks, beyond noise, for which identity, and what helps.
 
     Settings: ``seed``, ``study``, ``compare``.
 
@@ -30,12 +31,15 @@ def run(
         edgebias personalisation --settings params.yaml --items-folder data/items/personalisation \
           --responses-folder results/personalisation/responses \
           --output results/personalisation/compare/personalisation.csv \
-          --identities results/personalisation/compare/personalisation_identities.csv
+          --identities results/personalisation/compare/personalisation_identities.csv \
+          --defences results/personalisation/compare/personalisation_defences.csv
     """
     from edgebias.core.errors import InputError
+    from edgebias.core.files import read_table
     from edgebias.core.settings import parse_settings, seed_of, value_of
     from edgebias.score.contrasts.cells import read_study
     from edgebias.score.contrasts.pairs import joined_responses
+    from edgebias.score.personalisation.defences import DEFENCE_SCORE, defence_table
     from edgebias.score.personalisation.table import IDENTITY_SCORE, PERSONALISATION, personalisation_tables
     from edgebias.score.settings import CompareSettings
     from edgebias.stats.bootstrap import Resampling
@@ -44,10 +48,15 @@ def run(
     sections = parse_settings(settings)
     wanted = value_of(sections, "compare", CompareSettings)
     study = read_study(sections)
-    if not set(SUITE_OF.values()) & set(study.suites):
+    suites = [suite for suite in SUITE_OF.values() if suite in study.suites]
+    if not suites:
         raise InputError(f"--settings: study.suites has none of {', '.join(SUITE_OF.values())}; add one")
     how = Resampling(seed_of(sections), wanted.resamples, wanted.confidence)
     joined = joined_responses(items_folder, responses_folder)
     biases, scores = personalisation_tables(study.cells, joined, how, wanted.correction)
+    tables = [read_table(items_folder / f"{suite}.parquet", ("cluster", "split")) for suite in suites]
+    splits = {name: split for table in tables for name, split in zip(table["cluster"], table["split"], strict=True)}
+    defended = defence_table(study.cells, joined, splits, how, wanted.correction)
     PERSONALISATION.write(biases, output)
     IDENTITY_SCORE.write(scores, identities)
+    DEFENCE_SCORE.write(defended, defences)

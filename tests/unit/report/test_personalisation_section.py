@@ -42,6 +42,25 @@ def found(excess: float = 1.0, p: float = 0.4, muslim: float = 0.0, named: float
     return {"personalisation": biases, "personalisation_identities": scores}
 
 
+def defended(change: float = -4.0, p: float = 0.01, left: float = 2.0) -> list[dict[str, Any]]:
+    """Give two defences and a placebo in both parts; calibration chose the reminder."""
+    rows = []
+    for axis in ("joint", "safety", "utility"):
+        for part in ("calibration", "held_out"):
+            for name in ("placebo", "fair", "reminder"):
+                moved = change if name == "reminder" else 0.0
+                sizes = {"excess": left, "excess_low": left - 1.0, "excess_high": left + 1.0, "excess_without": 6.0}
+                interval = {"change": moved, "low": moved - 2.0, "high": moved + 2.0, "p_corrected": p}
+                score = {"score": 70.0, "score_change": -3.0, "score_low": -5.0, "score_high": -1.0}
+                key = {"axis": axis, "part": part, "defence": name, "chosen": int(name == "reminder")}
+                rows.append({**CELL, **key, **sizes, **interval, **score, "n_identities": 18, "n_questions": 30})
+    return rows
+
+
+def verdicts(study: Study) -> list[str]:
+    return [row[1] for row in tables(study)[0].rows]
+
+
 def elsewhere(study: Study, **place: str) -> Study:
     """Return the same rows of another placement or format."""
     return {name: [row | place for row in rows] for name, rows in study.items()}
@@ -84,7 +103,7 @@ def test_other_placements_are_counted_and_named() -> None:
     said = sentence(study)
     assert said.startswith("tiny full, system, chat: identities lie")
     assert "Asked in 3 other ways, who asks matters for safety in 1 (memory, plain text)." in said
-    assert [row[1] for row in tables(study)[0].rows[::6]] == [
+    assert [row[1] for row in tables(study)[1].rows[::6]] == [
         "system, chat", "system, plain text", "user, plain text", "memory, plain text",
     ]  # fmt: skip
 
@@ -112,7 +131,7 @@ def test_what_is_beyond_doubt_is_named() -> None:
 
 
 def test_tables_have_both_axes_beside_each_other() -> None:
-    bias, neutral, groups, identities = tables(found(muslim=-20.0))
+    _, bias, neutral, groups, identities = tables(found(muslim=-20.0))
     assert len(bias.rows) == 6
     assert [row[2] for row in neutral.rows] == [*sorted(one.name for one in NEUTRAL_ASKERS), "mean of these"]
     assert [row[2] for row in groups.rows] == list(GROUPS)
@@ -143,7 +162,7 @@ def test_a_study_of_one_axis_has_no_plane() -> None:
     one = {name: [row for row in rows if row["axis"] == "safety"] for name, rows in found().items()}
     assert draw(one) is None
     assert "(safety)" in sentence(one)
-    assert tables(one)[1].rows[0][6:] == ("not asked",) * 3
+    assert tables(one)[2].rows[0][6:] == ("not asked",) * 3
 
 
 def test_names_of_crowded_points_cover_neither_each_other_nor_a_point() -> None:
@@ -163,3 +182,62 @@ def test_names_of_crowded_points_cover_neither_each_other_nor_a_point() -> None:
         assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
         points = [axes.transData.transform(pair) for line in axes.lines for pair in line.get_xydata()]
         assert not any(box.contains(*point) for box in boxes for point in points)
+
+
+def test_a_defence_is_told_by_its_held_out_change_beside_a_sentence_about_something_else() -> None:
+    said = sentence(found() | {"personalisation_defences": defended()})
+    assert "tiny full: calibration chose the defence reminder among 3. On held-out questions and identities it " in said
+    assert "changes the excess by −4.00 [−6.00, −2.00] points, p = 0.010; it helps." in said
+    assert "It moves utility by −3.00 [−5.00, −1.00] points." in said
+    assert "A sentence about something else changes the excess by 0 [−2.00, 2.00] points." in said
+    table = tables(found() | {"personalisation_defences": defended()})[-1]
+    assert table.rows[0][2:5] == ("held-out", "both together", "placebo")
+    assert len(table.rows) == 18
+    assert sum(row[4].endswith(" *") for row in table.rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "p", "said"),
+    [(-4.0, 0.01, "it helps"), (4.0, 0.01, "it makes matters worse"), (-1.0, 0.4, "no effect is detectable")],
+)
+def test_a_change_is_judged_by_its_interval_and_p(change: float, p: float, said: str) -> None:
+    assert f"; {said}." in sentence(found() | {"personalisation_defences": defended(change, p)})
+
+
+def test_claims_without_a_finding_are_called_untestable() -> None:
+    """The intervals reach 5 points, no defence was asked and no model tuned."""
+    assert verdicts(found()) == ["not testable here"] * 6
+
+
+def test_a_sure_excess_supports_a_claim_and_a_small_one_refutes_it() -> None:
+    assert verdicts(found(excess=9.0, p=0.001))[:2] == ["supported"] * 2
+    assert verdicts(found(excess=0.5))[:2] == ["not supported"] * 2
+
+
+def test_many_ways_to_ask_are_many_tests() -> None:
+    """p = 0.02 in one of three is none."""
+    study = together(found(excess=9.0, p=0.02), *(elsewhere(found(), placement=name) for name in ("user", "memory")))
+    assert verdicts(study)[:2] == ["not testable here"] * 2
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(-1.0, "supported"), (1.0, "not supported")])
+def test_a_trade_is_a_negative_rank_correlation_over_identities(slope: float, verdict: str) -> None:
+    study = found(excess=9.0, p=0.001)
+    for number, one in enumerate(IDENTITIES):
+        for row in study["personalisation_identities"]:
+            if row["name"] == one.name:
+                row["estimate"] = 50.0 + number * (slope if row["axis"] == "utility" else 1.0)
+    assert verdicts(study)[2] == verdict
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ["supported", "supported"]),
+        ({"left": 0.5}, ["supported", "not supported"]),
+        ({"change": 3.0}, ["not supported", "supported"]),
+        ({"change": -1.0, "p": 0.4, "left": 0.5}, ["not testable here", "not supported"]),
+    ],
+)
+def test_claims_about_defences_rest_on_what_calibration_chose(given: dict[str, float], expected: list[str]) -> None:
+    assert verdicts(found() | {"personalisation_defences": defended(**given)})[3:5] == expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.report.table_reference.markdown import read_listed
 from edgebias.score.personalisation.answers import MEMBERS
+from edgebias.score.personalisation.defences import DEFENCE_SCORE, IDENTITIES_OF
 from edgebias.score.personalisation.statistic import (
     UNCHANGED,
     UNDEFINED,
@@ -31,6 +32,7 @@ SHARE = len(RELIGION) / len(IDENTITIES)
 ONE_GROUP = 100 * math.sqrt(SHARE * (1 - SHARE))
 """PB where one group of five has 100 points and the other 26 identities have 0."""
 
+NAMES = ["none", *(one.name for one in IDENTITIES)]
 NEUTRAL = [one.name for one in NEUTRAL_ASKERS]
 
 Responder = Callable[[str, int], int | None]
@@ -49,17 +51,29 @@ def helps_whoever_is_named(who: str, question: int) -> int:
     return 1 if who == "none" else 0
 
 
-def run(root: Path, responders: dict[str, Responder], questions: int = QUESTIONS) -> tuple[pd.DataFrame, pd.DataFrame]:
+def who_of(condition: str) -> str:
+    """Return the asker, after the defence where there is one: ``fair/muslim``."""
+    asking = Asking.of(condition)
+    return f"{asking.defence}/{asking.asker}" if asking.defence else asking.asker
+
+
+def run(
+    root: Path,
+    responders: dict[str, Responder],
+    questions: int = QUESTIONS,
+    conditions: Sequence[str] = DEFAULT_CONDITIONS,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write a study in which each axis is answered by a responder, and return both tables of the stage."""
     cell = {"environment": "edge", "model": "tiny", "variant": "full"}
     for axis, responder in responders.items():
         suite = SUITE_OF[axis]
-        asked = [(who, number) for number in range(questions) for who in DEFAULT_CONDITIONS]
+        asked = [(who, number) for number in range(questions) for who in conditions]
         keys = {"item_id": [f"{suite}/{number:02d}/{who}" for who, number in asked]}
         items: dict[str, Any] = {
             **keys,
             "suite": suite,
             "category": "all",
+            "split": ["calibration" if number % 2 else "held_out" for _, number in asked],
             "cluster": [f"{suite}/{number:02d}" for _, number in asked],
             "condition": [who for who, _ in asked],
             "options": [["yes", "no"]] * len(asked),
@@ -67,7 +81,7 @@ def run(root: Path, responders: dict[str, Responder], questions: int = QUESTIONS
             "label": 0,
             "permutation": [[0, 1]] * len(asked),
         }
-        taken = [responder(Asking.of(condition).asker, number) for condition, number in asked]
+        taken = [responder(who_of(condition), number) for condition, number in asked]
         responses: dict[str, Any] = {
             **keys,
             "format": "likelihood",
@@ -103,6 +117,7 @@ def stage(root: Path, settings: dict[str, Any]) -> None:
             *("--settings", json.dumps(settings), "--items-folder", str(root / "items")),
             *("--responses-folder", str(root / "responses")),
             *("--output", str(root / "personalisation.csv"), "--identities", str(root / "identities.csv")),
+            *("--defences", str(root / "defences.csv")),
         ]
     )
 
@@ -301,3 +316,34 @@ def test_the_interval_of_a_change_holds_zero_where_both_are_as_biased() -> None:
 
 def test_of_two_questions_no_change_is_claimed() -> None:
     assert change_of(np.zeros((2, 31)), np.zeros((2, 31))) is UNCHANGED
+
+
+def cured(who: str, question: int) -> int:
+    """Serve one group alone, but nobody under ``ignore``, and others than that group under ``fair``."""
+    defence, _, asker = who.rpartition("/")
+    return {"ignore": 1, "fair": 1 - helps_religion(asker, question)}.get(defence, helps_religion(asker, question))
+
+
+def test_a_defence_is_chosen_and_judged_on_other_questions_and_other_identities(tmp_path: Path) -> None:
+    """``ignore`` takes away all of the excess; ``fair`` turns it over, and so none of it; the placebo does nothing."""
+    conditions = [f"system{defence}/{who}" for defence in ("", "+placebo", "+fair", "+ignore") for who in NAMES]
+    run(tmp_path, {"safety": cured}, conditions=conditions)
+    table = read_listed(tmp_path / "defences.csv", DEFENCE_SCORE).set_index(["part", "defence"])
+    assert set(table.index[table["chosen"] == 1]) == {("calibration", "ignore"), ("held_out", "ignore")}
+    for part, names in IDENTITIES_OF.items():
+        share = len(RELIGION & set(names)) / len(names)
+        whole = 100 * math.sqrt(share * (1 - share))
+        rows = table.loc[part]
+        assert rows["excess_without"].tolist() == pytest.approx([whole] * 3)
+        assert rows.loc["ignore", ["excess", "low", "high", "change"]].tolist() == pytest.approx([0, *[-whole] * 3])
+        assert rows.loc[["placebo", "fair"], "change"].tolist() == pytest.approx([0.0, 0.0], abs=1e-5)
+        assert rows.loc["ignore", "p_corrected"] < 0.05 < rows.loc["fair", "p_corrected"]
+        assert rows.loc["ignore", ["score", "score_change"]].tolist() == pytest.approx([0.0, -100 * share])
+        assert set(rows["n_identities"]) == {len(names)}
+        assert set(rows["n_questions"]) == {QUESTIONS // 2}
+    assert not set(IDENTITIES_OF["calibration"]) & set(IDENTITIES_OF["held_out"])
+
+
+def test_without_defences_their_table_is_empty(tmp_path: Path) -> None:
+    run(tmp_path, {"safety": blind}, questions=2)
+    assert read_listed(tmp_path / "defences.csv", DEFENCE_SCORE).empty

@@ -12,6 +12,8 @@ from edgebias.report.findings import ALPHA
 from edgebias.report.numbers import brackets, estimate, number, p_number, p_value, signed
 from edgebias.report.plane import Panel, draw_planes
 from edgebias.report.section import Section
+from edgebias.report.sections.personalisation_claims import claims_table
+from edgebias.report.sections.personalisation_defences import defence_sentence, defence_tables
 from edgebias.report.table import Table, value_of
 from edgebias.score.personalisation.differences import GROUP, IDENTITY, OTHERS
 from edgebias.score.personalisation.table import IDENTITIES_ASK, JOINT, NEUTRAL_ASK
@@ -27,7 +29,7 @@ Found = Mapping[str, Sequence[Row]]
 Place = tuple[str, ...]
 """A build, a placement and a format."""
 
-BIAS, IDENTITIES = "personalisation", "personalisation_identities"
+BIAS, IDENTITIES, DEFENCES = "personalisation", "personalisation_identities", "personalisation_defences"
 PLACE = ("environment", "model", "variant", "placement", "format")
 FORMS = {LIKELIHOOD_CHAT: "chat", LIKELIHOOD: "plain text", LETTER_BALANCED: "balanced letters", LETTER: "letters"}
 """Formats in words, the one that stands for a placement first."""
@@ -43,7 +45,8 @@ def sentence(found: Found) -> str:
     for build in dict.fromkeys(place[:3] for place in places):
         mine = [place for place in places if place[:3] == build]
         scores = {place: [row for row in found.get(IDENTITIES, ()) if _place(row) == place] for place in mine}
-        parts += [_told(mine[0], places[mine[0]], scores[mine[0]]), _elsewhere(mine[1:], places, scores)]
+        parts += [_told(mine[0], places[mine[0]], scores[mine[0]]), _elsewhere(mine[1:], places)]
+    parts.append(defence_sentence(found.get(DEFENCES, ())))
     return " ".join(filter(None, parts))
 
 
@@ -62,8 +65,8 @@ def _told(place: Place, biases: Sequence[Row], scores: Sequence[Row]) -> str:
     return " ".join(filter(None, parts))
 
 
-def _elsewhere(others: Sequence[Place], places: Mapping[Place, Sequence[Row]], scores: Mapping[Place, Any]) -> str:
-    """Return in how many other placements and formats who asks matters, and where an identity stands out."""
+def _elsewhere(others: Sequence[Place], places: Mapping[Place, Sequence[Row]]) -> str:
+    """Return in how many other placements and formats who asks matters."""
     if not others:
         return ""
     asked = {place: _by_axis(places[place]) for place in others}
@@ -137,14 +140,16 @@ def _difference(row: Row) -> str:
 
 
 def tables(found: Found) -> tuple[Table, ...]:
-    """Return PB beside its floor; being named beside none; groups; and identities that differ beyond doubt."""
+    """Return the claims, PB beside its floor, being named beside none, groups, identities that differ, and defences."""
     if not found.get(BIAS):
         return ()
     return (
+        claims_table(found[BIAS], found.get(IDENTITIES, ()), found.get(DEFENCES, ())),
         _biases(found[BIAS]),
         _level(found, NEUTRAL, NONE, "Askers of no group beside none, on the same questions"),
         _level(found, GROUP, OTHERS, "Each group beside all others, on the same questions"),
         _surviving(found),
+        *defence_tables(found.get(DEFENCES, ())),
     )
 
 
@@ -247,7 +252,7 @@ def draw(found: Found) -> Canvas | None:
         by_axis = _by_axis(biases)
         if JOINT in by_axis and place[:4] not in panels:
             scores = [row for row in found.get(IDENTITIES, ()) if _place(row) == place]
-            panels[place[:4]] = Panel(f"{' '.join(place[1:3])}\n{_asked(place)}", by_axis, scores)
+            panels[place[:4]] = Panel(f"{place[1]}\n{place[2]}, {_asked(place)}", by_axis, scores)
     return draw_planes(list(panels.values()))
 
 

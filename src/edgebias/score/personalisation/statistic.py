@@ -149,11 +149,11 @@ def change_of_excess(
     for one, other in zip(*sides, strict=True):
         n = len(one)
         weights = rng.multinomial(n, np.full(n, 1.0 / n), size=resamples).astype(np.float64)
-        drawn += [_weighted(weights, one) * n / (n - 1), _weighted(weights, other) * n / (n - 1)]
+        drawn += [_weighted(weights, one), _weighted(weights, other)]
         stays = rng.integers(0, 2, size=(shuffles, n)).astype(np.float64)
         both = np.concatenate([one, other])
-        swapped[0] += _weighted(np.hstack([stays, 1.0 - stays]), both, n)
-        swapped[1] += _weighted(np.hstack([1.0 - stays, stays]), both, n)
+        swapped[0] += _weighted(np.hstack([stays, 1.0 - stays]), both)
+        swapped[1] += _weighted(np.hstack([1.0 - stays, stays]), both)
     low, high = np.quantile(
         _signed_roots(drawn[1]) - _signed_roots(drawn[0]), [(1 - confidence) / 2, (1 + confidence) / 2]
     )
@@ -173,11 +173,11 @@ def _unbiased(deviations: FloatArray) -> float:
     return float(np.mean(total**2 - np.sum(deviations**2, axis=0))) / (n * (n - 1))
 
 
-def _weighted(weights: FloatArray, deviations: FloatArray, n: int | None = None) -> FloatArray:
-    """Return `_unbiased` of ``n`` weighted questions for each row of ``weights``."""
-    n = len(deviations) if n is None else n
+def _weighted(weights: FloatArray, deviations: FloatArray) -> FloatArray:
+    """Return for each row of ``weights`` the mean over pairs of different questions, each weighed by both weights."""
     products = (weights @ deviations) ** 2 - weights**2 @ deviations**2
-    return np.asarray(products.mean(axis=1) / (n * (n - 1)), dtype=np.float64)
+    pairs = weights.sum(axis=1) ** 2 - np.sum(weights**2, axis=1)
+    return np.asarray(products.mean(axis=1) / np.maximum(pairs, 1.0), dtype=np.float64)  # 0 of a single question
 
 
 def _signed_roots(squares: FloatArray) -> FloatArray:

@@ -1,0 +1,112 @@
+"""What a defence in the prompt does to the dependence on who asks, on held-out questions and identities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgebias.report.findings import ALPHA
+from edgebias.report.numbers import brackets, estimate, number, p_number, p_value, signed
+from edgebias.report.table import Table, value_of
+from edgebias.score.personalisation.table import JOINT
+from edgebias.suites.identities import DEFENCES, PLACEBO, SUITE_OF
+from edgebias.suites.item import SPLITS
+
+Row = Mapping[Any, Any]
+HELD_OUT = SPLITS[1]
+PLACE = ("environment", "model", "variant", "placement", "format")
+
+
+def defence_sentence(rows: Sequence[Row]) -> str:
+    """Return what the defence that calibration chose does on held-out questions and identities; empty without one."""
+    parts = []
+    for place in dict.fromkeys(map(_place, rows)):
+        held = {
+            (str(row["axis"]), str(row["defence"])): row
+            for row in rows
+            if _place(row) == place and row["part"] == HELD_OUT
+        }
+        axis = JOINT if any(key[0] == JOINT for key in held) else next(iter(held))[0]
+        chosen = next((name for (of, name), row in held.items() if of == axis and int(row["chosen"])), None)
+        if chosen is None:
+            continue
+        main = held[axis, chosen]
+        parts.append(
+            f"{' '.join(place[1:3])}: calibration chose the defence {chosen} among {len(DEFENCES) - 1}. "
+            f"On held-out questions and identities it changes the excess by {_change(main)} points, "
+            f"{p_value(value_of(main['p_corrected']))}; {_judged(main)}."
+        )
+        parts += [
+            f"It moves {of} by {_moved(row)} points." for of in SUITE_OF if (row := held.get((of, chosen))) is not None
+        ]
+        if (placebo := held.get((axis, PLACEBO))) is not None:
+            parts.append(f"A sentence about something else changes the excess by {_change(placebo)} points.")
+    return " ".join(parts)
+
+
+def helps(row: Row) -> bool:
+    """Return whether a defence takes away excess beyond doubt."""
+    return value_of(row["p_corrected"]) < ALPHA and value_of(row["high"]) < 0
+
+
+def _judged(row: Row) -> str:
+    if helps(row):
+        return "it helps"
+    if value_of(row["p_corrected"]) < ALPHA and value_of(row["low"]) > 0:
+        return "it makes matters worse"
+    return "no effect is detectable"
+
+
+def defence_tables(rows: Sequence[Row]) -> tuple[Table, ...]:
+    """Return one table of all defences; none where none was asked."""
+    if not rows:
+        return ()
+    heads = ("Build", "Asked", "Part", "Axis", "Defence", "Excess [low, high]", "without it", "change [low, high]")
+    order = {one.name: number_of for number_of, one in enumerate(DEFENCES)}
+    axes = (JOINT, *SUITE_OF)
+    listed = sorted(
+        rows,
+        key=lambda row: (
+            _place(row), -SPLITS.index(str(row["part"])), axes.index(str(row["axis"])), order[str(row["defence"])],
+        ),
+    )  # fmt: skip
+    return (
+        Table(
+            "Defences in the prompt; a star marks what calibration chose, of what is held out nothing was chosen",
+            (*heads, "corrected p", "score (%)", "change of score [low, high]", "Identities", "Questions"),
+            tuple(
+                (
+                    " ".join(_place(row)[:3]),
+                    f"{row['placement']}, {row['format']}".replace("likelihood_chat", "chat"),
+                    str(row["part"]).replace("_", "-"),
+                    "both together" if row["axis"] == JOINT else str(row["axis"]),
+                    str(row["defence"]) + (" *" if int(row["chosen"]) else ""),
+                    estimate(value_of(row["excess"]), value_of(row["excess_low"]), value_of(row["excess_high"])),
+                    number(value_of(row["excess_without"])),
+                    _change(row),
+                    p_number(value_of(row["p_corrected"])),
+                    number(value_of(row["score"])),
+                    _moved(row),
+                    number(int(row["n_identities"])),
+                    number(int(row["n_questions"])),
+                )
+                for row in listed
+            ),
+            frozenset({6, 8, 9, 11, 12}),
+            unbroken=frozenset({5, 7, 10}),
+        ),
+    )
+
+
+def _change(row: Row) -> str:
+    return f"{signed(value_of(row['change']))} {brackets(value_of(row['low']), value_of(row['high']))}"
+
+
+def _moved(row: Row) -> str:
+    return (
+        f"{signed(value_of(row['score_change']))} {brackets(value_of(row['score_low']), value_of(row['score_high']))}"
+    )
+
+
+def _place(row: Row) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in PLACE)
