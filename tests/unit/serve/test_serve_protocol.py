@@ -72,11 +72,15 @@ def events(reply: httpx2.Response) -> list[Any]:
 
 # The examples of the official client's README and helpers page, with another address and fewer tokens.
 
+TEXT = {number_of("Z"): 100}
+"""A bias of the tokens under which this model, whose weights are random, begins with none that ends its answer."""
+
 
 def test_example_chat(client: openai.OpenAI) -> None:
     completion = client.chat.completions.create(
         model="gpt-5.2",
         max_completion_tokens=12,
+        logit_bias=TEXT,
         messages=[
             {"role": "developer", "content": "Talk like a pirate."},
             {"role": "user", "content": "How do I check if a Python object is an instance of a class?"},
@@ -92,8 +96,9 @@ def test_example_chat(client: openai.OpenAI) -> None:
 def test_example_async(server: Server) -> None:
     async def main() -> str | None:
         async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
-            answer = await client.chat.completions.create(model="gpt-5.2", messages=HELLO, max_tokens=5)
-            stream = await client.chat.completions.create(model="gpt-5.2", messages=HELLO, max_tokens=5, stream=True)
+            fields: dict[str, Any] = {"model": "gpt-5.2", "messages": HELLO, "max_tokens": 5, "logit_bias": TEXT}
+            answer = await client.chat.completions.create(**fields)
+            stream = await client.chat.completions.create(**fields, stream=True)
             async for chunk in stream:
                 assert chunk.object == "chat.completion.chunk"
             return answer.choices[0].message.content
@@ -115,7 +120,7 @@ def test_example_streaming_with_usage(client: openai.OpenAI) -> None:
 
 
 def test_example_stream_helper(client: openai.OpenAI) -> None:
-    fields: dict[str, Any] = {"logit_bias": {number_of("Z"): 100}, "temperature": 0, "max_tokens": 9, "stop": "ZZZZ"}
+    fields: dict[str, Any] = {"logit_bias": TEXT, "temperature": 0, "max_tokens": 9, "stop": "ZZZZ"}
     with client.chat.completions.stream(model="gpt-5.2", messages=HELLO, logprobs=True, **fields) as stream:
         kinds = {event.type for event in stream}
         final = stream.get_final_completion()
