@@ -15,8 +15,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP_OPTIONS ?=
 # Some categories of BBQ, one of them intersectional: all would take half an hour.
 ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
-# Two test processes, a file each at a time.
-PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile
+# Two test processes, a file each at a time, in the order of tests/conftest.py: the long ones first.
+PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Scripts of `make benchmark`, commas for spaces.
 BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 control_vector_memory.py oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/items/edge/bbq.parquet
 SIMULATIONS := interval_coverage decomposition_coverage balanced_letters slope_coverage variance_share_coverage calibration_loop online_loop personalisation_coverage

@@ -24,6 +24,8 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
+LONG = ({"pipeline"}, {"model", "fault"}, {"workflow"})
+"""Marks and folders of files that take long, the longest first."""
 WORKFLOW_PARTS = (
     "Snakefile", "params.yaml", "dvc.yaml", "claims.yaml", "Makefile",
     "workflow", "profiles", "config", "src", "data/forced_choice", "data/counterfactual", "data/paper",
@@ -32,8 +34,21 @@ WORKFLOW_PARTS = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long file first: of two test processes, one then runs the pipeline while the other runs the rest."""
-    items.sort(key=lambda item: item.get_closest_marker("pipeline") is None)
+    """The long files first, so that of two test processes none waits for the last file of the other.
+
+    xdist keeps this order where it is told to (``--no-loadscope-reorder``): by itself it begins with the files of most
+    tests, and the pipeline would come last.
+    """
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = min(rank(item), ranks.get(item.path, len(LONG)))
+    items.sort(key=lambda item: ranks[item.path])
+
+
+def rank(item: pytest.Item) -> int:
+    """How early the file of a test is begun: the pipeline, what asks real models or kills processes, other runs."""
+    marks = {mark.name for mark in item.iter_markers()} | {item.path.parent.name}
+    return next((place for place, names in enumerate(LONG) if names & marks), len(LONG))
 
 
 def pytest_collection_finish() -> None:
