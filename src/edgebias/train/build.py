@@ -203,8 +203,8 @@ def read_data(table: pd.DataFrame, path: Path, how: TrainSettings, tokeniser: To
     Raises:
         InputError: none of a split is, or one cannot be tokenised.
     """
-    requests = requests_of(table, how.objective, how.wording)
     try:
+        requests = requests_of(table, how.objective, how.wording)
         examples = [tokeniser.example(row, request) for row, request in enumerate(requests)]
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -18,7 +18,10 @@ TRAIN, HELD_OUT = "train", "held_out"
 PLACE = "of the user's own"
 """Where such tables lie."""
 
-_PROMPT = Column("prompt", "str", "what the model is shown; empty where a plain text begins with the response")
+_SHOWN = (
+    Column("system", "str", "the system prompt before it; empty for none, and the column may be left out"),
+    Column("prompt", "str", "what the model is shown; empty where a plain text begins with the response"),
+)
 _ENDS = (
     Column("cluster", "str", "what must not be split: examples that share a template, a person or a text", rule=FILLED),
     Column("split", "str", "whether it is trained on, or measures the held-out loss", rule=one_of((TRAIN, HELD_OUT))),
@@ -28,8 +31,8 @@ EXAMPLE = Table(
     name="training example",
     meaning="An example of supervised fine-tuning (objective response): a row is a prompt and its response.",
     path=PLACE,
-    columns=(_PROMPT, Column("response", "str", "what the model learns to write", rule=FILLED), *_ENDS),
-    order=("split", "cluster", "prompt", "response"),
+    columns=(*_SHOWN, Column("response", "str", "what the model learns to write", rule=FILLED), *_ENDS),
+    order=("split", "cluster", "system", "prompt", "response"),
 )
 
 PREFERENCE = Table(
@@ -37,12 +40,12 @@ PREFERENCE = Table(
     meaning="An example of preference tuning (objective preference): a row is a prompt and two answers.",
     path=PLACE,
     columns=(
-        _PROMPT,
+        *_SHOWN,
         Column("chosen", "str", "the answer that becomes likelier", rule=FILLED),
         Column("rejected", "str", "the answer that becomes less likely", rule=FILLED),
         *_ENDS,
     ),
-    order=("split", "cluster", "prompt", "chosen", "rejected"),
+    order=("split", "cluster", "system", "prompt", "chosen", "rejected"),
     relations=(
         Relation("two different answers", ("chosen", "rejected"), lambda table: table["chosen"] != table["rejected"]),
     ),
@@ -75,12 +78,15 @@ def read_examples(path: Path, objective: str) -> pd.DataFrame:
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: {path.suffix or 'no suffix'} is none of {', '.join(SUFFIXES)}; rename or convert it")
     found = _parquet(path) if path.suffix == ".parquet" else _json_lines(path)
-    missing = [name for name in table.names if name not in found.columns]
+    needed = [name for name in table.names if name != "system"]
+    missing = [name for name in needed if name not in found.columns]
     if missing:
         raise InputError(
-            f"{path}: column {missing[0]!r} is missing; objective {objective} needs {', '.join(table.names)}, and the "
+            f"{path}: column {missing[0]!r} is missing; objective {objective} needs {', '.join(needed)}, and the "
             f"file has {', '.join(map(str, found.columns)) or 'none'}"
         )
+    if "system" not in found.columns:
+        found = found.assign(system="")
     found = found[list(table.names)]
     if found["cluster"].map(lambda value: isinstance(value, int)).all():
         found = found.assign(cluster=found["cluster"].map(str))

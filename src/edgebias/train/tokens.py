@@ -51,15 +51,21 @@ class Example:
 
 
 def requests_of(table: pd.DataFrame, objective: str, wording: str) -> list[OptionRequest]:
-    """Return each row as the request that scores its answers: the chat turn or the text, and what follows."""
-    columns = ANSWERS[objective]
-    return [
-        OptionRequest(
-            Prompt(messages=(Message("user", row["prompt"]),)) if wording == "chat" else Prompt(text=row["prompt"]),
-            tuple(row[column] for column in columns),
-        )
-        for row in table.to_dict("records")
-    ]
+    """Return each row as the request that scores its answers: the chat turns or the text, and what follows.
+
+    Raises:
+        InputError: a text has a system prompt.
+    """
+    requests = []
+    for number, row in enumerate(table.to_dict("records")):
+        if wording == "text" and row["system"]:
+            raise InputError(f"row {number}: a plain text has no system prompt; put it into the prompt")
+        turns = [Message("user", row["prompt"])]
+        if row["system"]:
+            turns.insert(0, Message("system", row["system"]))
+        prompt = Prompt(text=row["prompt"]) if wording == "text" else Prompt(messages=tuple(turns))
+        requests.append(OptionRequest(prompt, tuple(row[column] for column in ANSWERS[objective])))
+    return requests
 
 
 class Tokeniser:
@@ -87,7 +93,7 @@ class Tokeniser:
         """
         vocabulary = self._vocabulary
         chat = request.prompt.text is None
-        if chat and not request.prompt.messages[0].content.strip():
+        if chat and not request.prompt.messages[-1].content.strip():
             raise InputError(f"row {row}: its prompt is empty; write one, or set `wording: text`")
         prompt = self._form.tokens(row, request.prompt, vocabulary.tokenise)
         end = vocabulary.tokenizer.eos_token_id

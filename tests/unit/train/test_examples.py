@@ -15,6 +15,7 @@ from edgebias.core.errors import InputError
 from edgebias.core.record import checked
 from edgebias.train.examples import read_examples
 from edgebias.train.settings import BuildSettings
+from edgebias.train.tokens import requests_of
 
 Rows = list[dict[str, Any]]
 
@@ -84,7 +85,7 @@ def test_whole_numbers_are_clusters_and_other_columns_are_left_out(examples: Pat
     rows = [json.loads(line) for line in examples.read_text(encoding="utf-8").splitlines()]
     numbered = [row | {"cluster": len(row["cluster"]) * (row["split"] == "train"), "note": 1} for row in rows]
     found = read_examples(write_lines(examples, numbered), "response")
-    assert list(found.columns) == ["prompt", "response", "cluster", "split"]
+    assert list(found.columns) == ["system", "prompt", "response", "cluster", "split"]
     assert set(found["cluster"]) == {"0", "3", "4"}
     pd.testing.assert_series_equal(found["response"], pd.Series([row["response"] for row in rows], name="response"))
 
@@ -107,6 +108,18 @@ def test_an_empty_prompt_is_for_texts_alone(train: Train, examples: Path) -> Non
     with pytest.raises(InputError, match=r"row 0: its prompt is empty; write one, or set `wording: text`"):
         train(write_lines(examples, rows))
     assert train(examples, wording="text", steps=1).training["wording"] == "text"
+
+
+def test_a_system_prompt_is_a_turn_of_its_own_and_no_part_of_a_plain_text(train: Train, examples: Path) -> None:
+    rows = [json.loads(line) | {"system": "Be brief."} for line in examples.read_text(encoding="utf-8").splitlines()]
+    table = read_examples(write_lines(examples, rows), "response")
+    (first, *_) = requests_of(table, "response", "chat")
+    assert [(turn.role, turn.content) for turn in first.prompt.messages] == [
+        ("system", "Be brief."),
+        ("user", "The car is red."),
+    ]
+    with pytest.raises(InputError, match=r"row 0: a plain text has no system prompt; put it into the prompt"):
+        train(examples, wording="text")
 
 
 @pytest.mark.parametrize(
