@@ -51,7 +51,8 @@ def rank(item: pytest.Item) -> int:
     return next((place for place, names in enumerate(LONG) if names & marks), len(LONG))
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     """What is imported and collected stays to the end: no collection of garbage need look at it again.
 
     Some libraries ask for one at every call, and with all tests loaded each takes a quarter of a second.
