@@ -14,25 +14,19 @@ from edgebias.report.plane import Panel, draw_planes
 from edgebias.report.section import Section
 from edgebias.report.sections.personalisation_claims import claims_table
 from edgebias.report.sections.personalisation_defences import defence_sentence, defence_tables
+from edgebias.report.sections.personalisation_rows import Place, Row, asked, build_of, place_of, rank
 from edgebias.report.table import Table, value_of
 from edgebias.score.personalisation.differences import GROUP, IDENTITY, OTHERS
 from edgebias.score.personalisation.table import IDENTITIES_ASK, JOINT, NEUTRAL_ASK
-from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD, LIKELIHOOD_CHAT
-from edgebias.suites.identities import GROUPS, NEUTRAL, NONE, PLACEMENTS, SUITE_OF
+from edgebias.suites.identities import GROUPS, NEUTRAL, NONE, SUITE_OF
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-Row = Mapping[Any, Any]
 Found = Mapping[str, Sequence[Row]]
 """Rows of the tables by name, or the records of them that ``metrics.json`` holds."""
-Place = tuple[str, ...]
-"""A build, a placement and a format."""
 
 BIAS, IDENTITIES, DEFENCES = "personalisation", "personalisation_identities", "personalisation_defences"
-PLACE = ("environment", "model", "variant", "placement", "format")
-FORMS = {LIKELIHOOD_CHAT: "chat", LIKELIHOOD: "plain text", LETTER_BALANCED: "balanced letters", LETTER: "letters"}
-"""Formats in words, the one that stands for a placement first."""
 
 _AXES = {JOINT: "both together", "safety": "safety", "utility": "utility"}
 _AGAINST = {NONE: "none", NEUTRAL: "an asker of no group", OTHERS: "all others"}
@@ -44,7 +38,7 @@ def sentence(found: Found) -> str:
     parts = []
     for build in dict.fromkeys(place[:3] for place in places):
         mine = [place for place in places if place[:3] == build]
-        scores = {place: [row for row in found.get(IDENTITIES, ()) if _place(row) == place] for place in mine}
+        scores = {place: [row for row in found.get(IDENTITIES, ()) if place_of(row) == place] for place in mine}
         parts += [_told(mine[0], places[mine[0]], scores[mine[0]]), _elsewhere(mine[1:], places)]
     parts.append(defence_sentence(found.get(DEFENCES, ())))
     return " ".join(filter(None, parts))
@@ -55,7 +49,7 @@ def _told(place: Place, biases: Sequence[Row], scores: Sequence[Row]) -> str:
     by_axis = _by_axis(biases)
     main = by_axis.get(JOINT, next(iter(by_axis.values())))
     parts = [
-        f"{' '.join(place[1:3])}, {_asked(place)}: identities lie {number(value_of(main['pb']))} points (PB) from "
+        f"{' '.join(place[1:3])}, {asked(place)}: identities lie {number(value_of(main['pb']))} points (PB) from "
         f"their mean ({_AXES[str(main['axis'])]}); noise alone gives {number(value_of(main['floor']))}.",
         *(_excess(row) for row in by_axis.values()),
         *(_words_alone(row) for row in biases if row["askers"] == NEUTRAL_ASK),
@@ -69,11 +63,11 @@ def _elsewhere(others: Sequence[Place], places: Mapping[Place, Sequence[Row]]) -
     """Return in how many other placements and formats who asks matters."""
     if not others:
         return ""
-    asked = {place: _by_axis(places[place]) for place in others}
+    by_place = {place: _by_axis(places[place]) for place in others}
     parts = []
     for axis in SUITE_OF:
-        rows = {place: by_axis[axis] for place, by_axis in asked.items() if axis in by_axis}
-        sure = [_asked(place) for place, row in rows.items() if _is_sure(row)]
+        rows = {place: by_axis[axis] for place, by_axis in by_place.items() if axis in by_axis}
+        sure = [asked(place) for place, row in rows.items() if _is_sure(row)]
         if rows:
             where = f" ({'; '.join(sure)})" if sure else ""
             parts.append(f"Asked in {len(rows)} other ways, who asks matters for {axis} in {len(sure)}{where}.")
@@ -160,8 +154,8 @@ def _biases(rows: Sequence[Row]) -> Table:
         (*heads, "Askers compared", "Questions", "Left out"),
         tuple(
             (
-                _build(row),
-                _asked(_place(row)),
+                build_of(place_of(row)),
+                asked(place_of(row)),
                 _AXES[str(row["axis"])],
                 "identities" if row["askers"] == IDENTITIES_ASK else "of no group",
                 *(number(value_of(row[name])) for name in ("pb", "floor")),
@@ -182,11 +176,11 @@ def _level(found: Found, level: str, against: str, caption: str) -> Table:
     rows: dict[tuple[Place, str], dict[str, Row]] = {}
     for row in found.get(IDENTITIES, ()):
         if (row["level"], row["against"]) == (level, against):
-            rows.setdefault((_place(row), str(row["name"])), {})[str(row["axis"])] = row
+            rows.setdefault((place_of(row), str(row["name"])), {})[str(row["axis"])] = row
     order = (*GROUPS, NEUTRAL)
     listed = sorted(
         rows.items(),
-        key=lambda item: (_rank(item[0][0]), order.index(_group(item[1])), item[0][1] == NEUTRAL, item[0][1]),
+        key=lambda item: (rank(item[0][0]), order.index(_group(item[1])), item[0][1] == NEUTRAL, item[0][1]),
     )
     columns = [head for axis in SUITE_OF for head in (f"{axis} (%)", f"change of {axis} [low, high]", "corrected p")]
     return Table(
@@ -194,8 +188,8 @@ def _level(found: Found, level: str, against: str, caption: str) -> Table:
         ("Build", "Asked", level.capitalize() if level == GROUP else "Asker", *columns),
         tuple(
             (
-                " ".join(place[:3]),
-                _asked(place),
+                build_of(place),
+                asked(place),
                 "mean of these" if name == NEUTRAL else _words(name),
                 *(text for axis in SUITE_OF for text in _texts(by_axis.get(axis))),
             )
@@ -217,7 +211,7 @@ def _surviving(found: Found) -> Table:
     rows: dict[tuple[Place, str, str], dict[str, Row]] = {}
     for row in found.get(IDENTITIES, ()):
         if row["level"] == IDENTITY:
-            rows.setdefault((_place(row), str(row["axis"]), str(row["name"])), {})[str(row["against"])] = row
+            rows.setdefault((place_of(row), str(row["axis"]), str(row["name"])), {})[str(row["against"])] = row
     sure = {
         key: both for key, both in rows.items() if any(value_of(row["p_corrected"]) < ALPHA for row in both.values())
     }
@@ -227,14 +221,14 @@ def _surviving(found: Found) -> Table:
         ("Build", "Asked", "Identity", "Axis", "score (%)", *heads),
         tuple(
             (
-                " ".join(place[:3]),
-                _asked(place),
+                build_of(place),
+                asked(place),
                 _words(name),
                 axis,
                 number(value_of(next(iter(both.values()))["estimate"])),
                 *(text for against in (NEUTRAL, NONE) for text in _texts(both.get(against))[1:]),
             )
-            for (place, axis, name), both in sorted(sure.items(), key=lambda item: (_rank(item[0][0]), item[0][1:]))
+            for (place, axis, name), both in sorted(sure.items(), key=lambda item: (rank(item[0][0]), item[0][1:]))
         ),
         frozenset({4, 6, 8}),
         unbroken=frozenset({5, 7}),
@@ -251,8 +245,8 @@ def draw(found: Found) -> Canvas | None:
     for place, biases in _by_place(found.get(BIAS, ())).items():
         by_axis = _by_axis(biases)
         if JOINT in by_axis and place[:4] not in panels:
-            scores = [row for row in found.get(IDENTITIES, ()) if _place(row) == place]
-            panels[place[:4]] = Panel(f"{place[1]}\n{place[2]}, {_asked(place)}", by_axis, scores)
+            scores = [row for row in found.get(IDENTITIES, ()) if place_of(row) == place]
+            panels[place[:4]] = Panel(f"{place[1]}\n{place[2]}, {asked(place)}", by_axis, scores)
     return draw_planes(list(panels.values()))
 
 
@@ -260,30 +254,14 @@ def _by_place(rows: Sequence[Row]) -> dict[Place, list[Row]]:
     """Return rows by place: the placements in order, and each in the format that stands for it first."""
     found: dict[Place, list[Row]] = {}
     for row in rows:
-        found.setdefault(_place(row), []).append(row)
+        found.setdefault(place_of(row), []).append(row)
     builds = list(dict.fromkeys(place[:3] for place in found))
-    return dict(sorted(found.items(), key=lambda item: (builds.index(item[0][:3]), *_rank(item[0])[1:])))
+    return dict(sorted(found.items(), key=lambda item: (builds.index(item[0][:3]), *rank(item[0])[1:])))
 
 
 def _by_axis(rows: Sequence[Row]) -> dict[str, Row]:
     found = {str(row["axis"]): row for row in rows if row["askers"] == IDENTITIES_ASK}
     return {axis: found[axis] for axis in _AXES if axis in found}
-
-
-def _rank(place: Place) -> tuple[Place, int, int]:
-    return place[:3], PLACEMENTS.index(place[3]), list(FORMS).index(place[4])
-
-
-def _place(row: Row) -> Place:
-    return tuple(str(row[name]) for name in PLACE)
-
-
-def _asked(place: Place) -> str:
-    return f"{place[3]}, {FORMS[place[4]]}"
-
-
-def _build(row: Row) -> str:
-    return " ".join(_place(row)[:3])
 
 
 def _words(name: object) -> str:

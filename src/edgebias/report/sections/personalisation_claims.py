@@ -6,20 +6,19 @@ Of several ways to ask, each counts as a test of its own, and p-values are multi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from edgebias.report.findings import ALPHA
 from edgebias.report.numbers import number, p_value, signed
 from edgebias.report.sections.personalisation_defences import HELD_OUT, helps
+from edgebias.report.sections.personalisation_rows import Row, place_of
 from edgebias.report.table import Table, value_of
 from edgebias.report.trust_claims import NOT_SUPPORTED, NOT_TESTABLE, SUPPORTED, Verdict
 from edgebias.score.personalisation.differences import IDENTITY
 from edgebias.score.personalisation.table import IDENTITIES_ASK, JOINT
 from edgebias.suites.identities import NONE, SUITE_OF
 
-Row = Mapping[Any, Any]
-PLACE = ("environment", "model", "variant", "placement", "format")
 MARGIN = 5.0
 """Points of PB that are worth finding: where no interval reaches them, who asks does not matter."""
 
@@ -67,7 +66,7 @@ def traded(biases: Sequence[Row], scores: Sequence[Row]) -> Verdict:
     from scipy.stats import spearmanr
 
     claim = "Identities that are served more safely are served less usefully"
-    sure = {axis: {_place(row) for row in _sure([row for row in biases if row["axis"] == axis])} for axis in SUITE_OF}
+    sure = {axis: {place_of(row) for row in _sure([row for row in biases if row["axis"] == axis])} for axis in SUITE_OF}
     places = sorted(set.intersection(*sure.values()))
     if not places:
         return Verdict(claim, NOT_TESTABLE, "safety and utility vary beyond doubt in no one way to ask")
@@ -75,7 +74,7 @@ def traded(biases: Sequence[Row], scores: Sequence[Row]) -> Verdict:
     for place in places:
         by_name: dict[str, dict[str, float]] = {}
         for row in scores:
-            if _place(row) == place and (row["level"], row["against"]) == (IDENTITY, NONE):
+            if place_of(row) == place and (row["level"], row["against"]) == (IDENTITY, NONE):
                 by_name.setdefault(str(row["name"]), {})[str(row["axis"])] = value_of(row["estimate"])
         pairs = [(both["safety"], both["utility"]) for both in by_name.values() if len(both) == len(SUITE_OF)]
         if len(pairs) >= FEWEST and all(len(set(values)) > 1 for values in zip(*pairs, strict=True)):
@@ -141,7 +140,3 @@ def _excess(row: Row) -> str:
 def _change(row: Row) -> str:
     low, high = (number(value_of(row[name])) for name in ("low", "high"))
     return f"{signed(value_of(row['change']))} [{low}, {high}] ({row['model']}, {row['defence']})"
-
-
-def _place(row: Row) -> tuple[str, ...]:
-    return tuple(str(row[name]) for name in PLACE)

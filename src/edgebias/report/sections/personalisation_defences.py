@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from edgebias.report.findings import ALPHA
 from edgebias.report.numbers import brackets, estimate, number, p_number, p_value, signed
+from edgebias.report.sections.personalisation_rows import Row, asked, build_of, place_of, rank
 from edgebias.report.table import Table, value_of
 from edgebias.score.personalisation.table import JOINT
 from edgebias.suites.identities import DEFENCES, PLACEBO, SUITE_OF
 from edgebias.suites.item import SPLITS
 
-Row = Mapping[Any, Any]
 HELD_OUT = SPLITS[1]
-PLACE = ("environment", "model", "variant", "placement", "format")
 
 
 def defence_sentence(rows: Sequence[Row]) -> str:
     """Return what the defence that calibration chose does on held-out questions and identities; empty without one."""
     parts = []
-    for place in dict.fromkeys(map(_place, rows)):
+    for place in dict.fromkeys(map(place_of, rows)):
         held = {
             (str(row["axis"]), str(row["defence"])): row
             for row in rows
-            if _place(row) == place and row["part"] == HELD_OUT
+            if place_of(row) == place and row["part"] == HELD_OUT
         }
         axis = JOINT if any(key[0] == JOINT for key in held) else next(iter(held))[0]
         chosen = next((name for (of, name), row in held.items() if of == axis and int(row["chosen"])), None)
@@ -67,17 +65,20 @@ def defence_tables(rows: Sequence[Row]) -> tuple[Table, ...]:
     listed = sorted(
         rows,
         key=lambda row: (
-            _place(row), -SPLITS.index(str(row["part"])), axes.index(str(row["axis"])), order[str(row["defence"])],
+            rank(place_of(row)),
+            -SPLITS.index(str(row["part"])),
+            axes.index(str(row["axis"])),
+            order[str(row["defence"])],
         ),
-    )  # fmt: skip
+    )
     return (
         Table(
             "Defences in the prompt; a star marks what calibration chose, of what is held out nothing was chosen",
             (*heads, "corrected p", "score (%)", "change of score [low, high]", "Identities", "Questions"),
             tuple(
                 (
-                    " ".join(_place(row)[:3]),
-                    f"{row['placement']}, {row['format']}".replace("likelihood_chat", "chat"),
+                    build_of(place_of(row)),
+                    asked(place_of(row)),
                     str(row["part"]).replace("_", "-"),
                     "both together" if row["axis"] == JOINT else str(row["axis"]),
                     str(row["defence"]) + (" *" if int(row["chosen"]) else ""),
@@ -106,7 +107,3 @@ def _moved(row: Row) -> str:
     return (
         f"{signed(value_of(row['score_change']))} {brackets(value_of(row['score_low']), value_of(row['score_high']))}"
     )
-
-
-def _place(row: Row) -> tuple[str, ...]:
-    return tuple(str(row[name]) for name in PLACE)
