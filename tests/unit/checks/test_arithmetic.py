@@ -103,5 +103,5 @@ def test_tables_that_do_not_pair_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="asked in two ways"):
         compared(tmp_path, llama, write(tmp_path / "worded", template="other"))
     texts = write(tmp_path / "texts", format="open")
-    with pytest.raises(InputError, match="no rows in likelihood or letter"):
+    with pytest.raises(InputError, match="no rows in likelihood or likelihood_chat or letter"):
         compared(tmp_path, texts, write(tmp_path / "others", format="open"))
