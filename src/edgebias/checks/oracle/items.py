@@ -14,6 +14,8 @@ from edgebias.suites.registry import SUITES
 def suite_items(suite: str, folder: Path, categories: Sequence[str] | None = None) -> list[ItemRow]:
     """Return every item of the real files, errata applied, orders of options balanced (seed 0).
 
+    Where a suite crosses its questions with conditions, its default ones: the others repeat the questions.
+
     Args:
         suite: one of the suites.
         folder: the fetched benchmark files, or the templates of a suite of our own.
@@ -22,8 +24,10 @@ def suite_items(suite: str, folder: Path, categories: Sequence[str] | None = Non
     Raises:
         InputError: a file is absent or unfit, or the suite lacks a category.
     """
-    conditions = list(SUITES.get(suite).conditions)  # those, too, that a study leaves out by default
-    section: dict[str, object] = {"clusters_per_category": 0, "items_per_cluster": 0, "conditions": conditions}
+    entry = SUITES.get(suite)
+    section: dict[str, object] = {"clusters_per_category": 0, "items_per_cluster": 0}
+    if not entry.crossing:  # those, too, that a study leaves out by default
+        section["conditions"] = list(entry.conditions)
     if categories:
         section["categories"] = list(categories)
     settings = {"seed": 0, "prompts.calibration_share": 0.5, f"prompts.{suite}": section}

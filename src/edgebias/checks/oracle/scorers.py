@@ -13,7 +13,8 @@ import edgebias.suites
 from edgebias.checks.oracle.exact import ItemRow
 from edgebias.checks.oracle.responders import Reply
 from edgebias.core.errors import InputError
-from edgebias.infer.outcome import read_continuation, read_text
+from edgebias.infer.outcome import Reading, read_continuation, read_text
+from edgebias.metrics.answers import OPTION
 from edgebias.suites.registry import SUITES
 
 Scorer = Callable[[str, Sequence[ItemRow], Sequence[Reply], Path], Mapping[str, float]]
@@ -51,8 +52,11 @@ def _edgebias(
         columns |= {"outcome": [read_continuation(text).outcome for text in texts], "text": list(texts)}
     else:
         readings = [
-            read_text(text, item["options"], item["roles"], item["permutation"])
-            for item, text in zip(items, texts, strict=True)
+            # What a program comes to is not read in its text.
+            Reading(reply.choice, OPTION if reply.choice >= 0 else reply.answer)
+            if entry.runs_programs
+            else read_text(text, item["options"], item["roles"], item["permutation"])
+            for item, text, reply in zip(items, texts, replies, strict=True)
         ]
         columns |= {name: [list(item[name]) for item in items] for name in ("roles", "permutation")}
         columns |= {name: [getattr(reading, name) for reading in readings] for name in ("choice", "outcome")}

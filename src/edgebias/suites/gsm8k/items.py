@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgebias.core.errors import InputError
 from edgebias.metrics.answers import OPTION
+from edgebias.suites.asked_by import PLAIN
 from edgebias.suites.final_number import N_OPTIONS, near_numbers
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import AGAIN, read_json_lines
@@ -46,7 +47,7 @@ def load(folder: Path) -> list[Item]:
                 suite="gsm8k",
                 category="problem",
                 cluster=name,
-                condition="plain",
+                condition=PLAIN,
                 context="",
                 question=question,
                 options=tuple(map(str, numbers)),

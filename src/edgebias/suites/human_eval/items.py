@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgebias.core.errors import InputError
 from edgebias.metrics.answers import OPTION
+from edgebias.suites.asked_by import PLAIN
 from edgebias.suites.human_eval.solutions import PLACE
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import AGAIN, checked_keys
@@ -52,7 +53,7 @@ def _item(number: int, line: str, path: Path) -> Item:
         suite="human_eval",
         category="function",
         cluster=name,
-        condition="plain",
+        condition=PLAIN,
         context="",
         question=f"```python\n{prompt.strip()}\n```",
         options=(f"{prompt.rstrip()}\n{PLACE}\n{test.strip()}\n\ncheck({function})\n", *ENDS),

