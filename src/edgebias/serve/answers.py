@@ -51,7 +51,7 @@ def ready(model: LiveModel, asked: Asked) -> tuple[list[int], ...]:
     if not all(model.may_hold(prompt) for prompt in asked.prompts):
         raise _too_long(param, "too many", model.context)
     with _refusing(param):
-        prompts = tuple(model.tokens_of(prompt) for prompt in asked.prompts)
+        prompts = tuple(model.tokens_of(prompt, asked.variables) for prompt in asked.prompts)
     for tokens in prompts:
         if len(tokens) + (asked.max_tokens != 0) > model.context:
             raise _too_long(param, str(len(tokens)), model.context)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -176,11 +176,11 @@ class LiveModel:
             self._add(gain)
         return opens
 
-    def tokens_of(self, prompt: Prompt | Sequence[int]) -> list[int]:
+    def tokens_of(self, prompt: Prompt | Sequence[int], variables: Mapping[str, Any] | None = None) -> list[int]:
         """Return the tokens of a client's ``prompt``.
 
         They are a conversation as the chat template has it, a text after the begin token if the model's texts have
-        one, or tokens as they are. Control tokens may be written out.
+        one, or tokens as they are. Control tokens may be written out. The chat template reads ``variables``, too.
 
         Raises:
             InputError: a conversation that the chat template refuses, or a token that the model does not have.
@@ -191,7 +191,8 @@ class LiveModel:
                 raise InputError(f"prompt: {wrong[0]} is no token of this model")
             tokens = list(prompt)
         elif prompt.text is None:
-            tokens = self._form.tokens(0, prompt, self._vocabulary.tokenise)
+            form = replace(self._form, variables=variables or {})
+            tokens = form.tokens(0, prompt, self._vocabulary.tokenise)
         else:
             tokens = list(self._model.tokenize(prompt.text.encode("utf-8"), add_bos=True, special=True))
         begin = int(self._model.token_bos())

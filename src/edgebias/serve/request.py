@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import PydanticCustomError, from_json
 
 from edgebias.backends.base import Message, Prompt
+from edgebias.models.settings import OF_EVERY_TEMPLATE
 from edgebias.serve.json_grammar import JSON_OBJECT, schema_grammar
 from edgebias.serve.refusal import Refused, shown
 
@@ -118,6 +119,15 @@ class _Chat(_Common):
     logprobs: bool = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
     response_format: _ResponseFormat | None = None
+    chat_template_kwargs: dict[str, Any] = {}
+    """As vLLM, SGLang and llama.cpp's server take it, and as this package's own studies send it."""
+
+    @field_validator("chat_template_kwargs")
+    @classmethod
+    def _of_its_own(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in OF_EVERY_TEMPLATE & set(value):
+            raise PydanticCustomError("given", "{name} is given to every template already", {"name": shown(name)})
+        return value
 
 
 class _Completion(_Common):
@@ -173,6 +183,7 @@ class Asked:
         sampling: how tokens are chosen.
         top_logprobs: alternatives beside each token's log-probability; None for no log-probabilities.
         echo: whether the prompt stands before the answer.
+        variables: more names that the chat template may read, such as ``enable_thinking``.
         stream: whether the answer is sent while it is written.
         include_usage: whether a stream ends with the numbers of tokens.
     """
@@ -185,6 +196,7 @@ class Asked:
     sampling: Sampling
     top_logprobs: int | None
     echo: bool
+    variables: Mapping[str, Any]
     stream: bool
     include_usage: bool
 
@@ -212,6 +224,7 @@ def read_chat(body: bytes) -> Asked:
         top_logprobs=(chat.top_logprobs or 0) if chat.logprobs else None,
         grammar=_grammar(chat.response_format),
         echo=False,
+        variables=chat.chat_template_kwargs,
     )
 
 
@@ -235,6 +248,7 @@ def read_completion(body: bytes) -> Asked:
         top_logprobs=completion.logprobs,
         grammar=None,
         echo=completion.echo,
+        variables={},
     )
 
 
@@ -247,6 +261,7 @@ def _asked(
     top_logprobs: int | None,
     grammar: str | None,
     echo: bool,
+    variables: Mapping[str, Any],
 ) -> Asked:
     if common.stream_options is not None and not common.stream:
         raise Refused("stream_options: needs stream to be true", param="stream_options")
@@ -271,6 +286,7 @@ def _asked(
         sampling=sampling,
         top_logprobs=top_logprobs,
         echo=echo,
+        variables=variables,
         stream=common.stream,
         include_usage=common.stream_options is not None and common.stream_options.include_usage,
     )
@@ -305,13 +321,20 @@ def _fields(kind: type[M], content: Mapping[str, Any]) -> M:
 
 
 def _known(kind: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out nulls, also one level deeper: in OpenAI's interface they are fields that were not given."""
+    """Leave out nulls, also of fields within fields: in OpenAI's interface they were not given."""
     return {
-        name: {key: entry for key, entry in value.items() if entry is not None}
-        if name in {"stream_options", "response_format"} and isinstance(value, dict)
-        else value
+        name: _given(value) if name in {"stream_options", "response_format"} and isinstance(value, dict) else value
         for name, value in content.items()
         if value is not None and name in kind.model_fields
+    }
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out nulls; a schema is a client's own, in which they mean something."""
+    return {
+        name: _given(value) if name == "json_schema" and isinstance(value, dict) else value
+        for name, value in fields.items()
+        if value is not None
     }
 
 

@@ -216,7 +216,7 @@ async def _body(request: Request) -> bytes:
     # A page in a browser may send a form to any server unasked, and no JSON.
     if media.strip() != "application/json" or charset not in ("", "charset=utf-8", "charset=utf8"):
         raise Refused("The content type has to be application/json, in UTF-8.", code="content_type", status=415)
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused("The body has to come as it is, without a content encoding.", code="encoding", status=415)
     if length > LARGEST_BODY:
         raise Refused(f"The body has more than {LARGEST_BODY} bytes; shorten it.", code="too_large", status=413)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import signal
 import socket
@@ -71,7 +72,8 @@ def serve(settings: ServeSettings, loop: LoopFiles | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     host, port = listening.getsockname()[:2]
-    print(f"serving {settings.name} on http://{host}:{port}/v1", flush=True)
+    address = f"[{host}]" if ":" in host else host
+    print(f"serving {settings.name} on http://{address}:{port}/v1", flush=True)
     server.run(sockets=[listening])
     if service.failure is not None:
         raise service.failure
@@ -175,10 +177,19 @@ def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens already, so that a taken port is told before a model is loaded."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise InputError(
+            f"--host: {host!r} is no address of this machine ({error}); give 127.0.0.1, 0.0.0.0 or ::1"
+        ) from error
+    try:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise InputError(
+                f"--host: {host!r} is no address of this machine ({error.strerror}); give 127.0.0.1, 0.0.0.0 or ::1"
+            ) from error
         raise InputError(
             f"--port: {host}:{port} cannot be used ({error.strerror}); free it or choose another"
         ) from error

@@ -28,7 +28,7 @@ def run(
         str | None, typer.Option(help="name of the model in answers (default: the file's)", metavar="NAME")
     ] = None,
     host: Annotated[str, typer.Option(help="address to listen on (the default: this machine alone)")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on (0: any free one)", min=0)] = 8080,
+    port: Annotated[int, typer.Option(help="port to listen on (0: any free one)", min=0, max=65535)] = 8080,
     queue: Annotated[int, typer.Option(help="requests that may wait; more are refused", min=0)] = 8,
     threads: Annotated[int, typer.Option(help="threads of llama.cpp", min=1)] = 1,
     context: Annotated[int, typer.Option(help="tokens of prompt and answer together", min=8)] = 2048,

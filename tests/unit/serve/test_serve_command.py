@@ -6,7 +6,9 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +84,28 @@ def test_a_port_that_is_taken(tiny: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         assert "cannot be used" in refused("--weights", tiny, "--port", taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1", "", "a..b"])
+def test_a_host_that_is_not_of_this_machine(tiny: Path, host: str) -> None:
+    assert refused("--weights", tiny, "--host", host).startswith(f"--host: {host!r} is no address of this machine")
+
+
+@pytest.mark.parametrize("port", [65536, 99999, -1])
+def test_a_port_that_there_is_not(tiny: Path, port: int) -> None:
+    """The system would take the rest of a division for it."""
+    assert "Invalid value for '--port'" in refused("--weights", tiny, "--port", port)
+
+
+def test_the_address_of_the_other_protocol_is_written_as_a_url(serving: Callable[..., Any], tiny: Path) -> None:
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("no IPv6 on this machine")
+    with serving("--weights", tiny, "--host", "::1") as server:
+        assert server.url.startswith("http://[::1]:")
+        assert server.get("/v1/models").status_code == 200
 
 
 def test_a_key_that_is_not_there(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx2
 import openai
 import pytest
+from gguf import GGUFValueType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+
+from edgebias.backends.base import GenerationRequest, GenerationSettings, Message, Prompt
+from edgebias.backends.registry import open_backend
+from edgebias.models.gguf import float_data, open_gguf, rewrite
 
 if TYPE_CHECKING:
     from tests.unit.serve.conftest import Server, Serving
@@ -344,6 +349,26 @@ def test_text_and_developer_and_parts_are_the_same_prompt_as_their_plain_forms(s
     found = [chat(server, messages=messages, max_tokens=8).json() for messages in (plain, new)]
     assert found[0]["choices"] == found[1]["choices"]
     assert found[0]["usage"] == found[1]["usage"]
+
+
+def test_variables_of_the_chat_template_reach_it_as_in_a_study(serving: Serving, tiny: Path, tmp_path: Path) -> None:
+    """A study that asks this server sends them, as it sends them to vLLM and to llama.cpp's own server."""
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}{{ note }}"
+    text = {"tokenizer.chat_template": (template, GGUFValueType.STRING)}
+    weights = tmp_path / "template.gguf"
+    rewrite(open_gguf(tiny), weights, lambda tensor: tensor.tensor_type, float_data, text)
+    variables = {"note": "four", "stop": "x"}
+    with serving("--weights", weights) as server:
+        read = [
+            chat(server, **fields).json()["usage"]["prompt_tokens"]
+            for fields in ({}, {"chat_template_kwargs": variables})
+        ]
+        environment = {"backend": "openai", "endpoint": f"{server.url}/v1", "store": None}
+        with open_backend(environment, {"endpoint_model": "m", "chat_template_kwargs": variables}, None) as backend:
+            prompt = Prompt(messages=(Message("user", "Hello"),))
+            list(backend.generate([GenerationRequest(prompt)], GenerationSettings(max_new_tokens=2)))
+            read.append(backend.usage().prompt_tokens)
+    assert read == [5, 9, 9]
 
 
 def test_after_an_assistant_s_turn_a_new_one_begins(server: Server) -> None:

@@ -62,6 +62,19 @@ def test_a_null_within_a_field_was_not_given_either() -> None:
     asked = chat(stream=True, stream_options={"include_usage": True, "include_obfuscation": None})
     assert asked.include_usage
     assert chat(response_format={"type": "text", "json_schema": None}) == chat()
+    schema = {"name": "n", "schema": {"enum": [None, 1]}}
+    plain = chat(response_format={"type": "json_schema", "json_schema": schema})
+    nulls = {"strict": None, "description": None}
+    assert chat(response_format={"type": "json_schema", "json_schema": schema | nulls}) == plain
+    assert "null" in str(plain.sampling.grammar)  # within the schema it is a value
+
+
+def test_variables_of_the_chat_template_are_taken_but_for_those_that_every_template_has() -> None:
+    assert chat(chat_template_kwargs={"enable_thinking": False}).variables == {"enable_thinking": False}
+    assert chat(chat_template_kwargs=None) == chat(chat_template_kwargs={}) == chat()
+    for value in ({"messages": []}, {"add_generation_prompt": False}, {"bos_token": ""}, [], "x", 1):
+        error = refused(chat_template_kwargs=value)
+        assert error.param == "chat_template_kwargs"
 
 
 @pytest.mark.parametrize("given", [None, 0, 0.0, COLDEST / 2])
