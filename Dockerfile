@@ -7,6 +7,6 @@ COPY . /opt/edgebias
 RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu \
         --requirement /opt/edgebias/requirements/lock.txt \
     && pip install --no-cache-dir --no-deps --editable /opt/edgebias
-# A home for whoever runs it, and a checkout that another user owns.
+# A home and a name for whoever runs it, and a checkout that another user owns.
 RUN mkdir --mode 1777 /home/any && git config --system --add safe.directory '*'
-ENV HOME=/home/any
+ENV HOME=/home/any USER=any

@@ -28,6 +28,9 @@ ITEMS = "data/items/edge/forced_choice.parquet"
 ODD = 'o\'neil {x} ümlaut 50% $HOME "q" (a)&[b];# *'
 
 
+SNAKEMAKE = "-m snakemake --cores 1"
+
+
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A run of the checkout in ``folder``, with the environment that lies in it."""
     command = [str(folder / ".venv/bin/python"), "-m", "snakemake", "--cores", "1", *arguments]
@@ -55,6 +58,43 @@ def test_a_run_at_an_odd_path_goes_on_after_a_kill_without_home_and_locale(check
     assert done.returncode == 0, done.stdout + done.stderr
     assert (checkout / ITEMS).is_file()
     assert not list(locks.glob("*"))
+
+
+ANOTHER = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]
+ANOTHER += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+"""A user without a name, who may read what root may: the interpreter of these tests lies somewhere below."""
+
+
+def test_a_user_without_a_name_and_a_home_runs(checkout: Path) -> None:
+    """As in a container that was started with ``--user``."""
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("another user can be taken on by root alone")
+    subprocess.run(["chown", "-R", "12345:12345", str(checkout)], check=True)
+    try:
+        command = [*ANOTHER, str(checkout / ".venv/bin/python"), "-m", "snakemake", "--cores", "1", "-n", "--", ITEMS]
+        bare = {name: value for name, value in os.environ.items() if name not in {"USER", "LOGNAME", "LNAME"}}
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, env=bare | {"HOME": "/"})
+        assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        subprocess.run(["chown", "-R", "0:0", str(checkout)], check=True)
+
+
+def test_a_disk_that_cannot_be_written_to_is_one_line(checkout: Path) -> None:
+    """Before anything runs, and for root, too."""
+    inside = [
+        "mount --bind . .",
+        "mount -o remount,ro,bind .",
+        'cd "$PWD"',
+        f"exec .venv/bin/python {SNAKEMAKE} -- {ITEMS}",
+    ]
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", " && ".join(inside)]
+    if shutil.which("unshare") is None or subprocess.run([*command[:4], "true"], capture_output=True).returncode:
+        pytest.skip("no mount namespaces here")
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "edgebias.lock: cannot be written (Read-only file system); run in a folder that you own" in said
+    assert "pathlib.py" not in said
 
 
 def test_a_second_run_beside_a_living_one_says_so(checkout: Path) -> None:

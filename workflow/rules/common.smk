@@ -16,6 +16,7 @@ from edgebias.workflow import lock, preflight
 from edgebias.workflow.needs import check_models_chat, describe, is_dry_run, needs_of
 from edgebias.study import LIBRARY_PYTHON, RAW, one_of, read_study
 
+preflight.name_the_user()
 try:
     study = read_study(
         workflow.config_settings.config.get("study"),

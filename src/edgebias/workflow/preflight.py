@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shutil
@@ -53,6 +54,17 @@ def writes(arguments: list[str]) -> bool:
     )
 
 
+def name_the_user() -> None:
+    """Let this process and its jobs know who runs them where the system does not: Snakemake and torch ask.
+
+    A container's user of another machine has a number and no name.
+    """
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = str(os.getuid())
+
+
 def check(study: Study, cores: int | None) -> None:
     """Print a line on standard error for each thing that may stop ``study`` later.
 
@@ -78,7 +90,9 @@ def certain(study: Study) -> Iterator[str]:
         path = Path(name)
         if path.is_symlink() and not path.exists():
             yield f"{name}: a link to {os.readlink(path)}, which is not there; mount that disk, or remove the link"
-        for place in (path, path / "raw", path / "models") if path.exists() else (Path(),):
+        below = [path / inner for inner in ("raw", "models", "items")] if name == "data" else []
+        below += [Path(study.results)] if name == "results" else []
+        for place in (path, *below) if path.exists() else (Path(),):
             if place.exists() and not os.access(place, os.W_OK | os.X_OK):
                 yield f"{place.absolute()}: cannot be written to; run in a folder that you own"
     try:

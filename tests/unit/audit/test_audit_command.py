@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import os
 import re
 import shutil
 import threading
@@ -67,6 +69,9 @@ def small() -> Iterator[None]:
         patch.setattr(plan, "SPARE_MB", 1)
         patch.setattr(run, "run_job", ask_here)
         yield
+
+
+RUN_JOB = run.run_job
 
 
 def ask_here(job: ask.Job) -> None:
@@ -313,6 +318,58 @@ def test_a_sentence_follows_a_line_break_where_a_model_is_given_no_begin_token(
     """A file's own entry of this project comes first, then what it says of its begin token."""
     rewrite(GGUFReader(tiny), tmp_path / "m.gguf", lambda t: t.tensor_type, values, entries)
     assert plan.read_build(tmp_path / "m.gguf", "m").start_token == start
+
+
+ODD = 'o\'neil {x} ümlaut 50% $HOME "q" (a)&[b];# *'
+
+
+def test_an_audit_at_an_odd_path_is_an_audit(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotes, braces, spaces and umlauts in the folder, the builds and the pages; jobs in processes of their own."""
+    folder = tmp_path / ODD
+    folder.mkdir()
+    publish(folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(run, "run_job", RUN_JOB)
+    shutil.copy(tiny, f"{ODD}.gguf")
+    pages = [f"{ODD}.html", "{}'ä.json", "x y.xml"]
+    assert audit(f"{ODD}.gguf", "--against", tiny, "--html", pages[0], "--json", pages[1], "--junit", pages[2]) == 0
+    assert f"{ODD}.gguf" in html.unescape(Path(pages[0]).read_text(encoding="utf-8"))
+    assert json.dumps(f"{ODD}.gguf", ensure_ascii=False) in Path(pages[1]).read_text(encoding="utf-8")
+    assert ElementTree.parse(pages[2])
+
+
+def test_a_template_that_leaves_the_text_out_is_as_none(tiny: Path, tmp_path: Path) -> None:
+    """It would ask every letter of nothing, of both builds alike."""
+    text = {"tokenizer.chat_template": ("{{ bos_token }}", gguf.GGUFValueType.STRING)}
+    rewrite(GGUFReader(tiny), tmp_path / "m.gguf", lambda tensor: tensor.tensor_type, values, text)
+    assert plan.read_build(tmp_path / "m.gguf", "m").template.startswith("the model's chat template leaves out")
+
+
+def test_a_name_that_no_page_can_show_is_one_line(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (os.fsdecode(b"b\xfcro.gguf"), "a\nb.gguf"):
+        shutil.copy(tiny, name)
+        assert fault(capsys, name, "--against", tiny).endswith("which no page can show; rename it")
+
+
+def test_without_a_home_the_line_says_where_the_benchmarks_may_lie(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"file/\.cache/edgebias: cannot be made .*XDG_CACHE_HOME.*--raw-folder"):
+        plan.cache_folder()
+    monkeypatch.setattr(plan.Path, "home", without_home)
+    with pytest.raises(InputError, match=r"^HOME: the user has no home folder; set XDG_CACHE_HOME"):
+        plan.cache_folder()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert plan.cache_folder() == tmp_path / "cache" / "edgebias"
+
+
+def without_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
 
 
 def test_bad_input_is_one_line(
