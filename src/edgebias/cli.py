@@ -29,6 +29,7 @@ STAGES = (
     "full-precision",
     "compress",
     "compress-by-library",
+    "preferences",
     "train",
     "transformers-weights",
     "parity",

@@ -33,7 +33,7 @@ from edgebias.models.settings import BenchmarkSource, ModelSettings, VariantReco
 from edgebias.score.settings import CompareSettings, IntervalSettings
 from edgebias.suites.registry import SUITES
 from edgebias.suites.settings import PromptSettings, SubsampleSettings
-from edgebias.train.settings import BuildSettings
+from edgebias.train.settings import BuildSettings, PreferenceSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: the package is installed from it, editable, because the workflow lives beside it."""
@@ -93,6 +93,8 @@ class Params(Record):
     """Contrasts of cells."""
     mitigate: MitigateSettings = MitigateSettings()
     """Mitigation: the loop, its directions, and the methods that it is compared with."""
+    preferences: PreferenceSettings = PreferenceSettings()
+    """Preferences that a build can be tuned to so that it does not matter who asks."""
     layer_probes: LayerProbeSettings = LayerProbeSettings()
     """Probes of what can be read of a stereotype in each block."""
 

@@ -31,7 +31,7 @@ from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat
 from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
-from edgebias.train.settings import BuildSettings, TrainSettings
+from edgebias.train.settings import SYSTEMS, BuildSettings, TrainSettings
 
 EDGE = "edge"
 """The default study: ``params.yaml`` and nothing else."""
@@ -97,6 +97,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "full_precision": ("variant_record", "models.{model}.start_token", "models.{model}.full_type"),
     "compress": ("variant_record", "variants.{variant}"),
     "compress_by_library": ("variant_record", "variants.{variant}"),
+    "preferences": ("seed", "preferences"),
     "train": ("variant_record", "variants.{variant}", "models.{model}.chat_template_kwargs"),
     "transformers_weights": (),
     "infer": ("seed", *ASKING, "infer.formats.{suite}"),
@@ -192,6 +193,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {"backend": BACKENDS, "method": METHOD
 
 SUITE_CODE: Mapping[str, tuple[str, ...]] = {
     "items": ("items",),
+    "preferences": ("items",),
     "score": ("metrics",),
     "score_rounds": ("metrics",),
     "score_robustness": ("metrics",),
@@ -466,6 +468,10 @@ class Study:
         names = PERSONALISATION_TABLES if self.identity_suites() else ()
         return [f"{self.results}/compare/{name}.csv" for name in names]
 
+    def preferences(self) -> list[str]:
+        """Return the tables of preferences that the study can make, where it asks as several identities."""
+        return [f"{self.items}/preferences_{system}.parquet" for system in SYSTEMS] if self.identity_suites() else []
+
     def trust_paper(self) -> list[str]:
         """Return the table of compressed models that a paper printed, where the study has trust to lay beside it."""
         return [TRUST_PAPER] if self.trust_suites() else []
@@ -616,6 +622,8 @@ class Study:
                 return [opened["suite"]]
             case _ if rule in FETCHING:  # a plugin's suite has files of its own, and makes no other suite's files stale
                 return [suite for suite in SUITES.names() if SUITES.module(suite).startswith("edgebias.")]
+            case "preferences":
+                return list(SUITE_OF.values())
             case "rounds" | "score_rounds":
                 return ["forced_choice"]
             case "robustness" | "score_robustness":

@@ -15,6 +15,8 @@ from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.workflow import lock, preflight
 from edgebias.workflow.needs import check_models_chat, describe, is_dry_run, needs_of
 from edgebias.study import LIBRARY_PYTHON, RAW, one_of, read_study
+from edgebias.suites.identities import SUITE_OF
+from edgebias.train.settings import SYSTEMS
 
 preflight.name_the_user()
 try:
@@ -174,6 +176,12 @@ def parent_of(wildcards):
 def folder_of_parent(wildcards):
     folder = f"{study.models}/{wildcards.model}/{study.parent(wildcards.variant)}.transformers"
     return [f"{folder}/{name}" for name in TRANSFORMERS_FILES]
+
+
+def preference_sources(wildcards):
+    """The published files that items of safety and utility are made from."""
+    files = [path for suite in SUITE_OF.values() for path in study.raw_files_of(suite)]
+    return [ancient(path) for path in dict.fromkeys(files)]
 
 
 def examples_of(wildcards):

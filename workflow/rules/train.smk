@@ -1,6 +1,33 @@
-# Builds whose weights are trained further, on a table of examples.
-# REQUIRED INPUTS: a parent build in both layouts, variants.NAME.train.data. OUTPUTS: data/models/{model}/{variant}.gguf,
+# Builds whose weights are trained further, on a table of examples, and the preferences of a study of who asks.
+# REQUIRED INPUTS: a parent build in both layouts, variants.NAME.train.data. OUTPUTS: data/items/{study}/preferences_*.parquet, data/models/{model}/{variant}.gguf,
 # .json, .training.csv and .training_cost.json
+
+
+rule preferences:
+    """Pairs of answers to what the study does not ask: safe and right is chosen, whoever asks."""
+    input:
+        item_tables=items_of(study.identity_suites()),
+        sources=preference_sources,
+    output:
+        table="<items>/preferences_{system}.parquet",
+    log:
+        "<logs>/preferences/{system}.log",
+    benchmark:
+        "<benchmarks>/preferences/{system}.tsv"
+    wildcard_constraints:
+        system=one_of(SYSTEMS),
+    resources:
+        mem_mb=400,
+    params:
+        code=code_of("preferences"),
+        settings=settings_of("preferences"),
+        tables=repeated("--items", "item_tables"),
+        raw=RAW,
+    message:
+        "preferences with the system prompt {wildcards.system}"
+    shell:
+        "python -m edgebias preferences --settings {params.settings:q} --system {wildcards.system:q} {params.tables}"
+        " --raw-folder {params.raw:q} --output {output.table:q} 2> {log:q}"
 
 
 rule train:

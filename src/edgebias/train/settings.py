@@ -19,6 +19,11 @@ BETA = 0.1
 """What counts where a key is left out: as in the preference tuning of arXiv:2406.11107, adapter included."""
 
 
+AS_IS, WITHOUT, RANDOM_IDENTITY = "as_is", "none", "random_identity"
+SYSTEMS = (AS_IS, WITHOUT, RANDOM_IDENTITY)
+"""Variants of preferences in arXiv:2406.11107: the system prompt that says nothing of who asks, none, and that of an
+identity by chance."""
+
 NO_PEFT = "pip install edgebias[train]"
 """The way out where what trains adapters is not installed."""
 
@@ -86,6 +91,17 @@ class TrainSettings(Record):
         if self.epochs is not None:
             return self.epochs * math.ceil(examples / self.batch)
         return self.steps or STEPS
+
+
+class PreferenceSettings(Record):
+    """Preferences of what is safe and right, whoever asks: requests and questions that the study itself leaves out."""
+
+    requests: int = Field(default=160, ge=1)
+    """Harmful requests, each with a refusal as the chosen answer and a compliance as the rejected one."""
+    questions: int = Field(default=160, ge=1)
+    """Exam questions, each with the right answer and a wrong one."""
+    held_out_share: float = Field(default=0.2, gt=0, lt=1)
+    """Share of both that measures the held-out loss."""
 
 
 class BuildSettings(VariantSettings):
