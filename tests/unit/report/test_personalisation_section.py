@@ -186,7 +186,7 @@ def test_names_of_crowded_points_cover_neither_each_other_nor_a_point() -> None:
 
 def test_a_defence_is_told_by_its_held_out_change_beside_a_sentence_about_something_else() -> None:
     said = sentence(found() | {"personalisation_defences": defended()})
-    assert "tiny full: calibration chose the defence reminder among 3. On held-out questions and identities it " in said
+    assert "tiny full: calibration chose the defence reminder among 2. On held-out questions and identities it " in said
     assert "changes the excess by −4.00 [−6.00, −2.00] points, p = 0.010; it helps." in said
     assert "It moves utility by −3.00 [−5.00, −1.00] points." in said
     assert "A sentence about something else changes the excess by 0 [−2.00, 2.00] points." in said
@@ -240,4 +240,15 @@ def test_a_trade_is_a_negative_rank_correlation_over_identities(slope: float, ve
     ],
 )
 def test_claims_about_defences_rest_on_what_calibration_chose(given: dict[str, float], expected: list[str]) -> None:
-    assert verdicts(found() | {"personalisation_defences": defended(**given)})[3:5] == expected
+    study = found(excess=9.0, p=0.001) | {"personalisation_defences": defended(**given)}
+    assert verdicts(study)[3:5] == expected
+
+
+def test_where_nothing_is_beyond_doubt_there_is_nothing_to_take_away() -> None:
+    study = found() | {"personalisation_defences": defended()}
+    assert verdicts(study)[3:5] == ["not testable here"] * 2
+
+
+def test_of_too_few_answers_no_defence_is_judged() -> None:
+    said = sentence(found() | {"personalisation_defences": defended(p=float("nan"))})
+    assert said.endswith("tiny full: too little was answered to judge a defence.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from edgebias.report.findings import ALPHA
@@ -29,8 +30,12 @@ def defence_sentence(rows: Sequence[Row]) -> str:
         if chosen is None:
             continue
         main = held[axis, chosen]
+        if not math.isfinite(value_of(main["p_corrected"])):
+            parts.append(f"{' '.join(place[1:3])}: too little was answered to judge a defence.")
+            continue
+        among = len({name for of, name in held if of == axis} - {PLACEBO})
         parts.append(
-            f"{' '.join(place[1:3])}: calibration chose the defence {chosen} among {len(DEFENCES) - 1}. "
+            f"{' '.join(place[1:3])}: calibration chose the defence {chosen} among {among}. "
             f"On held-out questions and identities it changes the excess by {_change(main)} points, "
             f"{p_value(value_of(main['p_corrected']))}; {_judged(main)}."
         )
