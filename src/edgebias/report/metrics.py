@@ -15,8 +15,8 @@ from edgebias.report.data import CELL, DECOMPOSITION_COLUMNS, PERSONALISATION_CO
 from edgebias.report.findings import Reduction, broken_builds, cell_name, reductions
 from edgebias.report.numbers import rounded
 from edgebias.report.primary import primary_contrasts, primary_metric
-from edgebias.report.sections.compression_controls import control_sentences
-from edgebias.report.sections.compression_paper import paper_sentences
+from edgebias.report.sections.compression.controls import control_sentences
+from edgebias.report.sections.compression.paper import paper_sentences
 from edgebias.report.sections.environments import panels_of
 from edgebias.report.sections.paper import paper_readings
 from edgebias.report.sections.ran import MACHINE, what_ran

@@ -18,8 +18,8 @@ from edgebias.report.figures import styled
 from edgebias.report.findings import ALPHA, KINDS
 from edgebias.report.markdown import rendered
 from edgebias.report.numbers import brackets, estimate, number, p_number, percent, signed
-from edgebias.report.sections.compression_heat import DIFFERENCES, draw_differences
-from edgebias.report.sections.compression_verdicts import claim_table, finding, verdict_table
+from edgebias.report.sections.compression.heat import DIFFERENCES, draw_differences
+from edgebias.report.sections.compression.verdicts import claim_table, finding, verdict_table
 from edgebias.report.sections.decomposition import decomposition_tables, draw, sentence
 from edgebias.report.sections.environments import draw_scores
 from edgebias.report.sections.personalisation import DRAWING as PERSONALISATION

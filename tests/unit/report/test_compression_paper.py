@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from edgebias.report.sections.compression_paper import (
+from edgebias.report.sections.compression.paper import (
     paper_sentences,
     regressed,
     regression_table,

@@ -20,11 +20,12 @@ from edgebias.report.figures import draw_all, styled
 from edgebias.report.metrics import headline_metrics
 from edgebias.report.page import render
 from edgebias.report.pages import study_page, trust_figure
-from edgebias.report.sections import compression, compression_paper
-from edgebias.report.sections.compression_controls import control_sentences, control_table
-from edgebias.report.sections.compression_heat import DIFFERENCES
-from edgebias.report.sections.compression_tables import seed_table, trust_table
-from edgebias.report.sections.compression_verdicts import verdict_table
+from edgebias.report.sections import compression
+from edgebias.report.sections.compression import paper as compression_paper
+from edgebias.report.sections.compression.controls import control_sentences, control_table
+from edgebias.report.sections.compression.heat import DIFFERENCES
+from edgebias.report.sections.compression.tables import seed_table, trust_table
+from edgebias.report.sections.compression.verdicts import verdict_table
 from edgebias.report.trust import GAINS, KEEPS, LOSES, UNCLEAR, UNDEFINED, Build, Judged, judged
 from edgebias.report.trust_claims import verdicts
 

@@ -1,4 +1,4 @@
-"""The sections of the page, a module each."""
+"""The sections of the page: a module each, or a folder where one needs several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from edgebias.report.sections import (
     answer,
     builds,
     compression,
-    compression_paper,
     cost,
     decomposition,
     environments,
@@ -27,6 +26,7 @@ from edgebias.report.sections import (
     scores,
     wins_back,
 )
+from edgebias.report.sections.compression import paper as compression_paper
 
 SECTIONS: tuple[Section, ...] = (
     answer.SECTION,

@@ -7,11 +7,11 @@ from typing import Any
 
 from edgebias.report.data import StudyData
 from edgebias.report.section import Section
-from edgebias.report.sections.compression_controls import control_sentences, control_table
-from edgebias.report.sections.compression_doses import DOSES, dose_table
-from edgebias.report.sections.compression_heat import DIFFERENCES, NO_ANSWERS
-from edgebias.report.sections.compression_tables import correlation_table, seed_table, trust_table
-from edgebias.report.sections.compression_verdicts import claim_table, finding, verdict_table
+from edgebias.report.sections.compression.controls import control_sentences, control_table
+from edgebias.report.sections.compression.doses import DOSES, dose_table
+from edgebias.report.sections.compression.heat import DIFFERENCES, NO_ANSWERS
+from edgebias.report.sections.compression.tables import correlation_table, seed_table, trust_table
+from edgebias.report.sections.compression.verdicts import claim_table, finding, verdict_table
 from edgebias.report.trust import MARGIN, judged
 
 
