@@ -69,6 +69,7 @@ pages: $(READY) ## Write docs/results/edge.md, its figure and the README's findi
 
 record: $(READY) ## Let DVC take over what Snakemake has made (dvc.lock)
 	$(BIN)/dvc repro --quiet --single-item code
+	rm -f dvc.lock  # else entries of stages that are gone stay; DVC reads and writes all of them for each stage that runs
 	$(BIN)/dvc commit --force --quiet
 
 smoke: $(READY) ## The whole pipeline on a few items (minutes): the study `smoke`, beside the others

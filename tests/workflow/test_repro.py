@@ -63,9 +63,9 @@ def call(folder: Path, *command: str) -> str:
     return done.stdout + done.stderr
 
 
-def adopt(folder: Path) -> None:
-    """The commands of ``make adopt``, which calls the environment of the checkout."""
-    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nadopt:")[2].partition("\n\n")[0]
+def make(folder: Path, target: str) -> None:
+    """The commands of a target of the Makefile, which calls the environment of the checkout."""
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition(f"\n{target}:")[2].partition("\n\n")[0]
     lines = [line.strip() for line in recipe.splitlines()[1:]]
     assert len(lines) == 3
     for line in lines:
@@ -103,8 +103,8 @@ def tracked(tmp_path_factory: pytest.TempPathFactory, copy_checkout: Callable[[P
     call(folder, "dvc", "init", "--quiet")
     call(folder, "dvc", "remote", "add", "--quiet", "--default", "local", str(folder.parent / "remote"))
     call(folder, "edgebias", "dvc", "--output", "dvc.yaml")
-    call(folder, "dvc", "repro", "--quiet", "--single-item", "code")
-    call(folder, "dvc", "commit", "--force", "--quiet")
+    (folder / "dvc.lock").write_text("schema: '2.0'\nstages:\n  gone:\n    cmd: a stage of an earlier version\n")
+    make(folder, "record")
     call(folder, "dvc", "push", "--quiet")
     call(folder, "git", "add", "--force", METRICS, "dvc.lock", "params.yaml", ".dvc/config")
     call(folder, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--message", "run")
@@ -114,6 +114,7 @@ def tracked(tmp_path_factory: pytest.TempPathFactory, copy_checkout: Callable[[P
 def test_a_scoring_change_asks_nothing_and_going_back_restores(tracked: Path) -> None:
     """One stage for all suites of a cell; the page is that of the numbers after each `dvc repro`."""
     assert "up to date" in call(tracked, "dvc", "status")
+    assert "gone" not in yaml.safe_load((tracked / "dvc.lock").read_text())["stages"]
     first = (tracked / "params.yaml").read_text()
     before, page = digests(tracked), (tracked / PAGE).read_text()
     (tracked / "params.yaml").write_text(with_resamples(first, 250))
@@ -129,7 +130,7 @@ def test_a_scoring_change_asks_nothing_and_going_back_restores(tracked: Path) ->
     assert digests(tracked) == before
     assert intervals(tracked) == set(re.findall(r"\[[-\d., ]+\]", page))
     assert call(tracked, "git", "status", "--porcelain", "--untracked-files=no") == ""
-    adopt(tracked)
+    make(tracked, "adopt")
     assert "Nothing to be done" in call(tracked, "snakemake", "--cores", "2")
     assert "up to date" in call(tracked, "dvc", "status")
 
@@ -149,7 +150,7 @@ def test_adopting_a_checkout_replaces_the_page_of_other_numbers(tracked: Path) -
     call(tracked, "git", "checkout", "--quiet", "--", ".")
     call(tracked, "dvc", "checkout", "--quiet")
     assert intervals(tracked) == there
-    adopt(tracked)
+    make(tracked, "adopt")
     assert intervals(tracked) == here
     assert "Nothing to be done" in call(tracked, "snakemake", "--cores", "2")
     assert "up to date" in call(tracked, "dvc", "status")
@@ -161,7 +162,7 @@ def test_a_fresh_pull_and_adopt_leave_both_tools_idle(tracked: Path) -> None:
     call(tracked, "bash", "-c", "rm -rf results .snakemake .dvc/cache")
     call(tracked, "git", "checkout", "--quiet", "--", METRICS)
     call(tracked, "dvc", "pull", "--quiet")
-    adopt(tracked)
+    make(tracked, "adopt")
     assert intervals(tracked) == here
     assert "Nothing to be done" in call(tracked, "snakemake", "--cores", "2")
     assert "up to date" in call(tracked, "dvc", "status")
