@@ -39,7 +39,7 @@ def test_a_few_steps_lower_the_held_out_loss_of_the_default_model(examples: Path
 
 def test_preferences_are_learned_by_the_default_model(preferences: Path, tmp_path: Path) -> None:
     section = {"data": str(preferences), "objective": "preference", "steps": 4, "evaluate_every": 4, "warmup": 1}
-    command("train")(arguments(PARENT, TEXTS, tmp_path, section | {"learning_rate": 1e-4, "threads": 2}))
+    command("train")(arguments(PARENT, TEXTS, tmp_path, section | {"learning_rate": 1e-3, "threads": 2}))
     training = Trained(tmp_path).training
     assert training["held_out_loss"]["after"] < 0.65 < training["held_out_loss"]["before"]
     assert training["held_out_accuracy"] > 0.8
