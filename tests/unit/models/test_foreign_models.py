@@ -246,14 +246,16 @@ def test_a_folder_in_the_place_of_a_model_is_named(tmp_path: Path) -> None:
 
 def test_the_library_composes_no_letters_that_llama_cpp_reads_as_they_are(tmp_path: Path) -> None:
     """Qwen's own tokenizer does; then the two environments read two prompts."""
-    from edgebias.models.llama_model import loaded_model, token_ids
+    from edgebias.backends.local.llama_vocabulary import LlamaVocabulary
+    from edgebias.models.llama_model import loaded_model
 
     write_model(tmp_path / "m.gguf", "qwen2")
     transformers_weights(["--weights", str(tmp_path / "m.gguf"), "--output-folder", str(tmp_path / "hf")])
     tokenizer = open_transformers_vocabulary(tmp_path / "hf")
     with loaded_model(tmp_path / "m.gguf", vocab_only=True) as model:
+        ours = LlamaVocabulary(model, tmp_path / "m.gguf")
         for text in ("Zoe\u0308", "Jose\u0301 and 10 \u212b", "\u1112\u1161\u11ab", "Zo\u00eb"):
-            assert tokenizer.tokenise(text, special=False) == token_ids(model, text)
+            assert tokenizer.tokenise(text, special=False) == ours.tokenise(text, special=False)
 
 
 def write_model_of_type(path: Path, kind: int) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -76,6 +77,8 @@ def raw(tmp_path: Path) -> Path:
     write_requests(folder)
     write_adult(folder)
     write_reviews(folder, review_rows())
+    write_functions(folder)
+    write_solved_problems(folder / "gsm8k")
     return folder
 
 
@@ -95,6 +98,29 @@ def rewrite_bbq(raw: Path) -> Callable[[str, list[Any], str], None]:
 def rewrite_adult(raw: Path) -> Callable[[int, tuple[str, ...]], None]:
     """Write UCI Adult anew with so many women who earn more than $50k, and with extra rows."""
     return lambda rich_women, extra: write_adult(raw, ENOUGH | {("Female", ">50K"): rich_women}, extra)
+
+
+def write_functions(folder: Path) -> None:
+    """Eight functions of HumanEval to write."""
+    rows = [
+        {
+            "task_id": f"HumanEval/{number}",
+            "prompt": f'def plus(x):\n    """Return x plus {number}."""\n',
+            "entry_point": "plus",
+            "test": f"def check(candidate):\n    assert candidate(1) == {number + 1}\n",
+        }
+        for number in range(8)
+    ]
+    path = folder / "human_eval/HumanEval.jsonl.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+
+
+def write_solved_problems(folder: Path) -> None:
+    """Eight problems of GSM8K, whose file a user gives."""
+    rows = [{"question": f"{n} hens and 2 cocks: how many?", "answer": f"{n} + 2\n#### {n + 2}"} for n in range(8)]
+    folder.mkdir()
+    (folder / "test.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
 
 
 def write_stereoset(folder: Path) -> None:
