@@ -45,6 +45,9 @@ CELL_LISTS = ("rounds", "robustness", "layer_probes", "wins_back")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
+LONGEST_KEY = 200
+"""Characters of a key: twice the longest name."""
+
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
@@ -110,6 +113,7 @@ def read(config: Mapping[str, Any], origin: str) -> Params:
         InputError: an unknown key, a bad value, or a name that is not defined; the line names ``origin``, the key, what
             was given, and what is allowed.
     """
+    _check_lengths(config, origin)
     plugins = config.get("plugins", [])
     if isinstance(plugins, list) and all(isinstance(name, str) for name in plugins):
         try:
@@ -128,6 +132,16 @@ def read(config: Mapping[str, Any], origin: str) -> Params:
     _check_wins_back(params, origin)
     _check_chat(params, origin)
     return params
+
+
+def _check_lengths(values: Any, origin: str, *above: str) -> None:
+    """Refuse a key that is longer than any name, which would fill the line of every later fault."""
+    for key, value in values.items() if isinstance(values, Mapping) else ():
+        length = len(str(key))
+        if length > LONGEST_KEY:
+            place = ".".join(above) or "the top level"
+            raise InputError(f"{origin}: a key at {place} has {length} characters, more than {LONGEST_KEY}; correct it")
+        _check_lengths(value, origin, *above, str(key))
 
 
 def check(config: Mapping[str, Any], origin: str) -> dict[str, Any]:

@@ -157,6 +157,7 @@ SAME_ON_EVERY_RUN = {
 @settings(max_examples=40, **SAME_ON_EVERY_RUN)
 @given(content=MUTATED)
 @example(content=b"study: {methods: [{method: {}}]}")
+@example(content=b"infer: {formats: {? " + b"a" * 3000 + b" : [likelihood]}}")
 @example(content=b"environments: {cloud: {extra: {a: 2024-01-01}}}")
 @example(content=b"models: {a: {source: {file: 'x\\0y'}}}")
 def test_a_mutated_parameter_file_is_a_study_or_one_line(content: bytes, folder: Path) -> None:
