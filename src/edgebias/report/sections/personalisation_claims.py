@@ -34,7 +34,11 @@ def claims_table(biases: Sequence[Row], scores: Sequence[Row], defences: Sequenc
         traded(biases, scores),
         reduces(biases, defences),
         remains(biases, defences),
-        Verdict("Preference tuning (DPO) reduces the bias", NOT_TESTABLE, "a tuned build is not compared with the one it was made from"),
+        Verdict(
+            "Preference tuning (DPO) reduces the bias",
+            NOT_TESTABLE,
+            "a tuned build is not compared with the one it was made from",
+        ),
     ]
     return Table(
         "The claims of arXiv 2406.11107, and what they come to here",
