@@ -41,6 +41,11 @@ def estimate(value: float, low: float, high: float, digits: int = 3, undefined: 
     return f"{number(value, digits)} {brackets(low, high, digits)}" if math.isfinite(value) else undefined
 
 
+def signed_estimate(value: float, low: float, high: float, digits: int = 3) -> str:
+    """Return a difference with its interval, as `signed` and `brackets` write them."""
+    return f"{signed(value, digits)} {brackets(low, high, digits)}"
+
+
 def brackets(low: float, high: float, digits: int = 3) -> str:
     """Write an interval as `interval` does, with brackets also where there is none.
 

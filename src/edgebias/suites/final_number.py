@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from edgebias.core.seeds import derive
-from edgebias.suites.item import Item
+from edgebias.metrics.answers import OPTION
+from edgebias.suites.asked_by import PLAIN
+from edgebias.suites.item import Design, Item
 
 RULE = 'Solve the problem step by step. End with "The answer is" and the number.'
 """What tells a model how to write a solution."""
@@ -86,6 +88,28 @@ def near_numbers(right: int, name: str) -> tuple[tuple[int, ...], int]:
     above = [right + distance for distance in _DISTANCES][: N_OPTIONS - 1 - n_below]
     numbers = tuple(sorted((*below[:n_below], right, *above)))
     return numbers, numbers.index(right)
+
+
+def number_problem(
+    name: str, *, suite: str, category: str, cluster: str, question: str, answer: int, source: str, block: str
+) -> Item:
+    """Return a problem that is asked plainly, with its right number and those of `near_numbers` as options."""
+    numbers, label = near_numbers(answer, name)
+    return Item(
+        item_id=name,
+        suite=suite,
+        category=category,
+        cluster=cluster,
+        condition=PLAIN,
+        context="",
+        question=question,
+        options=tuple(map(str, numbers)),
+        roles=(OPTION,) * N_OPTIONS,
+        permutation=tuple(range(N_OPTIONS)),
+        label=label,
+        source=source,
+        design=Design(block=block),
+    )
 
 
 def _option(item: Item, number: Fraction | None) -> int | None:

@@ -164,12 +164,7 @@ def _scorers(study: Study) -> Iterator[Need]:
     from edgebias.metrics.text_scores import SCORERS
 
     for package, pinned in SCORERS.items():
-        try:
-            found = version(package)
-        except PackageNotFoundError:
-            found = ""
-        missing = "" if found == pinned else f"{found or 'not'} installed: make setup installs it"
-        yield Need(f"open suites: package {package}=={pinned}", missing)
+        yield _package("open suites", package, pinned, "make setup installs it")
 
 
 def _programs(study: Study) -> Iterator[Need]:
@@ -180,12 +175,17 @@ def _programs(study: Study) -> Iterator[Need]:
         return
     allowed = study.config["infer"]["run_programs"]
     yield Need(f"{', '.join(suites)}: leave to run programs", "" if allowed else "say infer.run_programs: true")
+    yield _package(", ".join(suites), PACKAGE, PINNED, "pip install edgebias[programs]")
+
+
+def _package(what: str, package: str, pinned: str, way_out: str) -> Need:
+    """Return the need of ``what`` for a package in one version."""
     try:
-        found = version(PACKAGE)
+        found = version(package)
     except PackageNotFoundError:
         found = ""
-    missing = "" if found == PINNED else f"{found or 'not'} installed: pip install edgebias[programs]"
-    yield Need(f"{', '.join(suites)}: package {PACKAGE}=={PINNED}", missing)
+    missing = "" if found == pinned else f"{found or 'not'} installed: {way_out}"
+    return Need(f"{what}: package {package}=={pinned}", missing)
 
 
 def _environments(study: Study) -> Iterator[Need]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
 from edgebias.report.findings import ALPHA
-from edgebias.report.numbers import brackets, estimate, number, p_number, p_value, signed
+from edgebias.report.numbers import estimate, number, p_number, p_value
 from edgebias.report.plane import Panel, draw_planes
 from edgebias.report.section import Section
 from edgebias.report.sections.personalisation_claims import claims_table
 from edgebias.report.sections.personalisation_defences import defence_sentence, defence_tables
-from edgebias.report.sections.personalisation_rows import Place, Row, asked, build_of, place_of, rank
+from edgebias.report.sections.personalisation_rows import Place, Row, asked, build_of, place_of, rank, sized
 from edgebias.report.table import Table, value_of
 from edgebias.score.personalisation.differences import GROUP, IDENTITY, OTHERS
 from edgebias.score.personalisation.table import IDENTITIES_ASK, JOINT, NEUTRAL_ASK
@@ -89,7 +89,7 @@ def _excess(row: Row) -> str:
         judged = f"groups of identities lie apart ({p_value(value_of(row['p_grouped']))} with groups)"
     else:
         judged = "no effect of who asks is detectable"
-    size = f"{signed(value_of(row['excess']))} {brackets(low, value_of(row['high']))} points"
+    size = f"{sized(row, 'excess')} points"
     return f"Excess of {axis} over the floor: {size}, {p_value(value_of(row['p']))}; {judged}."
 
 
@@ -98,8 +98,8 @@ def _words_alone(row: Row) -> str:
     low = value_of(row["low"])
     if row["axis"] == JOINT or not math.isfinite(low) or _is_still(row):
         return ""
-    size = f"{signed(value_of(row['excess']))} {brackets(low, value_of(row['high']))}"
-    return f"{row['n_identities']} wordings of an asker of no group alone have an excess of {size} in {row['axis']}."
+    who = f"{row['n_identities']} wordings of an asker of no group alone"
+    return f"{who} have an excess of {sized(row, 'excess')} in {row['axis']}."
 
 
 def _named(row: Row) -> str:
@@ -130,7 +130,7 @@ def _differing(scores: Sequence[Row], level: str, against: str) -> str:
 
 
 def _difference(row: Row) -> str:
-    return f"{signed(value_of(row['difference']))} {brackets(value_of(row['low']), value_of(row['high']))}"
+    return sized(row, "difference")
 
 
 def tables(found: Found) -> tuple[Table, ...]:

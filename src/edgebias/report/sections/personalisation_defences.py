@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from edgebias.report.findings import ALPHA
-from edgebias.report.numbers import brackets, estimate, number, p_number, p_value, signed
-from edgebias.report.sections.personalisation_rows import Row, asked, build_of, place_of, rank
+from edgebias.report.numbers import estimate, number, p_number, p_value
+from edgebias.report.sections.personalisation_rows import Row, asked, build_of, place_of, rank, sized
 from edgebias.report.table import Table, value_of
 from edgebias.score.personalisation.table import JOINT
 from edgebias.suites.identities import DEFENCES, PLACEBO, SUITE_OF
@@ -105,10 +105,8 @@ def defence_tables(rows: Sequence[Row]) -> tuple[Table, ...]:
 
 
 def _change(row: Row) -> str:
-    return f"{signed(value_of(row['change']))} {brackets(value_of(row['low']), value_of(row['high']))}"
+    return sized(row, "change")
 
 
 def _moved(row: Row) -> str:
-    return (
-        f"{signed(value_of(row['score_change']))} {brackets(value_of(row['score_low']), value_of(row['score_high']))}"
-    )
+    return sized(row, "score_change", "score_low", "score_high")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edgebias.report.numbers import signed_estimate
+from edgebias.report.table import value_of
 from edgebias.suites.formats import LETTER, LETTER_BALANCED, LIKELIHOOD, LIKELIHOOD_CHAT
 from edgebias.suites.identities import PLACEMENTS
 
@@ -35,3 +37,8 @@ def asked(place: Place) -> str:
 def rank(place: Place) -> tuple[Place, int, int]:
     """Return what places are sorted by: the build, then placements and formats in their order."""
     return place[:3], PLACEMENTS.index(place[3]), list(FORMS).index(place[4])
+
+
+def sized(row: Row, name: str, low: str = "low", high: str = "high") -> str:
+    """Return the difference in a column with its interval."""
+    return signed_estimate(value_of(row[name]), value_of(row[low]), value_of(row[high]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgebias.mitigate.overall import overall_reductions, overall_scores
 from edgebias.mitigate.registry import NONE
 from edgebias.report.data import StudyData
-from edgebias.report.numbers import brackets, p_number, signed
+from edgebias.report.numbers import p_number, signed_estimate
 from edgebias.report.table import Table, score_text, title_of
 from edgebias.suites.formats import LIKELIHOOD
 from edgebias.suites.registry import SUITES
@@ -36,7 +36,7 @@ def transfer_table(study: StudyData) -> Table | None:
                     f"{title_of(found.suite)} {key[2].replace('_', ' ')}",
                     score_text(before[key]),
                     score_text(after[key]),
-                    f"{signed(found.points.estimate)} {brackets(found.points.low, found.points.high)}",
+                    signed_estimate(found.points.estimate, found.points.low, found.points.high),
                     p_number(found.p_corrected),
                     found.headroom,
                 )

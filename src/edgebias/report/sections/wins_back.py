@@ -11,7 +11,7 @@ from edgebias.mitigate.preserved_texts import REFERENCE_ANSWERS
 from edgebias.report.canvas import COLOURS, MARKERS, WIDTH, error_bars, name_rows, new_canvas
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
-from edgebias.report.numbers import ABSENT, brackets, number, p_number, signed
+from edgebias.report.numbers import ABSENT, brackets, number, p_number, signed_estimate
 from edgebias.report.section import Section
 from edgebias.report.table import Table, title_of, value_of
 from edgebias.report.won import TEXTS, VECTORS, Row, Rows, Won, is_sure, looked_at_first, won
@@ -160,7 +160,7 @@ def _compared(builds: Sequence[tuple[str, Row]]) -> Table:
 def _change(row: Row | None, name: str = "change", low: str = "low", high: str = "high") -> str:
     if row is None or not math.isfinite(value_of(row[name])):
         return ABSENT
-    return f"{signed(value_of(row[name]))} {brackets(value_of(row[low]), value_of(row[high]))}"
+    return signed_estimate(value_of(row[name]), value_of(row[low]), value_of(row[high]))
 
 
 def _score(row: Row) -> str:

@@ -6,10 +6,8 @@ import re
 from pathlib import Path
 
 from edgebias.core.errors import InputError
-from edgebias.metrics.answers import OPTION
-from edgebias.suites.asked_by import PLAIN
-from edgebias.suites.final_number import N_OPTIONS, near_numbers
-from edgebias.suites.item import Design, Item
+from edgebias.suites.final_number import number_problem
+from edgebias.suites.item import Item
 from edgebias.suites.raw_files import AGAIN, read_json_lines
 
 FILE = "test.jsonl"
@@ -39,23 +37,15 @@ def load(folder: Path) -> list[Item]:
         if not found or not question:
             raise InputError(f"{path}: row {number}: a question and a whole number after #### are needed; {AGAIN}")
         name = f"gsm8k/{number:04d}"
-        numbers, label = near_numbers(int(found[1].replace(",", "")), name)
-        problems.setdefault(
-            question,
-            Item(
-                item_id=name,
-                suite="gsm8k",
-                category="problem",
-                cluster=name,
-                condition=PLAIN,
-                context="",
-                question=question,
-                options=tuple(map(str, numbers)),
-                roles=(OPTION,) * N_OPTIONS,
-                permutation=tuple(range(N_OPTIONS)),
-                label=label,
-                source=f"data/gsm8k/{FILE}:{number}",
-                design=Design(block="problem"),
-            ),
+        problem = number_problem(
+            name,
+            suite="gsm8k",
+            category="problem",
+            cluster=name,
+            question=question,
+            answer=int(found[1].replace(",", "")),
+            source=f"data/gsm8k/{FILE}:{number}",
+            block="problem",
         )
+        problems.setdefault(question, problem)
     return list(problems.values())

@@ -17,10 +17,8 @@ import numpy as np
 from edgebias.core.errors import InputError
 from edgebias.core.seeds import generator
 from edgebias.core.yaml_file import read_yaml
-from edgebias.metrics.answers import OPTION
-from edgebias.suites.asked_by import PLAIN
-from edgebias.suites.final_number import N_OPTIONS, near_numbers
-from edgebias.suites.item import Design, Item
+from edgebias.suites.final_number import number_problem
+from edgebias.suites.item import Item
 from edgebias.suites.raw_files import checked_keys
 
 FILE = "templates.yaml"
@@ -73,22 +71,15 @@ def _items(template: Mapping[str, Any], names: list[str], place: str) -> Iterato
     else:
         raise InputError(f"{place}: fewer than {FILLINGS} problems differ; widen its 'numbers'")
     for turn, (text, answer) in enumerate(problems.items()):
-        name = f"word_problems/{template['id']}/{turn:02d}"
-        numbers, label = near_numbers(answer, name)
-        yield Item(
-            item_id=name,
+        yield number_problem(
+            f"word_problems/{template['id']}/{turn:02d}",
             suite="word_problems",
             category=str(template["category"]),
             cluster=f"word_problems/{template['id']}",
-            condition=PLAIN,
-            context="",
             question=text,
-            options=tuple(map(str, numbers)),
-            roles=(OPTION,) * N_OPTIONS,
-            permutation=tuple(range(N_OPTIONS)),
-            label=label,
+            answer=answer,
             source=f"data/word_problems/{FILE}:{template['id']}",
-            design=Design(block=str(turn)),
+            block=str(turn),
         )
 
 

@@ -15,7 +15,7 @@ from edgebias.core.arrays import FloatArray
 from edgebias.report.canvas import COLOURS, MARKERS, error_bars, name_rows, new_canvas
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
-from edgebias.report.numbers import brackets, number, percent, signed
+from edgebias.report.numbers import number, percent, signed, signed_estimate
 from edgebias.report.section import Section
 from edgebias.report.table import Table
 from edgebias.score.trust.associations import pearson
@@ -140,7 +140,7 @@ def _listed(some: Sequence[Regressed]) -> str:
 
 
 def _r(found: Interval) -> str:
-    return f"{signed(found.estimate, 2)} {brackets(found.low, found.high, 2)}"
+    return signed_estimate(found.estimate, found.low, found.high, 2)
 
 
 def regression_table(printed: pd.DataFrame) -> Table:

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from edgebias.report.data import StudyData
-from edgebias.report.numbers import ABSENT, brackets, estimate, number, p_number, percent, signed
+from edgebias.report.numbers import ABSENT, brackets, estimate, number, p_number, percent, signed, signed_estimate
 from edgebias.report.table import Table, title_of, value_of
 from edgebias.report.trust import (
     BLIND,
@@ -68,7 +68,7 @@ def trust_table(study: StudyData) -> Table:
 
 def _difference(row: pd.Series) -> str:
     value, low, high = (value_of(row[name]) for name in ("difference", "difference_low", "difference_high"))
-    return f"{signed(value)} {brackets(low, high)}" if math.isfinite(value) else ABSENT
+    return signed_estimate(value, low, high) if math.isfinite(value) else ABSENT
 
 
 def _share(row: pd.Series, name: str) -> str:
@@ -90,7 +90,7 @@ def correlation_table(study: StudyData) -> Table:
                 str(row["dimension"]),
                 f"{title_of(str(row['suite']))} ({row['format']})",
                 str(row["against"]),
-                f"{signed(value_of(row['rho']), 2)} {brackets(value_of(row['low']), value_of(row['high']), 2)}",
+                signed_estimate(value_of(row["rho"]), value_of(row["low"]), value_of(row["high"]), 2),
                 number(int(row["n_builds"])),
             )
             for _, row in rows.iterrows()

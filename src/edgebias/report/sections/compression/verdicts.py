@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from edgebias.report.findings import BROKEN
-from edgebias.report.numbers import ABSENT, MINUS, brackets, number, percent, signed
+from edgebias.report.numbers import ABSENT, MINUS, number, percent, signed_estimate
 from edgebias.report.table import Table
 from edgebias.report.trust import (
     BENIGN,
@@ -104,7 +104,7 @@ def _named(those: Sequence[Judged], of: int, names: Sequence[tuple[str, str]]) -
 def _dimension(one: Judged, names: Sequence[tuple[str, str]]) -> str:
     name = name_of(one.dimension, one.suite, names)
     sized = one.verdict in (LOSES, GAINS) and not one.is_void
-    return f"{name} ({signed(one.difference)} {brackets(one.low, one.high)})" if sized else name
+    return f"{name} ({signed_estimate(one.difference, one.low, one.high)})" if sized else name
 
 
 def _size(build: Build) -> str:
