@@ -33,6 +33,7 @@ from edgebias.models.settings import BenchmarkSource, ModelSettings, VariantReco
 from edgebias.score.settings import CompareSettings, IntervalSettings
 from edgebias.suites.registry import SUITES
 from edgebias.suites.settings import PromptSettings, SubsampleSettings
+from edgebias.train.mixture_settings import AugmentationSettings, MixtureSettings
 from edgebias.train.settings import BuildSettings, PreferenceSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,10 @@ class Params(Record):
     """Mitigation: the loop, its directions, and the methods that it is compared with."""
     preferences: PreferenceSettings = PreferenceSettings()
     """Preferences that a build can be tuned to so that it does not matter who asks."""
+    augmentation: AugmentationSettings = AugmentationSettings()
+    """Texts about people at work that a model of the study writes itself."""
+    mixtures: dict[Name, MixtureSettings] = Field(default={})
+    """Training examples of original sentences and augmented texts: data/items/STUDY/mixture_NAME.parquet."""
     layer_probes: LayerProbeSettings = LayerProbeSettings()
     """Probes of what can be read of a stereotype in each block."""
 
@@ -126,6 +131,7 @@ def read(config: Mapping[str, Any], origin: str) -> Params:
     _check_cells(params, origin)
     _check_variants(params, origin)
     _check_training(params, origin)
+    _check_mixtures(params, origin)
     _check_robustness(params, origin)
     _check_layer_probes(params, origin)
     _check_methods(params, origin)
@@ -331,6 +337,24 @@ def _check_training(params: Params, origin: str) -> None:
                         f"{origin}: study.cells[{place}]: variants.{name} trains in chat turns, and model "
                         f"{group.model!r} has `chat: false`; set variants.{name}.train.wording: text"
                     )
+
+
+def _check_mixtures(params: Params, origin: str) -> None:
+    """Check that a cell of the study writes augmented texts, and enough of them for every mixture."""
+    texts = params.augmentation
+    defined = {cell for group in params.study.cells for cell in group.all_cells}
+    if texts.writer is not None and texts.writer.cell not in defined:
+        raise InputError(
+            f"{origin}: augmentation.writer names a cell that study.cells does not list: {texts.writer.cell.path}; "
+            "add it there, or name one of them"
+        )
+    for name, mixture in params.mixtures.items():
+        wanted = mixture.augmented_per_job
+        if wanted > texts.texts_per_job:
+            raise InputError(
+                f"{origin}: mixtures.{name} wants {wanted} augmented texts of each job, and augmentation.texts_per_job "
+                f"is {texts.texts_per_job}; raise it"
+            )
 
 
 def _lineage(params: Params, variant: str) -> Iterator[str]:

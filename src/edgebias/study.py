@@ -31,6 +31,7 @@ from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat
 from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
+from edgebias.train.mixture_settings import MixtureSettings
 from edgebias.train.settings import SYSTEMS, BuildSettings, TrainSettings
 
 EDGE = "edge"
@@ -392,6 +393,25 @@ class Study:
     def trainings(self) -> dict[str, TrainSettings]:
         """How the variants are trained that are."""
         return {name: recipe.train for name, recipe in self.recipes.items() if recipe.train is not None}
+
+    @cached_property
+    def mixtures(self) -> dict[str, MixtureSettings]:
+        """The mixtures of original and augmented examples, by name."""
+        return {
+            name: checked(MixtureSettings, entry, f"mixtures.{name}") for name, entry in self.config["mixtures"].items()
+        }
+
+    def mixture(self, name: str) -> str:
+        """Return the table of examples of the mixture ``name``."""
+        return f"{self.items}/mixture_{name}.parquet"
+
+    def mixture_of(self, variant: str) -> MixtureSettings | None:
+        """Return the mixture that ``variant``, or the build that it is made from, is trained on; None for others."""
+        while variant != "full" and variant not in self.trainings:
+            variant = self.parent(variant)
+        training = self.trainings.get(variant)
+        found = (one for name, one in self.mixtures.items() if training and training.data == self.mixture(name))
+        return next(found, None)
 
     def local_variants(self) -> list[tuple[str, str]]:
         """Return (model, variant) pairs whose weights are on this machine, ancestors included."""

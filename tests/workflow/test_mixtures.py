@@ -1,0 +1,68 @@
+"""Mixtures of original and augmented examples in a study: what parameters must agree on, and which build has one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edgebias import config as params
+from edgebias.core.errors import InputError
+from edgebias.study import Study
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITER = {"environment": "edge", "model": "smollm2-135m-instruct", "variant": "full"}
+MIXTURES = {
+    "ratio_00": {"ratio": 0},
+    "ratio_50": {"ratio": 0.5, "bias": "contextual_explicit"},
+    "ratio_50_token": {"ratio": 0.5, "bias": "contextual_explicit", "mitigation": "token", "seed": 3},
+}
+VARIANTS = {
+    "half": {"from": "full", "train": {"data": "data/items/mine/mixture_ratio_50_token.parquet"}},
+    "half_q8_0": {"from": "half", "quantise": "Q8_0"},
+    "other": {"from": "full", "train": {"data": "other.jsonl"}},
+}
+
+
+def study(**sections: object) -> Study:
+    """The default study with ``sections`` laid over it, called mine."""
+    config = params.merge(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")), sections)
+    return Study(params.check(config, "mine.yaml"), "mine")
+
+
+def test_a_build_has_the_mixture_that_it_or_its_parent_is_trained_on() -> None:
+    mine = study(mixtures=MIXTURES, variants=VARIANTS)
+    found = mine.mixture_of("half")
+    assert found is not None
+    assert (found.ratio, found.bias, found.mitigation, found.seed) == (0.5, "contextual_explicit", "token", 3)
+    assert found.augmented_per_job == 20
+    assert mine.mixture_of("half_q8_0") == found
+    assert [mine.mixture_of(name) for name in ("full", "q8_0", "other")] == [None, None, None]
+    assert mine.mixture("ratio_00") == "data/items/mine/mixture_ratio_00.parquet"
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"mixtures": {"a": {"ratio": 0.5}}}, ["mixtures.a", "bias is left out"]),
+        ({"mixtures": {"a": {"ratio": 0, "mitigation": "mask"}}}, ["mixtures.a", "mitigation", "ratio 0"]),
+        ({"mixtures": {"a": {"ratio": 0.2, "bias": "explicit"}}}, ["mixtures.a.bias", "contextual_explicit"]),
+        ({"mixtures": {"a": {"ratio": 0, "per_job": 1}}}, ["mixtures.a.per_job", "from 2 to 10000"]),
+        ({"mixtures": {"../a": {"ratio": 0}}}, ["../a", "letters, digits"]),
+        (
+            {"mixtures": MIXTURES, "augmentation": {"texts_per_job": 10}},
+            ["mixtures.ratio_50", "wants 20", "texts_per_job is 10"],
+        ),
+        (
+            {"augmentation": {"writer": {**WRITER, "variant": "q2"}}},
+            ["augmentation.writer", "edge/smollm2-135m-instruct/q2"],
+        ),
+    ],
+)
+def test_mixtures_that_cannot_be_made_are_refused_in_one_line(sections: dict[str, object], words: list[str]) -> None:
+    with pytest.raises(InputError) as refused:
+        study(**sections)
+    assert "\n" not in str(refused.value)
+    for word in words:
+        assert word in str(refused.value)
