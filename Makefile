@@ -139,7 +139,7 @@ wins-back-study: $(READY) compression-env ## What vectors win back in six compre
 	$(BIN)/snakemake --cores $(CORES) --config study=wins_back
 	$(BIN)/edgebias pages --metrics results/wins_back/report/metrics.json --markdown docs/results/wins_back.md
 
-personalisation-study: $(READY) ## Does it matter who asks? Safety and utility of 37 askers in two placements (a quarter of an hour on 2 cores); writes docs/results/personalisation.md
+personalisation-study: $(READY) ## Does it matter who asks? Safety and utility of 37 askers of two models in two placements (an hour on 2 cores); writes docs/results/personalisation.md
 	$(BIN)/snakemake --cores $(CORES) --config study=personalisation
 	$(BIN)/edgebias pages --metrics results/personalisation/report/metrics.json --markdown docs/results/personalisation.md
 
