@@ -30,6 +30,8 @@ STAGES = (
     "compress",
     "compress-by-library",
     "preferences",
+    "augment",
+    "mixture",
     "train",
     "transformers-weights",
     "parity",

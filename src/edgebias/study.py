@@ -99,6 +99,8 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "compress": ("variant_record", "variants.{variant}"),
     "compress_by_library": ("variant_record", "variants.{variant}"),
     "preferences": ("seed", "preferences"),
+    "augment": ("seed", *ASKING, "augmentation"),
+    "mixture": ("seed", "mixtures.{mixture}"),
     "train": ("variant_record", "variants.{variant}", "models.{model}.chat_template_kwargs"),
     "transformers_weights": (),
     "infer": ("seed", *ASKING, "infer.formats.{suite}"),
@@ -175,6 +177,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
 
 ENTRIES: Mapping[str, tuple[str, ...]] = {
     "items": ("suite",),
+    "augment": ("backend",),
     "infer": ("suite", "backend"),
     "rounds": ("backend",),
     "robustness": ("backend",),
@@ -212,7 +215,7 @@ SUITE_CODE: Mapping[str, tuple[str, ...]] = {
 FETCHING = ("fetch_benchmarks", "fetch_benchmark_file")
 """Rules that fetch published files."""
 
-BY_NAME = ("models", "environments", "variants", "prompts", "mitigate")
+BY_NAME = ("models", "environments", "variants", "prompts", "mitigate", "mixtures")
 """Sections whose entries are passed on as ``section.name``; of others a job gets a part of the section."""
 
 
@@ -400,6 +403,16 @@ class Study:
         return {
             name: checked(MixtureSettings, entry, f"mixtures.{name}") for name, entry in self.config["mixtures"].items()
         }
+
+    @property
+    def writer(self) -> Cell:
+        """The cell that writes the augmented texts of the mixtures."""
+        named = self.config["augmentation"].get("writer")
+        return Cell(**named) if named else self.cells[0]
+
+    def augmented(self, kind: str) -> str:
+        """Return the table of texts that were written for one kind of prompts: a type of bias, or neutral."""
+        return f"{self.results}/augmented/{self.writer.path}/{kind}.parquet"
 
     def mixture(self, name: str) -> str:
         """Return the table of examples of the mixture ``name``."""

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dry_run import plan
 
 from edgebias import config as params
 from edgebias.core.errors import InputError
-from edgebias.study import Study
+from edgebias.study import RAW, Study
+from edgebias.suites.occupation_sentences import FILES
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITER = {"environment": "edge", "model": "smollm2-135m-instruct", "variant": "full"}
@@ -66,3 +68,34 @@ def test_mixtures_that_cannot_be_made_are_refused_in_one_line(sections: dict[str
     assert "\n" not in str(refused.value)
     for word in words:
         assert word in str(refused.value)
+
+
+def test_a_build_waits_for_its_mixture_and_the_mixture_for_the_texts_of_its_bias(copy_checkout, tmp_path: Path) -> None:
+    """A mixture without augmented texts waits for none."""
+    checkout = copy_checkout(tmp_path / "checkout")
+    variants = {
+        name: {"from": "full", "train": {"data": f"data/items/mine/mixture_{name}.parquet", "threads": 1}}
+        for name in ("ratio_00", "ratio_50")
+    }
+    cells = [{**WRITER, "variants": ["full", *variants]}]
+    del cells[0]["variant"]
+    mixtures = {name: MIXTURES[name] for name in variants}
+    overlay = checkout / "mine.yaml"
+    overlay.write_text(
+        yaml.safe_dump({"study": {"cells": cells, "methods": []}, "mixtures": mixtures, "variants": variants}),
+        encoding="utf-8",
+    )
+    for file in FILES:
+        path = checkout / RAW / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    planned = plan(checkout, "--printshellcmds", "--configfile", "mine.yaml")
+    assert planned.returncode == 0, planned.stderr
+    commands = [line.strip() for line in planned.stdout.splitlines() if "-m edgebias" in line]
+    (written,) = [line for line in commands if " augment " in line]
+    assert "--kind contextual_explicit" in written
+    texts = "results/mine/augmented/edge/smollm2-135m-instruct/full/contextual_explicit.parquet"
+    made = sorted(line for line in commands if " mixture " in line)
+    assert [f"--texts {texts}" in line for line in made] == ["ratio_50" in line for line in made]
+    assert sum(f"mixture_{name}.parquet" in line for name in variants for line in made) == len(made) == 2
+    assert sum(" train " in line for line in commands) == 2

@@ -16,6 +16,8 @@ from edgebias.workflow import lock, preflight
 from edgebias.workflow.needs import check_models_chat, describe, is_dry_run, needs_of
 from edgebias.study import LIBRARY_PYTHON, RAW, one_of, read_study
 from edgebias.suites.identities import SUITE_OF
+from edgebias.suites import occupation_sentences
+from edgebias.train.augmentation_prompts import KINDS
 from edgebias.train.settings import SYSTEMS
 
 preflight.name_the_user()
@@ -60,6 +62,8 @@ wildcard_constraints:
     environment=one_of(sorted(study.config["environments"])),
     model=one_of(sorted(study.config["models"])),
     variant=one_of(sorted(study.config["variants"])),
+    mixture=one_of(study.mixtures),
+    kind=one_of(KINDS),
     suite=one_of(study.suites),
     carried=one_of(study.carried_files()),
     method=one_of(study.methods),
@@ -75,6 +79,7 @@ TEXTS = ancient(f"{RAW}/{neutral_text.PATH}")
 SMALLER_MODEL_MB = 270  # its file at 16 bits
 LEARNING_MEMORY_MB = 2800  # measured: 2,690 at most on the default study
 TRAINING_MEMORY_MB = 2000
+TOKEN_MB = 2.5  # what a token keeps for its gradient, of SmolLM2-135M with adapters
 
 
 def settings_of(rule):
@@ -193,8 +198,31 @@ def training_memory_of(wildcards, input):
 
     With adapters that is the model, and its pass in 64 bits; full training holds gradients, moments and the best weights.
     """
-    copies = 2 if study.trainings[wildcards.variant].method == "lora" else 5
-    return TRAINING_MEMORY_MB + 2 * copies * os.stat(input.parent).st_size // 1_000_000
+    training = study.trainings[wildcards.variant]
+    copies = 2 if training.method == "lora" else 5
+    # aligned examples of a step are held together, not in passes
+    held = TOKEN_MB * training.batch * training.longest if training.align > 0 else 0
+    return (
+        TRAINING_MEMORY_MB
+        + int(held)
+        + 2 * copies * os.stat(input.parent).st_size // 1_000_000
+    )
+
+
+def occupation_files(*files):
+    """Published files about people at work."""
+    return [ancient(f"{RAW}/{file.path}") for file in files]
+
+
+def augmented_of(wildcards):
+    """The texts of a mixture's type of bias."""
+    mixture = study.mixtures[wildcards.mixture]
+    return [] if mixture.bias is None else study.augmented(mixture.bias)
+
+
+def texts_option_of(wildcards):
+    path = augmented_of(wildcards)
+    return f"--texts {quote(path)}" if path else ""
 
 
 def formats_checked(wildcards):

@@ -1,6 +1,7 @@
-# Builds whose weights are trained further, on a table of examples, and the preferences of a study of who asks.
-# REQUIRED INPUTS: a parent build in both layouts, variants.NAME.train.data. OUTPUTS: data/items/{study}/preferences_*.parquet, data/models/{model}/{variant}.gguf,
-# .json, .training.csv and .training_cost.json
+# Builds whose weights are trained further, on a table of examples; the preferences of a study of who asks, and texts that a
+# model writes itself with mixtures of them. REQUIRED INPUTS: a parent build in both layouts, variants.NAME.train.data.
+# OUTPUTS: data/items/{study}/preferences_*.parquet and mixture_*.parquet, results/{study}/augmented/...parquet,
+# data/models/{model}/{variant}.gguf, .json, .training.csv and .training_cost.json
 
 
 rule preferences:
@@ -28,6 +29,62 @@ rule preferences:
     shell:
         "python -m edgebias preferences --settings {params.settings:q} --system {wildcards.system:q} {params.tables}"
         " --raw-folder {params.raw:q} --output {output.table:q} 2> {log:q}"
+
+
+rule augment:
+    """Texts about people at work that the model under test writes itself, and which are fit to train on."""
+    input:
+        sources=occupation_files(
+            occupation_sentences.SENTENCES, occupation_sentences.NAMES
+        ),
+        weights=weights_of,
+        formats=formats_checked,
+    output:
+        texts="<results>/augmented/{environment}/{model}/{variant}/{kind}.parquet",
+        cost="<results>/augmented/{environment}/{model}/{variant}/{kind}.cost.json",
+    log:
+        "<logs>/augment/{environment}/{model}/{variant}/{kind}.log",
+    benchmark:
+        "<benchmarks>/augment/{environment}/{model}/{variant}/{kind}.tsv"
+    priority: 20  # mixtures and training wait for it
+    threads: threads_of
+    resources:
+        mem_mb=memory_of,
+    params:
+        code=code_of("augment"),
+        settings=settings_of("augment"),
+        weights=weights_option_of,
+        raw=RAW,
+    message:
+        "{wildcards.environment} {wildcards.variant}: write {wildcards.kind} texts"
+    shell:
+        "python -m edgebias augment --settings {params.settings:q} --kind {wildcards.kind:q} --raw-folder {params.raw:q}"
+        " {params.weights} --output {output.texts:q} --cost {output.cost:q} 2> {log:q}"
+
+
+rule mixture:
+    """Original sentences, a known share of them replaced by what the model wrote."""
+    input:
+        sources=occupation_files(*occupation_sentences.FILES),
+        texts=augmented_of,
+    output:
+        table="<items>/mixture_{mixture}.parquet",
+    log:
+        "<logs>/mixture/{mixture}.log",
+    benchmark:
+        "<benchmarks>/mixture/{mixture}.tsv"
+    resources:
+        mem_mb=900,
+    params:
+        code=code_of("mixture"),
+        settings=settings_of("mixture"),
+        texts=texts_option_of,
+        raw=RAW,
+    message:
+        "mixture {wildcards.mixture}"
+    shell:
+        "python -m edgebias mixture --settings {params.settings:q} {params.texts} --raw-folder {params.raw:q}"
+        " --output {output.table:q} 2> {log:q}"
 
 
 rule train:

@@ -73,6 +73,10 @@ GENDER_OF = {
 """The gender of a person, by the pronoun."""
 
 _COLUMNS = ("sentence_text", "profession", "g")
+_MENTIONS = {
+    job: re.compile(rf"\b{'(?:software )?' if job == 'engineer' else ''}{job}(?P<plural>s?)\b", re.IGNORECASE)
+    for job in JOBS
+}
 _ARTICLE = re.compile(rf"\b([Aa])n(?= {re.escape(MASK)})")
 _JOINED = (
     (re.compile(r"\s+([,.;:?!%)\]}])"), r"\1"),
@@ -129,16 +133,22 @@ def read_occupation_sentences(raw_folder: Path) -> list[OccupationSentence]:
     return list(found.values())
 
 
-def masked_job(text: str, job: str) -> str | None:
-    """Return ``text`` with `MASK` for its one mention of ``job``; None where there is not one, or another of `JOBS`.
+def masked_job(text: str, job: str, *, once: bool = True) -> str | None:
+    """Return ``text`` with `MASK` for ``job``; None where it does not name it, or names another of `JOBS`, too.
 
     An article before it loses what it tells of the job's first letter; "software engineer" is masked as a whole.
+
+    Args:
+        text: as it is written.
+        job: one of `JOBS`.
+        once: whether it must name the job once, of one person; else every mention is masked.
     """
-    mentioned = [(name, match) for name in JOBS for match in _mentions(name).finditer(text)]
-    if len(mentioned) != 1 or mentioned[0][0] != job or mentioned[0][1]["plural"]:
+    if any(_MENTIONS[other].search(text) for other in JOBS if other != job):
         return None
-    match = mentioned[0][1]
-    return _ARTICLE.sub(r"\1", f"{text[: match.start()]}{MASK}{text[match.end() :]}")
+    mentions = list(_MENTIONS[job].finditer(text))
+    if not mentions or (once and (len(mentions) > 1 or mentions[0]["plural"])):
+        return None
+    return _ARTICLE.sub(r"\1", _MENTIONS[job].sub(rf"{MASK}\g<plural>", text))
 
 
 def joined(text: str) -> str:
@@ -161,8 +171,3 @@ def held_out(sentence: str) -> bool:
         sentence: as it is written, not masked.
     """
     return derive(0, "occupation sentence", normalised(sentence)) % 2 == 0
-
-
-def _mentions(job: str) -> re.Pattern[str]:
-    before = "(?:software )?" if job == "engineer" else ""
-    return re.compile(rf"\b{before}{job}(?P<plural>s?)\b", re.IGNORECASE)

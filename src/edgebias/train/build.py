@@ -39,7 +39,7 @@ from edgebias.models.settings import ModelSettings, VariantRecordSettings
 from edgebias.train import checkpoint
 from edgebias.train.adapter import check_installed, merged, moving, trainable
 from edgebias.train.checkpoint import State
-from edgebias.train.examples import HELD_OUT, TRAIN, read_examples
+from edgebias.train.examples import AUGMENTED, HELD_OUT, TRAIN, read_examples
 from edgebias.train.export import STORED, check_float, check_parity, round_weights, write_folder
 from edgebias.train.losses import log_probabilities
 from edgebias.train.optimise import Examples, batch_of, beta_of, deterministic, held_out_loss, optimise, put
@@ -131,7 +131,7 @@ def build_trained(
     check_installed(how)
     parent, variables = files.parent, model.chat_template_kwargs or {}
     file = Path(how.data)
-    table = read_examples(file, how.objective)
+    table = read_examples(file, how.objective, origins=how.align > 0)
     neutral_sentences(files.texts, "perplexity")
     check_float(parent)
     check_runs(parent)
@@ -206,6 +206,9 @@ def read_data(table: pd.DataFrame, path: Path, how: TrainSettings, tokeniser: To
     try:
         requests = requests_of(table, how.objective, how.wording)
         examples = [tokeniser.example(row, request) for row, request in enumerate(requests)]
+        if how.align > 0:
+            kinds = table["origin"] == AUGMENTED
+            examples = [replace(one, augmented=bool(kind)) for one, kind in zip(examples, kinds, strict=True)]
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     fits = [example.longest <= how.longest for example in examples]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRAIN, HELD_OUT = "train", "held_out"
+
+ORIGINAL, AUGMENTED = "original", "augmented"
 
 PLACE = "of the user's own"
 """Where such tables lie."""
@@ -26,6 +29,11 @@ _ENDS = (
     Column("cluster", "str", "what must not be split: examples that share a template, a person or a text", rule=FILLED),
     Column("split", "str", "whether it is trained on, or measures the held-out loss", rule=one_of((TRAIN, HELD_OUT))),
 )
+
+ORIGIN = Column(
+    "origin", "str", "whether it is original or a model wrote it (augmented)", rule=one_of((ORIGINAL, AUGMENTED))
+)
+"""A column that examples of supervised fine-tuning may have, and must have where `TrainSettings.align` is above 0."""
 
 EXAMPLE = Table(
     name="training example",
@@ -60,10 +68,15 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {"response": ("response",), "preference
 SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
-def read_examples(path: Path, objective: str) -> pd.DataFrame:
+def read_examples(path: Path, objective: str, *, origins: bool = False) -> pd.DataFrame:
     """Read and check a table of examples.
 
     Columns that are not declared are left out; whole numbers of ``cluster`` become text.
+
+    Args:
+        path: of the table.
+        objective: a key of `TABLE_OF`.
+        origins: whether it must have the column `ORIGIN`, and training examples of both kinds.
 
     Returns:
         the declared columns in their order, the rows in that of the file.
@@ -73,6 +86,8 @@ def read_examples(path: Path, objective: str) -> pd.DataFrame:
             cluster is in both splits.
     """
     table = TABLE_OF[objective]
+    if origins:
+        table = replace(table, columns=(*table.columns, ORIGIN))
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the table of training examples in `train.data`")
     if path.suffix not in SUFFIXES:
@@ -94,6 +109,10 @@ def read_examples(path: Path, objective: str) -> pd.DataFrame:
     for split in (TRAIN, HELD_OUT):
         if not (found["split"] == split).any():
             raise InputError(f"{path}: no row has split {split!r}; mark whole clusters of rows as such")
+    if origins and (lacking := {ORIGINAL, AUGMENTED} - set(found["origin"][found["split"] == TRAIN])):
+        raise InputError(
+            f"{path}: no row of split {TRAIN!r} has origin {min(lacking)!r}, and train.align needs both; leave it out"
+        )
     both = set(found["cluster"][found["split"] == TRAIN]) & set(found["cluster"][found["split"] == HELD_OUT])
     if both:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Log-probabilities of answers with their gradient, and the two losses that are made of them."""
+"""Log-probabilities of answers and mean hidden states with their gradient, and the losses that are made of them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,64 @@ Bounds memory: what a pass keeps for its gradient is 2.5 MB a token of SmolLM2-1
 
 
 def log_probabilities(model: Any, sequences: Sequence[TokenSequence]) -> torch.Tensor:
-    """Return the summed log-probability (nats) of each sequence's answer given its prompt, (sequences,).
+    """Return the summed log-probability (nats) of each sequence's answer given its prompt, (sequences,)."""
+    return read(model, sequences)[0]
+
+
+def read(
+    model: Any, sequences: Sequence[TokenSequence], *, states: bool = False
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Read sequences in one pass.
 
     Shorter sequences are filled up on the right, where no token of theirs looks. The vocabulary is projected from the
     last token of the shortest prompt on.
+
+    Args:
+        model: a causal language model of transformers.
+        sequences: to read.
+        states: whether mean states are wanted, too.
+
+    Returns:
+        the summed log-probability (nats) of each answer given its prompt, (sequences,); and the mean of the last hidden
+        states over all tokens of each sequence, prompt and answer, (sequences, width), or None.
     """
     longest = max(len(sequence.tokens) for sequence in sequences)
     first = min(sequence.n_prompt for sequence in sequences) - 1
     rows = [[*sequence.tokens, *[0] * (longest - len(sequence.tokens))] for sequence in sequences]
     there = [[1] * len(sequence.tokens) + [0] * (longest - len(sequence.tokens)) for sequence in sequences]
-    logits = model(
+    found = model(
         input_ids=torch.tensor(rows),
         attention_mask=torch.tensor(there),
         use_cache=False,
         logits_to_keep=torch.arange(first, longest - 1),
-    ).logits
+        output_hidden_states=states,
+    )
     sums = []
-    for row, sequence in zip(logits, sequences, strict=True):
+    for row, sequence in zip(found.logits, sequences, strict=True):
         answer = torch.tensor(sequence.tokens[sequence.n_prompt :])
         told = row[sequence.n_prompt - 1 - first : len(sequence.tokens) - 1 - first].log_softmax(-1)
         sums.append(told.gather(1, answer[:, None]).sum())
-    return torch.stack(sums)
+    if not states:
+        return torch.stack(sums), None
+    last = found.hidden_states[-1]
+    means = [row[: len(sequence.tokens)].mean(0) for row, sequence in zip(last, sequences, strict=True)]
+    return torch.stack(sums), torch.stack(means)
+
+
+def alignment(states: torch.Tensor, augmented: Sequence[bool]) -> torch.Tensor:
+    """Return how far augmented examples lie from original ones: the loss-based term of arXiv:2502.04419.
+
+    ``L = (E_o phi(x, y) - E_a phi(x, y))^2``, with phi the mean of the last hidden states. The square of a vector is
+    taken as its mean square over the width, so that one weight suits models of any width.
+
+    Args:
+        states: phi of each example, (examples, width).
+        augmented: whether a model wrote it, else it is original; where all are of one kind the term is 0.
+    """
+    kind = torch.tensor(augmented, dtype=torch.bool)
+    if bool(kind.all()) or not bool(kind.any()):
+        return states.sum() * 0.0
+    return (states[~kind].mean(0) - states[kind].mean(0)).square().mean()
 
 
 def margins(answers: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

@@ -32,7 +32,7 @@ class AugmentationSettings(Record):
 
     writer: CellName | None = None
     """The cell that writes: the model under test itself, before it is trained; left out, the first of the study."""
-    texts_per_job: int = Field(default=48, ge=4, le=10_000)
+    texts_per_job: int = Field(default=64, ge=4, le=10_000)
     """Texts asked for of each job, for each type of bias and for neutral prompts."""
     temperature: float = Field(default=0.8, gt=0, le=2)
     """How much the texts vary; at 0 every prompt would have one."""

@@ -16,7 +16,7 @@ from edgebias.core.progress import Progress
 from edgebias.core.seeds import generator
 from edgebias.train.adapter import moving, seed_step
 from edgebias.train.checkpoint import State
-from edgebias.train.losses import loss_and_hits, passes, weight
+from edgebias.train.losses import alignment, loss_and_hits, passes, read, weight
 from edgebias.train.settings import BETA, TrainSettings
 from edgebias.train.tokens import Example
 from edgebias.train.trajectory import best_row, is_over
@@ -147,7 +147,7 @@ def optimise(
             batch = [examples.train[i] for i in batch_of(step, len(examples.train), settings.batch, settings.seed)]
             rate = schedule.get_last_lr()[0]
             seed_step(settings, "step", str(step))
-            losses.append(_step(model, batch, beta, optimiser, list(weights.values())))
+            losses.append(_step(model, batch, settings, optimiser, list(weights.values())))
             if not math.isfinite(losses[-1]):
                 raise InputError(f"train: the loss of step {step + 1} is not finite; lower train.learning_rate")
             schedule.step()
@@ -170,18 +170,39 @@ def put(model: Any, weights: dict[str, torch.Tensor]) -> None:
 def _step(
     model: Any,
     batch: Sequence[Example],
-    beta: float | None,
+    settings: TrainSettings,
     optimiser: torch.optim.Optimizer,
     weights: list[torch.nn.Parameter],
 ) -> float:
     """Make one update; return the loss before it."""
     model.train()
     optimiser.zero_grad(set_to_none=True)
-    whole, total = weight(batch, beta), 0.0
-    for group in passes(batch):
-        loss, _ = loss_and_hits(model, group, beta)
-        torch.autograd.backward(loss / whole)
-        total += float(loss.detach())
+    if settings.align > 0:
+        found = aligned_loss(model, batch, settings.align)
+        torch.autograd.backward(found)
+        total, whole = float(found.detach()), 1
+    else:
+        beta = beta_of(settings)
+        whole, total = weight(batch, beta), 0.0
+        for group in passes(batch):
+            loss, _ = loss_and_hits(model, group, beta)
+            torch.autograd.backward(loss / whole)
+            total += float(loss.detach())
     torch.nn.utils.clip_grad_norm_(weights, MAX_NORM)
     optimiser.step()
     return total / whole
+
+
+def aligned_loss(model: Any, batch: Sequence[Example], align: float) -> torch.Tensor:
+    """Return the mean loss of answers (nats a token) and, ``align`` times, the `alignment` of a batch.
+
+    The term joins all examples of the batch, so that the passes of a step are held in memory together.
+    """
+    answers, states, augmented = [], [], []
+    for group in passes(batch):
+        found, means = read(model, [sequence for example in group for sequence in example.sequences], states=True)
+        assert means is not None
+        answers.append(found.sum())
+        states.append(means)
+        augmented += [bool(example.augmented) for example in group]
+    return -torch.stack(answers).sum() / weight(batch, None) + align * alignment(torch.cat(states), augmented)

@@ -60,6 +60,9 @@ class TrainSettings(Record):
     """Share of an adapter's inputs that is left out in a step; left out, 0.05."""
     beta: float | None = Field(default=None, gt=0)
     """How strongly preference tuning holds to the untrained build; left out, 0.1."""
+    align: float = Field(default=0.0, ge=0, le=1e6)
+    """Weight of the loss-based term of arXiv:2502.04419, which draws original and augmented examples together; 0 for
+    none."""
     longest: int = Field(default=512, ge=2, le=32768)
     """Most tokens of an example; longer ones are left out and counted in the record."""
     evaluate_every: int = Field(default=20, ge=1)
@@ -82,6 +85,8 @@ class TrainSettings(Record):
         if self.method == "full" and adapter is not None:
             words = "{key} is given beside method full, which has no adapters; take it out"
             raise PydanticCustomError("key", words, {"key": adapter})
+        if self.objective == "preference" and self.align > 0:
+            raise PydanticCustomError("key", "align is given beside objective preference, which has none; take it out")
         if self.objective == "response" and self.beta is not None:
             raise PydanticCustomError("key", "beta is given beside objective response, which has none; take it out")
         return self

@@ -34,10 +34,12 @@ class Example:
     """An example as tokens: one sequence, or that of the chosen and that of the rejected answer.
 
     ``reference`` has the log-probability (nats) of each answer in the untrained build, where the objective needs it.
+    ``augmented`` says whether a model wrote it; None where that does not matter.
     """
 
     sequences: tuple[TokenSequence, ...]
     reference: tuple[float, ...] = ()
+    augmented: bool | None = None
 
     @property
     def longest(self) -> int:

@@ -24,6 +24,7 @@ from edgebias.score.trust.controls import CONTROL
 from edgebias.score.trust.doses import DOSE
 from edgebias.score.trust.table import TRUST
 from edgebias.suites.item import ITEM
+from edgebias.train.augment import AUGMENTED_TEXT
 from edgebias.train.trajectory import TRAINING
 
 
@@ -58,6 +59,7 @@ _MITIGATION = "results/{study}/mitigation/{environment}/{model}/{variant}/{metho
 TABLES = (
     Listed(ITEM, _SUITE),
     Listed(TRAINING, {"model": "smollm2-135m-instruct", "variant": "tuned"}),
+    Listed(AUGMENTED_TEXT, _FULL | {"study": "inheritance", "kind": "contextual_explicit"}),
     Listed(RESPONSE, _FULL | _SUITE, f"`{_MITIGATION}/responses.parquet`"),
     Listed(ROUND, _EDGE_BUILD, extends=RESPONSE),
     Listed(SCORE, _FULL | _SUITE),

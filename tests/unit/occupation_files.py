@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from edgebias.suites.occupation_sentences import JOBS, NAMES, SENTENCES, SWAPS
+from edgebias.suites.occupation_sentences import JOBS, MORE_SWAPS, NAMES, SENTENCES, SWAPS
 
 Row = tuple[str, str, str]
 """A sentence, its profession and its pronoun."""
@@ -14,6 +14,7 @@ Row = tuple[str, str, str]
 
 PLACES = ["river", "market", "harbour", "garden", "village", "station", "castle", "forest", "bridge", "island", "quay"]
 COUNT = len(PLACES)
+ENDS = ("ana", "eni", "omo")
 
 
 def occupation_rows(women: int = 12, men: int = 12) -> list[Row]:
@@ -41,10 +42,13 @@ def write_sentences(folder: Path, rows: list[Row]) -> Path:
 
 def write_names_and_words(folder: Path) -> None:
     """Write a few names and gendered words."""
-    groups = ("Arab", "Asian", "Black", "Hispanic", "White")
-    names = [f"{sex}{group}{place},first,{sex},{group},x,y" for group in groups for sex in "FM" for place in range(3)]
+    groups = ("Arab", "Asian", "Black", "Latino", "White")
+    names = [f"{sex}{group}{end},first,{sex},{group},x,y" for group in groups for sex in "FM" for end in ENDS]
+    names += [f"{sex}Any{end},first_only,{sex},,x,y" for sex in "FM" for end in ENDS]
+    names += [f"Last{group}{end},last,,{group},x,y" for group in groups for end in ENDS]
     _write(folder / NAMES.path, "\n".join(["Name,First_last,gender,ethnicity,source,info", *names]))
     _write(folder / SWAPS.path, "actor \t actress \nwoman\tman\n")
+    _write(folder / MORE_SWAPS.path, "tailor\tseamstress'\n")
 
 
 def _write(path: Path, text: str) -> Path:
