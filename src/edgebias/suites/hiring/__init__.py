@@ -1,0 +1,1 @@
+"""Are women and men hired alike? Formulas and the local ``evaluate`` module."""

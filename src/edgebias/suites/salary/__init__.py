@@ -1,0 +1,1 @@
+"""Which salary is recommended, for women and for men? Formulas and the local ``evaluate`` module."""
