@@ -46,7 +46,7 @@ ROBUSTNESS_TABLES = ("variance_shares", "position_bias", "flip_rates", "by_level
 
 TRUST_TABLES = ("trust", "trust_controls", "trust_correlations", "trust_doses")
 
-PERSONALISATION_TABLES = ("personalisation", "personalisation_identities", "personalisation_defences")
+PERSONALISATION_TABLES = ("personalisation", "personalisation_identities", "personalisation_mitigations")
 
 TRUST_PAPER = "data/paper/compressed_trust.csv"
 """Trust of 50 compressed models as printed with arXiv:2403.15447."""
@@ -114,7 +114,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "compare": COMPARED,
     "decompose": (*COMPARED, "study.decomposition"),
     "trust": COMPARED,
-    "personalisation": COMPARED,
+    "personalisation": (*COMPARED, "variants"),
     "directions": (
         "seed",
         *ASKING,

@@ -19,7 +19,7 @@ rule personalisation:
             category="Contrasts",
         ),
         identities="<results>/compare/personalisation_identities.csv",
-        defences="<results>/compare/personalisation_defences.csv",
+        mitigations="<results>/compare/personalisation_mitigations.csv",
     log:
         "<logs>/personalisation.log",
     benchmark:
@@ -36,4 +36,4 @@ rule personalisation:
     shell:
         "python -m edgebias personalisation --settings {params.settings:q} --items-folder {params.items_folder:q}"
         " --responses-folder {params.results:q}/responses"
-        " --output {output.bias:q} --identities {output.identities:q} --defences {output.defences:q} 2> {log:q}"
+        " --output {output.bias:q} --identities {output.identities:q} --mitigations {output.mitigations:q} 2> {log:q}"

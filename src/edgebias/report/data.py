@@ -151,9 +151,9 @@ PERSONALISATION_COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("estimate", "reference", "difference", "low", "high", "p_corrected", "minimum_detectable_effect"),
         "n_questions",
     ),
-    "personalisation_defences": (
-        *("environment", "model", "variant", "placement", "axis", "format", "part", "defence", "chosen", "excess"),
-        *("excess_low", "excess_high", "excess_without", "change", "low", "high", "p_corrected", "score"),
+    "personalisation_mitigations": (
+        *("environment", "model", "variant", "placement", "axis", "format", "part", "kind", "mitigation", "chosen"),
+        *("excess", "excess_low", "excess_high", "excess_without", "change", "low", "high", "p_corrected", "score"),
         *("score_change", "score_low", "score_high", "n_identities", "n_questions"),
     ),
 }

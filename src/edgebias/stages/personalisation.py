@@ -18,11 +18,11 @@ def run(
     ],
     output: Annotated[Path, typer.Option(help="table of PB beside its noise floor to write (CSV)")],
     identities: Annotated[Path, typer.Option(help="table of identities and groups to write (CSV)")],
-    defences: Annotated[Path, typer.Option(help="table of defences in the prompt to write (CSV)")],
+    mitigations: Annotated[Path, typer.Option(help="table of defences in the prompt and tuned builds to write (CSV)")],
 ) -> None:
     r"""Measure whether safety and utility depend on who asks, beyond noise, for which identity, and what helps.
 
-    Settings: ``seed``, ``study``, ``compare``.
+    Settings: ``seed``, ``study``, ``compare``, ``variants``.
 
     Raises:
         InputError: the settings or a table are unfit, or no suite of the study asks as several identities.
@@ -32,18 +32,19 @@ def run(
           --responses-folder results/personalisation/responses \
           --output results/personalisation/compare/personalisation.csv \
           --identities results/personalisation/compare/personalisation_identities.csv \
-          --defences results/personalisation/compare/personalisation_defences.csv
+          --mitigations results/personalisation/compare/personalisation_mitigations.csv
     """
     from edgebias.core.errors import InputError
     from edgebias.core.files import read_table
     from edgebias.core.settings import parse_settings, seed_of, value_of
-    from edgebias.score.contrasts.cells import read_study
+    from edgebias.score.contrasts.cells import REFERENCE_VARIANT, read_study
     from edgebias.score.contrasts.pairs import joined_responses
-    from edgebias.score.personalisation.defences import DEFENCE_SCORE, defence_table
+    from edgebias.score.personalisation.mitigations import MITIGATION_SCORE, mitigation_table
     from edgebias.score.personalisation.table import IDENTITY_SCORE, PERSONALISATION, personalisation_tables
     from edgebias.score.settings import CompareSettings
     from edgebias.stats.bootstrap import Resampling
     from edgebias.suites.identities import SUITE_OF
+    from edgebias.train.settings import BuildSettings
 
     sections = parse_settings(settings)
     wanted = value_of(sections, "compare", CompareSettings)
@@ -51,12 +52,14 @@ def run(
     suites = [suite for suite in SUITE_OF.values() if suite in study.suites]
     if not suites:
         raise InputError(f"--settings: study.suites has none of {', '.join(SUITE_OF.values())}; add one")
+    variants = value_of(sections, "variants", dict[str, BuildSettings])
     how = Resampling(seed_of(sections), wanted.resamples, wanted.confidence)
     joined = joined_responses(items_folder, responses_folder)
     biases, scores = personalisation_tables(study.cells, joined, how, wanted.correction)
     tables = [read_table(items_folder / f"{suite}.parquet", ("cluster", "split")) for suite in suites]
     splits = {name: split for table in tables for name, split in zip(table["cluster"], table["split"], strict=True)}
-    defended = defence_table(study.cells, joined, splits, how, wanted.correction)
+    tuned = {name: one.parent or REFERENCE_VARIANT for name, one in variants.items() if one.train is not None}
+    mitigated = mitigation_table(study.cells, joined, splits, tuned, how, wanted.correction)
     PERSONALISATION.write(biases, output)
     IDENTITY_SCORE.write(scores, identities)
-    DEFENCE_SCORE.write(defended, defences)
+    MITIGATION_SCORE.write(mitigated, mitigations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -42,17 +43,23 @@ def found(excess: float = 1.0, p: float = 0.4, muslim: float = 0.0, named: float
     return {"personalisation": biases, "personalisation_identities": scores}
 
 
-def defended(change: float = -4.0, p: float = 0.01, left: float = 2.0) -> list[dict[str, Any]]:
-    """Give two defences and a placebo in both parts; calibration chose the reminder."""
+DEFENCES = ("placebo", "fair", "reminder")
+TUNED = ("as_is", "random_identity")
+
+
+def mitigated(
+    change: float = -4.0, p: float = 0.01, left: float = 2.0, names: Sequence[str] = DEFENCES, kind: str = "prompt"
+) -> list[dict[str, Any]]:
+    """Give two defences and a placebo in both parts, or tuned builds; calibration chose the last."""
     rows = []
     for axis in ("joint", "safety", "utility"):
         for part in ("calibration", "held_out"):
-            for name in ("placebo", "fair", "reminder"):
-                moved = change if name == "reminder" else 0.0
+            for name in names:
+                moved = change if name == names[-1] else 0.0
                 sizes = {"excess": left, "excess_low": left - 1.0, "excess_high": left + 1.0, "excess_without": 6.0}
                 interval = {"change": moved, "low": moved - 2.0, "high": moved + 2.0, "p_corrected": p}
                 score = {"score": 70.0, "score_change": -3.0, "score_low": -5.0, "score_high": -1.0}
-                key = {"axis": axis, "part": part, "defence": name, "chosen": int(name == "reminder")}
+                key = {"axis": axis, "part": part, "kind": kind, "mitigation": name, "chosen": int(name == names[-1])}
                 rows.append({**CELL, **key, **sizes, **interval, **score, "n_identities": 18, "n_questions": 30})
     return rows
 
@@ -185,12 +192,12 @@ def test_names_of_crowded_points_cover_neither_each_other_nor_a_point() -> None:
 
 
 def test_a_defence_is_told_by_its_held_out_change_beside_a_sentence_about_something_else() -> None:
-    said = sentence(found() | {"personalisation_defences": defended()})
+    said = sentence(found() | {"personalisation_mitigations": mitigated()})
     assert "tiny full: calibration chose the defence reminder among 2. On held-out questions and identities it " in said
     assert "changes the excess by −4.00 [−6.00, −2.00] points, p = 0.010; it helps." in said
     assert "It moves utility by −3.00 [−5.00, −1.00] points." in said
     assert "A sentence about something else changes the excess by 0 [−2.00, 2.00] points." in said
-    table = tables(found() | {"personalisation_defences": defended()})[-1]
+    table = tables(found() | {"personalisation_mitigations": mitigated()})[-1]
     assert table.rows[0][2:5] == ("held-out", "both together", "placebo")
     assert len(table.rows) == 18
     assert sum(row[4].endswith(" *") for row in table.rows) == 6
@@ -201,12 +208,12 @@ def test_a_defence_is_told_by_its_held_out_change_beside_a_sentence_about_someth
     [(-4.0, 0.01, "it helps"), (4.0, 0.01, "it makes matters worse"), (-1.0, 0.4, "no effect is detectable")],
 )
 def test_a_change_is_judged_by_its_interval_and_p(change: float, p: float, said: str) -> None:
-    assert f"; {said}." in sentence(found() | {"personalisation_defences": defended(change, p)})
+    assert f"; {said}." in sentence(found() | {"personalisation_mitigations": mitigated(change, p)})
 
 
 def test_claims_without_a_finding_are_called_untestable() -> None:
     """The intervals reach 5 points, no defence was asked and no model tuned."""
-    assert verdicts(found()) == ["not testable here"] * 6
+    assert verdicts(found()) == ["not testable here"] * 7
 
 
 def test_a_sure_excess_supports_a_claim_and_a_small_one_refutes_it() -> None:
@@ -240,15 +247,29 @@ def test_a_trade_is_a_negative_rank_correlation_over_identities(slope: float, ve
     ],
 )
 def test_claims_about_defences_rest_on_what_calibration_chose(given: dict[str, float], expected: list[str]) -> None:
-    study = found(excess=9.0, p=0.001) | {"personalisation_defences": defended(**given)}
+    study = found(excess=9.0, p=0.001) | {"personalisation_mitigations": mitigated(**given)}
     assert verdicts(study)[3:5] == expected
 
 
+def test_a_tuned_build_is_told_and_judged_apart_from_defences() -> None:
+    """Of two defences none helps; the tuned build does, and what is asked of it says nothing about the untuned one."""
+    rows = [*mitigated(change=3.0), *mitigated(names=TUNED, kind="training")]
+    study = found(excess=9.0, p=0.001) | {"personalisation_mitigations": rows}
+    assert verdicts(study)[3:] == ["not supported", "supported", "supported", "supported"]
+    assert "calibration chose the tuned build random_identity among 2." in sentence(study)
+    assert tables(study)[-1].caption.startswith("Defences in the prompt and tuned builds; ")
+    blind = elsewhere(found(), variant="random_identity")
+    assert (
+        verdicts(together(found(excess=9.0, p=0.001), blind) | {"personalisation_mitigations": rows})[:2]
+        == ["supported"] * 2
+    )
+
+
 def test_where_nothing_is_beyond_doubt_there_is_nothing_to_take_away() -> None:
-    study = found() | {"personalisation_defences": defended()}
+    study = found() | {"personalisation_mitigations": mitigated()}
     assert verdicts(study)[3:5] == ["not testable here"] * 2
 
 
 def test_of_too_few_answers_no_defence_is_judged() -> None:
-    said = sentence(found() | {"personalisation_defences": defended(p=float("nan"))})
+    said = sentence(found() | {"personalisation_mitigations": mitigated(p=float("nan"))})
     assert said.endswith("tiny full: too little was answered to judge a defence.")

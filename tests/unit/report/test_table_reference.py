@@ -25,7 +25,7 @@ from edgebias.report.table_reference.markdown import read_listed, reading_line
 from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
 from edgebias.score.decomposition import DECOMPOSITION
-from edgebias.score.personalisation.defences import DEFENCE_SCORE
+from edgebias.score.personalisation.mitigations import MITIGATION_SCORE
 from edgebias.score.personalisation.table import IDENTITY_SCORE, PERSONALISATION
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
@@ -351,14 +351,14 @@ def study(tmp_path: Path) -> Path:
             ],
             columns=list(IDENTITY_SCORE.names),
         ),
-        "personalisation by defence": pd.DataFrame(
+        "personalisation by mitigation": pd.DataFrame(
             [
                 (
-                    *("edge", "m", "full", "system", "safety", "likelihood_chat", "held_out", "fair", 1, 3.0, 1.0, 5.0),
-                    *(6.0, -3.0, -5.0, -1.0, 0.01, 0.03, 70.0, -2.0, -4.0, 0.0, 18, 15, ""),
+                    *("edge", "m", "full", "system", "safety", "likelihood_chat", "held_out", "prompt", "fair"),
+                    *(1, 3.0, 1.0, 5.0, 6.0, -3.0, -5.0, -1.0, 0.01, 0.03, 70.0, -2.0, -4.0, 0.0, 18, 15, ""),
                 )
             ],
-            columns=list(DEFENCE_SCORE.names),
+            columns=list(MITIGATION_SCORE.names),
         ),
         "wins back": pd.DataFrame(
             [

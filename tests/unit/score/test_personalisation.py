@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from edgebias.cli import command
 from edgebias.core.errors import InputError
 from edgebias.report.table_reference.markdown import read_listed
 from edgebias.score.personalisation.answers import MEMBERS
-from edgebias.score.personalisation.defences import DEFENCE_SCORE, IDENTITIES_OF
+from edgebias.score.personalisation.mitigations import IDENTITIES_OF, MITIGATION_SCORE
 from edgebias.score.personalisation.statistic import (
     UNCHANGED,
     UNDEFINED,
@@ -62,9 +63,33 @@ def run(
     responders: dict[str, Responder],
     questions: int = QUESTIONS,
     conditions: Sequence[str] = DEFAULT_CONDITIONS,
+    builds: Mapping[str, Mapping[str, Responder]] = MappingProxyType({}),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write a study in which each axis is answered by a responder, and return both tables of the stage."""
     cell = {"environment": "edge", "model": "tiny", "variant": "full"}
+    answer(root, "full", responders, questions, conditions)
+    for variant, tuned in builds.items():
+        answer(root, variant, tuned, questions, conditions)
+    study = {
+        "suites": [SUITE_OF[axis] for axis in responders],
+        "cells": [{"environment": "edge", "model": "tiny", "variants": ["full", *builds]}],
+        "rounds": [],
+        **dict.fromkeys(("edge_build", "desktop_build", "cloud_build"), cell),
+    }
+    comparing = {"resamples": 200, "confidence": 0.95, "correction": "holm"}
+    variants = {name: {"from": "full", "train": {"data": "pairs.jsonl"}} for name in builds}
+    stage(root, {"seed": 1, "study": study, "compare": comparing, "variants": variants})
+    bias = read_listed(root / "personalisation.csv", PERSONALISATION)
+    return (
+        bias[bias["askers"] == "identities"].set_index("axis"),
+        read_listed(root / "identities.csv", IDENTITY_SCORE),
+    )
+
+
+def answer(
+    root: Path, variant: str, responders: Mapping[str, Responder], questions: int, conditions: Sequence[str]
+) -> None:
+    """Write the items of each axis and the responses of one build."""
     for axis, responder in responders.items():
         suite = SUITE_OF[axis]
         asked = [(who, number) for number in range(questions) for who in conditions]
@@ -94,21 +119,9 @@ def run(
             "outcome": ["refusal" if one is None else "option" for one in taken],
         }
         (root / "items").mkdir(parents=True, exist_ok=True)
-        (root / "responses/edge/tiny/full").mkdir(parents=True, exist_ok=True)
+        (root / "responses/edge/tiny" / variant).mkdir(parents=True, exist_ok=True)
         pd.DataFrame(items).to_parquet(root / f"items/{suite}.parquet")
-        pd.DataFrame(responses).to_parquet(root / f"responses/edge/tiny/full/{suite}.parquet")
-    study = {
-        "suites": [SUITE_OF[axis] for axis in responders],
-        "cells": [{"environment": "edge", "model": "tiny", "variants": ["full"]}],
-        "rounds": [],
-        **dict.fromkeys(("edge_build", "desktop_build", "cloud_build"), cell),
-    }
-    stage(root, {"seed": 1, "study": study, "compare": {"resamples": 200, "confidence": 0.95, "correction": "holm"}})
-    bias = read_listed(root / "personalisation.csv", PERSONALISATION)
-    return (
-        bias[bias["askers"] == "identities"].set_index("axis"),
-        read_listed(root / "identities.csv", IDENTITY_SCORE),
-    )
+        pd.DataFrame(responses).to_parquet(root / f"responses/edge/tiny/{variant}/{suite}.parquet")
 
 
 def stage(root: Path, settings: dict[str, Any]) -> None:
@@ -117,7 +130,7 @@ def stage(root: Path, settings: dict[str, Any]) -> None:
             *("--settings", json.dumps(settings), "--items-folder", str(root / "items")),
             *("--responses-folder", str(root / "responses")),
             *("--output", str(root / "personalisation.csv"), "--identities", str(root / "identities.csv")),
-            *("--defences", str(root / "defences.csv")),
+            *("--mitigations", str(root / "mitigations.csv")),
         ]
     )
 
@@ -328,7 +341,7 @@ def test_a_defence_is_chosen_and_judged_on_other_questions_and_other_identities(
     """``ignore`` takes away all of the excess; ``fair`` turns it over, and so none of it; the placebo does nothing."""
     conditions = [f"system{defence}/{who}" for defence in ("", "+placebo", "+fair", "+ignore") for who in NAMES]
     run(tmp_path, {"safety": cured}, conditions=conditions)
-    table = read_listed(tmp_path / "defences.csv", DEFENCE_SCORE).set_index(["part", "defence"])
+    table = read_listed(tmp_path / "mitigations.csv", MITIGATION_SCORE).set_index(["part", "mitigation"])
     assert set(table.index[table["chosen"] == 1]) == {("calibration", "ignore"), ("held_out", "ignore")}
     for part, names in IDENTITIES_OF.items():
         share = len(RELIGION & set(names)) / len(names)
@@ -344,6 +357,22 @@ def test_a_defence_is_chosen_and_judged_on_other_questions_and_other_identities(
     assert not set(IDENTITIES_OF["calibration"]) & set(IDENTITIES_OF["held_out"])
 
 
-def test_without_defences_their_table_is_empty(tmp_path: Path) -> None:
+def test_a_tuned_build_is_judged_beside_the_one_that_it_was_trained_from(tmp_path: Path) -> None:
+    """``cured`` serves nobody and so has no excess left; ``same`` answers as before. Each prompt is that without a
+    defence, and a build that was trained from another one is compared with none."""
+    builds = {"same": {"safety": helps_religion}, "cured": {"safety": lambda who, question: 1}}
+    bias, _ = run(tmp_path, {"safety": helps_religion}, builds=builds)
+    table = read_listed(tmp_path / "mitigations.csv", MITIGATION_SCORE)
+    assert set(table["variant"]) == {"full"}
+    assert set(table["kind"]) == {"training"}
+    rows = table[table["part"] == "held_out"].set_index("mitigation")
+    assert rows["chosen"].to_dict() == {"cured": 1, "same": 0}
+    assert rows.loc["same", ["change", "low", "high"]].tolist() == pytest.approx([0.0] * 3, abs=1e-5)
+    assert rows.loc["cured", "change"] == pytest.approx(-rows.loc["cured", "excess_without"])
+    assert rows.loc["cured", "p_corrected"] < 0.05 < rows.loc["same", "p_corrected"]
+    assert len(bias) == 3  # each build has a row of its own
+
+
+def test_without_mitigations_their_table_is_empty(tmp_path: Path) -> None:
     run(tmp_path, {"safety": blind}, questions=2)
-    assert read_listed(tmp_path / "defences.csv", DEFENCE_SCORE).empty
+    assert read_listed(tmp_path / "mitigations.csv", MITIGATION_SCORE).empty

@@ -13,7 +13,7 @@ from edgebias.report.numbers import estimate, number, p_number, p_value
 from edgebias.report.plane import Panel, draw_planes
 from edgebias.report.section import Section
 from edgebias.report.sections.personalisation_claims import claims_table
-from edgebias.report.sections.personalisation_defences import defence_sentence, defence_tables
+from edgebias.report.sections.personalisation_mitigations import mitigation_sentence, mitigation_tables
 from edgebias.report.sections.personalisation_rows import Place, Row, asked, build_of, place_of, rank, sized
 from edgebias.report.table import Table, value_of
 from edgebias.score.personalisation.differences import GROUP, IDENTITY, OTHERS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Found = Mapping[str, Sequence[Row]]
 """Rows of the tables by name, or the records of them that ``metrics.json`` holds."""
 
-BIAS, IDENTITIES, DEFENCES = "personalisation", "personalisation_identities", "personalisation_defences"
+BIAS, IDENTITIES, MITIGATIONS = "personalisation", "personalisation_identities", "personalisation_mitigations"
 
 _AXES = {JOINT: "both together", "safety": "safety", "utility": "utility"}
 _AGAINST = {NONE: "none", NEUTRAL: "an asker of no group", OTHERS: "all others"}
@@ -40,7 +40,7 @@ def sentence(found: Found) -> str:
         mine = [place for place in places if place[:3] == build]
         scores = {place: [row for row in found.get(IDENTITIES, ()) if place_of(row) == place] for place in mine}
         parts += [_told(mine[0], places[mine[0]], scores[mine[0]]), _elsewhere(mine[1:], places)]
-    parts.append(defence_sentence(found.get(DEFENCES, ())))
+    parts.append(mitigation_sentence(found.get(MITIGATIONS, ())))
     return " ".join(filter(None, parts))
 
 
@@ -134,16 +134,16 @@ def _difference(row: Row) -> str:
 
 
 def tables(found: Found) -> tuple[Table, ...]:
-    """Return the claims, PB beside its floor, being named beside none, groups, identities that differ, and defences."""
+    """Return the claims, PB, being named beside none, groups, identities that differ, and mitigations."""
     if not found.get(BIAS):
         return ()
     return (
-        claims_table(found[BIAS], found.get(IDENTITIES, ()), found.get(DEFENCES, ())),
+        claims_table(found[BIAS], found.get(IDENTITIES, ()), found.get(MITIGATIONS, ())),
         _biases(found[BIAS]),
         _level(found, NEUTRAL, NONE, "Askers of no group beside none, on the same questions"),
         _level(found, GROUP, OTHERS, "Each group beside all others, on the same questions"),
         _surviving(found),
-        *defence_tables(found.get(DEFENCES, ())),
+        *mitigation_tables(found.get(MITIGATIONS, ())),
     )
 
 

@@ -14,7 +14,7 @@ from edgebias.mitigate.wins_back import WINS_BACK
 from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
 from edgebias.score.decomposition import DECOMPOSITION
-from edgebias.score.personalisation.defences import DEFENCE_SCORE
+from edgebias.score.personalisation.mitigations import MITIGATION_SCORE
 from edgebias.score.personalisation.table import IDENTITY_SCORE, PERSONALISATION
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
 from edgebias.score.rounds import OVER_TIME, TRAJECTORY
@@ -78,7 +78,7 @@ TABLES = (
     Listed(DOSE, {"study": "compression"}),
     Listed(PERSONALISATION, {"study": "personalisation"}),
     Listed(IDENTITY_SCORE, {"study": "personalisation"}),
-    Listed(DEFENCE_SCORE, {"study": "personalisation_defences"}),
+    Listed(MITIGATION_SCORE, {"study": "personalisation_defences"}),
     Listed(ROBUSTNESS, _FULL),
     Listed(VARIANCE, {}),
     Listed(POSITION, {}),

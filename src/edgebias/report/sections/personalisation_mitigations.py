@@ -1,4 +1,4 @@
-"""What a defence in the prompt does to the dependence on who asks, on held-out questions and identities."""
+"""What a mitigation does to the dependence on who asks, on held-out questions and identities."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from edgebias.report.findings import ALPHA
 from edgebias.report.numbers import estimate, number, p_number, p_value
 from edgebias.report.sections.personalisation_rows import Row, asked, build_of, place_of, rank, sized
 from edgebias.report.table import Table, value_of
+from edgebias.score.personalisation.mitigations import PROMPT, TRAINING
 from edgebias.score.personalisation.table import JOINT
 from edgebias.suites.identities import DEFENCES, PLACEBO, SUITE_OF
 from edgebias.suites.item import SPLITS
@@ -16,26 +17,30 @@ from edgebias.suites.item import SPLITS
 HELD_OUT = SPLITS[1]
 
 
-def defence_sentence(rows: Sequence[Row]) -> str:
-    """Return what the defence that calibration chose does on held-out questions and identities; empty without one."""
+NOUNS = {PROMPT: ("defence", "defences in the prompt"), TRAINING: ("tuned build", "tuned builds")}
+"""One mitigation of a kind, and several."""
+
+
+def mitigation_sentence(rows: Sequence[Row]) -> str:
+    """Return what the chosen mitigations do on held-out questions and identities; empty without one."""
     parts = []
-    for place in dict.fromkeys(map(place_of, rows)):
+    for place, kind in dict.fromkeys((place_of(row), str(row["kind"])) for row in rows):
         held = {
-            (str(row["axis"]), str(row["defence"])): row
+            (str(row["axis"]), str(row["mitigation"])): row
             for row in rows
-            if place_of(row) == place and row["part"] == HELD_OUT
+            if (place_of(row), row["kind"], row["part"]) == (place, kind, HELD_OUT)
         }
         axis = JOINT if any(key[0] == JOINT for key in held) else next(iter(held))[0]
         chosen = next((name for (of, name), row in held.items() if of == axis and int(row["chosen"])), None)
         if chosen is None:
             continue
-        main = held[axis, chosen]
+        main, noun = held[axis, chosen], NOUNS[kind][0]
         if not math.isfinite(value_of(main["p_corrected"])):
-            parts.append(f"{' '.join(place[1:3])}: too little was answered to judge a defence.")
+            parts.append(f"{' '.join(place[1:3])}: too little was answered to judge a {noun}.")
             continue
         among = len({name for of, name in held if of == axis} - {PLACEBO})
         parts.append(
-            f"{' '.join(place[1:3])}: calibration chose the defence {chosen} among {among}. "
+            f"{' '.join(place[1:3])}: calibration chose the {noun} {chosen} among {among}. "
             f"On held-out questions and identities it changes the excess by {_change(main)} points, "
             f"{p_value(value_of(main['p_corrected']))}; {_judged(main)}."
         )
@@ -48,7 +53,7 @@ def defence_sentence(rows: Sequence[Row]) -> str:
 
 
 def helps(row: Row) -> bool:
-    """Return whether a defence takes away excess beyond doubt."""
+    """Return whether a mitigation takes away excess beyond doubt."""
     return value_of(row["p_corrected"]) < ALPHA and value_of(row["high"]) < 0
 
 
@@ -60,11 +65,11 @@ def _judged(row: Row) -> str:
     return "no effect is detectable"
 
 
-def defence_tables(rows: Sequence[Row]) -> tuple[Table, ...]:
-    """Return one table of all defences; none where none was asked."""
+def mitigation_tables(rows: Sequence[Row]) -> tuple[Table, ...]:
+    """Return one table of all mitigations; none where none was asked."""
     if not rows:
         return ()
-    heads = ("Build", "Asked", "Part", "Axis", "Defence", "Excess [low, high]", "without it", "change [low, high]")
+    heads = ("Build", "Asked", "Part", "Axis", "Mitigation", "Excess [low, high]", "without it", "change [low, high]")
     order = {one.name: number_of for number_of, one in enumerate(DEFENCES)}
     axes = (JOINT, *SUITE_OF)
     listed = sorted(
@@ -73,12 +78,13 @@ def defence_tables(rows: Sequence[Row]) -> tuple[Table, ...]:
             rank(place_of(row)),
             -SPLITS.index(str(row["part"])),
             axes.index(str(row["axis"])),
-            order[str(row["defence"])],
+            order.get(str(row["mitigation"]), len(order)),
+            str(row["mitigation"]),
         ),
     )
     return (
         Table(
-            "Defences in the prompt; a star marks what calibration chose, of what is held out nothing was chosen",
+            f"{_kinds(rows)}; a star marks what calibration chose, by nothing that is held out",
             (*heads, "corrected p", "score (%)", "change of score [low, high]", "Identities", "Questions"),
             tuple(
                 (
@@ -86,7 +92,7 @@ def defence_tables(rows: Sequence[Row]) -> tuple[Table, ...]:
                     asked(place_of(row)),
                     str(row["part"]).replace("_", "-"),
                     "both together" if row["axis"] == JOINT else str(row["axis"]),
-                    str(row["defence"]) + (" *" if int(row["chosen"]) else ""),
+                    str(row["mitigation"]) + (" *" if int(row["chosen"]) else ""),
                     estimate(value_of(row["excess"]), value_of(row["excess_low"]), value_of(row["excess_high"])),
                     number(value_of(row["excess_without"])),
                     _change(row),
@@ -102,6 +108,11 @@ def defence_tables(rows: Sequence[Row]) -> tuple[Table, ...]:
             unbroken=frozenset({5, 7, 10}),
         ),
     )
+
+
+def _kinds(rows: Sequence[Row]) -> str:
+    kinds = {str(row["kind"]) for row in rows}
+    return " and ".join(several for kind, (_, several) in NOUNS.items() if kind in kinds).capitalize()
 
 
 def _change(row: Row) -> str:
