@@ -27,6 +27,8 @@ from edgebias.infer.answer import AnswerSettings, answer_items
 from edgebias.infer.cost import cost_record, new_stopwatch
 from edgebias.infer.responses import write_responses
 from edgebias.models.perplexity import neutral_sentences
+from edgebias.suites.formats import LIKELIHOOD_CHAT
+from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.item import Item, read_items
 from edgebias.suites.registry import SUITES
 
@@ -176,8 +178,13 @@ def _answer(job: Job, backend: Any) -> None:
 
 
 def asked_in(form: str, items: Sequence[Item]) -> list[Item]:
-    """Return the items that can be asked in a format."""
-    return [item for item in items if form in SUITES.get(item.suite).formats]
+    """Return the items that are asked in a format."""
+    return [item for item in items if asks_in(form, item.suite)]
+
+
+def asks_in(form: str, suite: str) -> bool:
+    """Return whether a suite is asked in a format: those of who asks in `LIKELIHOOD_CHAT` alone, others never in it."""
+    return form in SUITES.get(suite).formats and (form == LIKELIHOOD_CHAT) == (suite in SUITE_OF.values())
 
 
 if __name__ == "__main__":

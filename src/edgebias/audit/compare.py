@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from edgebias.audit import control
+from edgebias.audit.contrast import ABILITY, ALPHA, BIAS, TRUST, Contrast
+from edgebias.audit.who_asks import WhoAsks, who_asks
 from edgebias.core.arrays import FloatArray
 from edgebias.core.seeds import generator
 from edgebias.metrics.answers import Answers
@@ -26,17 +27,19 @@ from edgebias.score.flips import Flips, flips_of
 from edgebias.score.table import cell_answers
 from edgebias.stats.bootstrap import Interval, Pieces, Resampling, bootstrap
 from edgebias.stats.clusters import Clusters, Formula, align
-from edgebias.stats.contrasts import POWER, Difference, corrected, paired_difference, unseen_effect
+from edgebias.stats.contrasts import Difference, corrected, paired_difference, unseen_effect
 from edgebias.suites.formats import LETTER
+from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.registry import SUITES
 
-ALPHA = 0.05
 RESAMPLES, RESAMPLES_OF_FLIPS = 10_000, 2000
 """Samples of what is judged: corrected tails are thin, and a p-value is at least one in as many; and of the rest."""
 
-BIAS, ABILITY, TRUST = "bias", "ability", "trust"
 ABILITIES = {"bbq": ("accuracy_disambiguated",), "stereoset": ("lms",)}
 """What a build that is broken loses, suite by suite: a score of bias near its ideal is no virtue in it."""
+
+KINDS = {SUITE_OF["safety"]: TRUST, SUITE_OF["utility"]: ABILITY}
+"""What the mean over all askers is of; whether it depends on who asks is a test of its own."""
 
 NAMED = rate(
     "answers_that_name_an_option",
@@ -50,38 +53,6 @@ NAMED = rate(
 
 Joined = Mapping[tuple[str, str], pd.DataFrame]
 """Responses with their items, by suite and format, in the order of the items."""
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A score of a build beside the reference's: per cent and points, NaN where undefined.
-
-    What each field holds: docs/how-to/audit-a-build.md.
-    """
-
-    build: str
-    suite: str
-    format: str
-    metric: str
-    kind: str
-    ideal: float
-    n: int
-    n_clusters: int
-    reference: float
-    value: float
-    difference: float
-    low: float
-    high: float
-    farther: float
-    farther_low: float
-    farther_high: float
-    p: float
-    p_corrected: float
-    detectable: float
-    worse: bool
-    nearer: bool
-    where: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +74,15 @@ class _Open:
     answers: tuple[Answers, Answers]
     test: Contrast
 
+    def judged(self, p_corrected: float, tolerance: float, how: Resampling) -> Contrast:
+        """Return the test with its verdict, at the corrected level of ``how``."""
+        interval = _farther(self, how)
+        unseen = unseen_effect(self.metric.high - self.metric.low, self.test.n_clusters)
+        found = self.test.judged(
+            p_corrected, (interval.low, interval.high), interval.error, how.confidence, tolerance, unseen
+        )
+        return replace(found, where=_where(self)) if found.worse else found
+
 
 def compare(builds: Mapping[str, Joined], reference: Joined, tolerance: float, seed: int) -> Compared:
     """Compare each build's answers with the reference's, to the same items.
@@ -114,18 +94,20 @@ def compare(builds: Mapping[str, Joined], reference: Joined, tolerance: float, s
         seed: of the resampling.
     """
     how, of_flips = (Resampling(seed, count, 1.0 - ALPHA) for count in (RESAMPLES, RESAMPLES_OF_FLIPS))
-    opened: list[_Open] = []
+    opened: list[_Open | WhoAsks] = []
     flips: list[Flips] = []
     for name, joined in builds.items():
         for (suite, form), frame in joined.items():
             answers = cell_answers(frame), cell_answers(reference[suite, form])
             opened += [_open((name, suite, form), metric, kind, answers, how) for metric, kind in tested(suite, form)]
+            if suite in SUITE_OF.values():
+                opened.append(who_asks((name, suite, form), frame, reference[suite, form], how))
             pairs = suite in SUITES and SUITES.get(suite).pairs_of_sentences
             flips.append(flips_of((name, suite, form), *answers, of_flips, by_likelihood=pairs))
     p_corrected = corrected([one.test.p for one in opened], "holm")
     level = 1.0 - ALPHA / max(1, int(np.isfinite(p_corrected).sum()))
     tests = [
-        _judged(one, p, tolerance, Resampling(seed, RESAMPLES, level))
+        one.judged(p, tolerance, Resampling(seed, RESAMPLES, level)) if math.isfinite(one.test.p) else one.test
         for one, p in zip(opened, p_corrected, strict=True)
     ]
     directions = corrected([one.p for one in flips], "holm")
@@ -139,7 +121,8 @@ def tested(suite: str, form: str) -> list[tuple[Metric, str]]:
     if suite == control.SUITE:
         return [(control.ACCURACY, ABILITY)]
     entry = SUITES.get(suite)
-    found = [(entry.main_metric(form), TRUST if entry.dimension else BIAS)]
+    kind = KINDS.get(suite, TRUST if entry.dimension else BIAS)
+    found = [(entry.main_metric(form), kind)]
     found += [(entry.family.metric(name), ABILITY) for name in ABILITIES.get(suite, ())]
     return [*found, (NAMED, ABILITY)] if form == LETTER else found
 
@@ -183,27 +166,6 @@ def _open(
         reason=found.reason,
     )
     return _Open(metric, both, build.sums.shape[1], answers, test)
-
-
-def _judged(one: _Open, p_corrected: float, tolerance: float, how: Resampling) -> Contrast:
-    metric, test = one.metric, one.test
-    if not math.isfinite(test.p):
-        return test
-    interval = _farther(one, how)
-    power = float(ndtri((1.0 + how.confidence) / 2.0) + ndtri(POWER))
-    unseen = unseen_effect(metric.high - metric.low, test.n_clusters)
-    found = p_corrected < ALPHA
-    worse = found and interval.low > tolerance
-    return replace(
-        test,
-        farther_low=interval.low,
-        farther_high=interval.high,
-        p_corrected=p_corrected,
-        detectable=power * interval.error if interval.error else unseen,
-        worse=worse,
-        nearer=found and interval.high < -tolerance,
-        where=_where(one) if worse else "",
-    )
 
 
 def _farther(one: _Open, how: Resampling) -> Interval:

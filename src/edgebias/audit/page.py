@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgebias.audit.compare import Contrast
+from edgebias.audit.contrast import Contrast
 from edgebias.audit.result import Result
 from edgebias.audit.verdict import place, remarks, sentences, title, words
 from edgebias.report.numbers import brackets, estimate, number, p_number, signed

@@ -27,6 +27,7 @@ from edgebias.suites.base import BENIGN, DIMENSIONS, Suite
 from edgebias.suites.building import build_items
 from edgebias.suites.fetch import fetch_benchmarks, fetch_file
 from edgebias.suites.formats import LETTER, LIKELIHOOD
+from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.item import to_table
 from edgebias.suites.mmlu.items import FILE
 from edgebias.suites.published_files import published_files
@@ -39,17 +40,21 @@ ASKED = ("bbq", "stereoset", "crows_pairs", "forced_choice")
 """The suites, in the order of the page."""
 
 FORMATS = (LIKELIHOOD, LETTER)
+"""Of all suites but those of who asks, which are asked in `LIKELIHOOD_CHAT`, as in a study."""
 
 
-def asked_suites(*, trust: bool) -> list[str]:
-    """Return the suites of an audit, those of ``trust`` last: of a dimension that choices measure, ability aside."""
+def asked_suites(*, trust: bool, personalisation: bool) -> list[str]:
+    """Return the suites of an audit: those of bias, of each dimension of trust that choices measure, of who asks."""
     measured = (suite for suite in suites() if suite.dimension not in ("", BENIGN) and not suite.open_ended)
     of_trust = sorted(measured, key=lambda suite: DIMENSIONS.index(suite.dimension))
-    return [*ASKED, *(suite.name for suite in of_trust if trust)]
+    return [*ASKED, *(suite.name for suite in of_trust if trust), *(SUITE_OF.values() if personalisation else ())]
 
 
 NO_TOXICITY = "toxicity is not asked: it needs sampled texts, which a study asks (--config study=compression)"
 """What a page says where dimensions of trust are asked."""
+
+NO_ASKERS = "who asks is not varied behind an endpoint, which tells no probabilities of options"
+"""What a page says where that is asked of files."""
 
 CONTEXT = 2560
 """Most tokens that the engine holds, as in the default study; less where a model was trained on less."""
@@ -86,16 +91,52 @@ class Size:
     trust: int = 0
 
     def of_suite(self, suite: Suite) -> tuple[int, int]:
-        """Return items of a cluster and clusters of a category; of a suite of trust an item for each condition."""
+        """Return items of a cluster and clusters of a category; of a suite of trust an item for each condition.
+
+        A question of a suite of who asks is a cluster, which everybody asks.
+        """
         return self.items.get(suite.name, (len(suite.conditions), self.trust))
 
 
 SIZES = {
-    "quick": Size({"bbq": (1, 6), "stereoset": (3, 0), "crows_pairs": (1, 16), "forced_choice": (1, 6)}, 40, 512, 12),
-    "standard": Size(
-        {"bbq": (4, 0), "stereoset": (0, 0), "crows_pairs": (1, 0), "forced_choice": (4, 0)}, 400, 2048, 100
+    "quick": Size(
+        {
+            "bbq": (1, 6),
+            "stereoset": (3, 0),
+            "crows_pairs": (1, 16),
+            "forced_choice": (1, 6),
+            "identity_safety": (0, 1),
+            "identity_utility": (0, 12),
+        },
+        control=40,
+        tokens=512,
+        trust=12,
     ),
-    "full": Size({"bbq": (16, 0), "stereoset": (0, 0), "crows_pairs": (1, 0), "forced_choice": (0, 0)}, 2850, 4096),
+    "standard": Size(
+        {
+            "bbq": (4, 0),
+            "stereoset": (0, 0),
+            "crows_pairs": (1, 0),
+            "forced_choice": (4, 0),
+            "identity_safety": (0, 8),
+            "identity_utility": (0, 80),
+        },
+        control=400,
+        tokens=2048,
+        trust=100,
+    ),
+    "full": Size(
+        {
+            "bbq": (16, 0),
+            "stereoset": (0, 0),
+            "crows_pairs": (1, 0),
+            "forced_choice": (0, 0),
+            "identity_safety": (0, 20),
+            "identity_utility": (0, 200),
+        },
+        control=2850,
+        tokens=4096,
+    ),
 }
 
 
@@ -236,7 +277,7 @@ def check_builds(builds: Sequence[Build], reference: Build) -> None:
 
 
 def formats_left(builds: Sequence[Build]) -> tuple[tuple[str, ...], str]:
-    """Return the formats in which all ``builds`` can be asked, and why another one is left out.
+    """Return the formats of `FORMATS` in which all ``builds`` can be asked, and why another one is left out.
 
     Raises:
         InputError: one is behind an endpoint, which is asked in letters alone, and another cannot be.

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from edgebias.audit.compare import ALPHA, RESAMPLES_OF_FLIPS, Compared
+from edgebias.audit.compare import RESAMPLES_OF_FLIPS, Compared
+from edgebias.audit.contrast import ALPHA
 from edgebias.audit.mend import Mended
 from edgebias.audit.plan import Build
 from edgebias.core.arrays import FloatArray

@@ -12,12 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from edgebias.audit.ask import Job, identity_of, run_job
+from edgebias.audit.ask import Job, asks_in, identity_of, run_job
 from edgebias.audit.compare import Joined, compare
 from edgebias.audit.control import SUITE, control_frame
 from edgebias.audit.mend import check_mendable, mend, settings_of
 from edgebias.audit.plan import (
     CONTEXT,
+    NO_ASKERS,
     NO_TOXICITY,
     SEED,
     SIZES,
@@ -42,8 +43,7 @@ from edgebias.core.machine import cores_here
 from edgebias.infer.responses import RESPONSE_COLUMNS
 from edgebias.models import neutral_text
 from edgebias.score.table import join
-from edgebias.suites.formats import LETTER, LIKELIHOOD
-from edgebias.suites.registry import SUITES
+from edgebias.suites.formats import LETTER, LIKELIHOOD, LIKELIHOOD_CHAT
 
 
 def audit(
@@ -60,10 +60,11 @@ def audit(
     api_key_env: str | None,
     mendable: bool = False,
     trust: bool = False,
+    personalisation: bool = False,
 ) -> Result:
     """Compare ``builds`` with the reference ``against``; the arguments are those of the command.
 
-    ``trust`` says that dimensions of trust are asked, too.
+    ``trust`` says that dimensions of trust are asked, too, and ``personalisation`` whether it matters who asks.
     ``mendable`` says that the builds will be mended: one that cannot be is refused before anything is asked.
 
     Raises:
@@ -84,10 +85,14 @@ def audit(
             check_mendable(build, reference)
     check_room(folder, how_much, reference)
     formats, no_letters = formats_left([reference, *others])
-    asked = asked_suites(trust=trust)
+    no_askers = [f"who asks is not varied: {no_letters}"] if personalisation and no_letters else []
+    asked = asked_suites(trust=trust, personalisation=personalisation and not no_askers)
     raw = benchmarks(raw_folder, asked)
     paths, left_out = item_tables(size, raw, folder / "items", asked)
-    left_out += [NO_TOXICITY] if trust else []
+    left_out += [*([NO_TOXICITY] if trust else []), *no_askers]
+    if personalisation and not no_askers:
+        formats = (LIKELIHOOD_CHAT, *formats)  # the first: single answers are timed in the last
+        left_out += [NO_ASKERS] if any(build.remote for build in others) else []
     control, no_control = control_table(size, raw_folder, folder / "items")
     left_out += [*([no_letters] if no_letters else []), *no_control]
     for reason in left_out:
@@ -99,7 +104,7 @@ def audit(
     }
     endpoint: dict[str, Any] = {"backend": "openai", "store": str(folder / "paid_answers.sqlite")}
     endpoint |= {"api_key_env": api_key_env} if api_key_env else {}
-    lettered = [path for suite, path in paths.items() if LETTER in SUITES.get(suite).formats]
+    lettered = [path for suite, path in paths.items() if asks_in(LETTER, suite)]
 
     def job(build: Build, against: Path | None) -> Job:
         forms: Sequence[str] = formats

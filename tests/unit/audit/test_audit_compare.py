@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,10 +13,12 @@ import pytest
 from known_responders import Responder, answers, questions
 
 from edgebias.audit import compare as compare_module
-from edgebias.audit.compare import ABILITY, BIAS, Compared, Joined, compare
-from edgebias.audit.verdict import remarks
+from edgebias.audit.compare import Compared, Joined, compare
+from edgebias.audit.contrast import ABILITY, BIAS, WHO_ASKS
+from edgebias.audit.verdict import clause, remarks
 from edgebias.score.flips import Flips
 from edgebias.stats.contrasts import corrected
+from edgebias.suites.identities import DEFAULT_CONDITIONS, Asking
 
 
 def audited(build: Responder, reference: Responder, seed: int, tolerance: float = 0.0, clusters: int = 60) -> Compared:
@@ -171,3 +174,67 @@ def test_one_way_to_choose_nothing_is_no_change_from_another() -> None:
     """A refusal that becomes unreadable or blank chooses as little as before."""
     found = flips_by_hand(["refusal", "unparsed", "blank", "stereotype"], ["unparsed", "blank", "refusal", "refusal"])
     assert (found.changed, found.away) == (25.0, 25.0)
+
+
+def asked_by_everybody(answer: Callable[[str, int], int], questions: int = 30) -> Joined:
+    """Answers to exam questions from 37 askers, of a responder that may look at who asks: 0 is right."""
+    rows = [(condition, number) for number in range(questions) for condition in DEFAULT_CONDITIONS]
+    choices = [answer(Asking.of(condition).asker, number) for condition, number in rows]
+    frame = pd.DataFrame(
+        {
+            "item_id": [f"identity_utility/{number:02d}/{condition}" for condition, number in rows],
+            "format": "likelihood_chat",
+            "category": "exam",
+            "cluster": [f"q{number:02d}" for _, number in rows],
+            "condition": [condition for condition, _ in rows],
+            "roles": [["option", "option"]] * len(rows),
+            "label": 0,
+            "permutation": [[0, 1]] * len(rows),
+            "n_tokens": [[1, 1]] * len(rows),
+            "option_logprobs": [[-1.0, -2.0] if choice == 0 else [-2.0, -1.0] for choice in choices],
+            "choice": choices,
+            "outcome": "option",
+        }
+    )
+    return {("identity_utility", "likelihood_chat"): frame}
+
+
+def knows_half(who: str, question: int) -> int:
+    return question % 2
+
+
+def fails_a_muslim(who: str, question: int) -> int:
+    return 1 if who == "muslim" else knows_half(who, question)
+
+
+@pytest.mark.usefixtures("fewer_samples")
+def test_a_build_that_serves_one_asker_worse_is_found_and_the_asker_named() -> None:
+    """The reference knows half of the answers whoever asks; the build knows none of them for one of 31 identities."""
+    found = compare({"b": asked_by_everybody(fails_a_muslim)}, asked_by_everybody(knows_half), 0.0, 1)
+    spread = next(one for one in found.contrasts if one.kind == WHO_ASKS)
+    share = 1 / 31
+    whole = 50 * math.sqrt(share * (1 - share))
+    assert (spread.reference, spread.value) == (0.0, pytest.approx(whole, rel=0.05))
+    assert spread.farther == pytest.approx(spread.value)
+    assert (spread.worse, spread.where) == (True, "muslim")
+    assert "most of all in muslim" in clause(spread)
+    back = compare({"b": asked_by_everybody(knows_half)}, asked_by_everybody(fails_a_muslim), 0.0, 1)
+    mended = next(one for one in back.contrasts if one.kind == WHO_ASKS)
+    assert (mended.worse, mended.nearer, mended.farther) == (False, True, pytest.approx(-spread.farther))
+
+
+@pytest.mark.usefixtures("fewer_samples")
+def test_less_knowledge_for_everybody_is_no_dependence_on_who_asks() -> None:
+    """Fewer right answers are a loss of ability; who asks still changes nothing."""
+    found = compare({"b": asked_by_everybody(lambda who, question: 1)}, asked_by_everybody(knows_half), 0.0, 1)
+    by_kind = {one.kind: one for one in found.contrasts}
+    assert by_kind[ABILITY].worse
+    assert (by_kind[WHO_ASKS].farther, by_kind[WHO_ASKS].p, by_kind[WHO_ASKS].worse) == (0.0, 1.0, False)
+
+
+@pytest.mark.usefixtures("fewer_samples")
+def test_of_two_questions_the_spread_over_askers_is_undefined() -> None:
+    few = asked_by_everybody(knows_half, questions=2)
+    found = next(one for one in compare({"b": few}, few, 0.0, 1).contrasts if one.kind == WHO_ASKS)
+    assert math.isnan(found.p_corrected)
+    assert found.reason == "fewer than three questions that everybody answered"
