@@ -19,7 +19,7 @@ ORACLE_CATEGORIES ?= Age Disability_status Race_x_SES Religion
 PYTEST_OPTIONS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Scripts of `make benchmark`, commas for spaces.
 BENCHMARKS ?= matrix_products.py likelihood_throughput.py,--items,48 generation_throughput.py scaling.py,--items,100,1000,2000 prefill_rate.py control_vector_cost.py,--pairs,40 control_vector_memory.py oversubscription.py,--weights,$(MODEL)/q8_0.gguf,--items,data/items/edge/bbq.parquet
-SIMULATIONS := interval_coverage decomposition_coverage balanced_letters slope_coverage variance_share_coverage calibration_loop online_loop personalisation_coverage
+SIMULATIONS := interval_coverage decomposition_coverage balanced_letters slope_coverage variance_share_coverage calibration_loop online_loop personalisation_coverage inheritance_coverage
 # Folders that a user moved to another disk.
 LINKS = $(shell find data data/raw data/models data/items results results/edge -maxdepth 0 -type l 2>/dev/null)
 MODEL := data/models/smollm2-135m-instruct

@@ -46,6 +46,7 @@ STAGES = (
     "decompose",
     "trust",
     "personalisation",
+    "inheritance",
     "reference-answers",
     "layer-probes",
     "directions",

@@ -27,6 +27,7 @@ from edgebias.core.registry import Registry
 from edgebias.mitigate.pairs import methods_on, pairs_of
 from edgebias.mitigate.registry import METHODS, NONE, ChosenMethod, choose_all
 from edgebias.models.transformers_files import TRANSFORMERS_FILES
+from edgebias.score.inheritance.builds import LOSS
 from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat, wordings_of
 from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.published_files import published_files
@@ -45,6 +46,8 @@ RAW = "data/raw/benchmarks"
 ROBUSTNESS_TABLES = ("variance_shares", "position_bias", "flip_rates", "by_level")
 
 TRUST_TABLES = ("trust", "trust_controls", "trust_correlations", "trust_doses")
+
+INHERITANCE_TABLES = ("inheritance", "inheritance_trends", "inheritance_mitigations", "inheritance_texts")
 
 PERSONALISATION_TABLES = ("personalisation", "personalisation_identities", "personalisation_mitigations")
 
@@ -115,6 +118,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "decompose": (*COMPARED, "study.decomposition"),
     "trust": COMPARED,
     "personalisation": (*COMPARED, "variants"),
+    "inheritance": COMPARED,
     "directions": (
         "seed",
         *ASKING,
@@ -204,6 +208,7 @@ SUITE_CODE: Mapping[str, tuple[str, ...]] = {
     "compare": ("metrics",),
     "decompose": ("metrics",),
     "trust": ("metrics",),
+    "inheritance": ("metrics",),
     "mitigate": ("metrics",),
     "wins_back": ("metrics",),
     "fit_feedback_loop": ("metrics",),
@@ -426,6 +431,31 @@ class Study:
         found = (one for name, one in self.mixtures.items() if training and training.data == self.mixture(name))
         return next(found, None)
 
+    @cached_property
+    def trained_on(self) -> dict[str, dict[str, Any]]:
+        """What each variant of a cell is trained on, where that is a mixture: the fields of `TrainedOn`."""
+        found = {}
+        for variant in dict.fromkeys(cell.variant for cell in self.cells):
+            mixture, training = self.mixture_of(variant), self.trainings.get(variant)
+            if mixture is not None and training is not None:
+                found[variant] = {
+                    "ratio": mixture.ratio,
+                    "bias": mixture.bias or "",
+                    "mitigation": LOSS if training.align > 0 else mixture.mitigation,
+                    "seed": mixture.seed,
+                }
+        return found
+
+    def inheritance(self) -> list[str]:
+        """Return the tables of bias inheritance, where cells of the study are trained on mixtures."""
+        names = INHERITANCE_TABLES if self.trained_on else ()
+        return [f"{self.results}/compare/{name}.csv" for name in names]
+
+    def augmented_texts(self) -> list[str]:
+        """Return the tables of texts that mixtures of the study take."""
+        kinds = dict.fromkeys(one.bias for one in self.mixtures.values() if one.bias is not None)
+        return [self.augmented(kind) for kind in kinds] if self.trained_on else []
+
     def local_variants(self) -> list[tuple[str, str]]:
         """Return (model, variant) pairs whose weights are on this machine, ancestors included."""
         found: set[tuple[str, str]] = set()
@@ -607,6 +637,8 @@ class Study:
                 place[rest[-1]] = value
         if "method" in ENTRIES.get(rule, ()):
             values["method"] = self.chosen_methods[wildcards["method"]].entry
+        if rule == "inheritance":
+            values["trained_on"] = self.trained_on
         if self.config["plugins"]:
             values["plugins"] = self.config["plugins"]
         return json.dumps(values, sort_keys=True)
@@ -669,7 +701,7 @@ class Study:
                 return self.mitigated_suites()
             case "trust":
                 return self.trust_suites()
-            case "compare" | "decompose" | "report" | "page":
+            case "compare" | "decompose" | "inheritance" | "report" | "page":
                 return self.suites
         return []
 
