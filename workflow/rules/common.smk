@@ -147,6 +147,10 @@ def items_folder(wildcards):
     return study.items
 
 
+def raw_folder(wildcards):
+    return RAW
+
+
 def results_folder(wildcards):
     return study.results
 

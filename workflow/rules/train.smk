@@ -54,7 +54,7 @@ rule augment:
         code=code_of("augment"),
         settings=settings_of("augment"),
         weights=weights_option_of,
-        raw=RAW,
+        raw=raw_folder,
     message:
         "{wildcards.environment} {wildcards.variant}: write {wildcards.kind} texts"
     shell:
@@ -79,7 +79,7 @@ rule mixture:
         code=code_of("mixture"),
         settings=settings_of("mixture"),
         texts=texts_option_of,
-        raw=RAW,
+        raw=raw_folder,
     message:
         "mixture {wildcards.mixture}"
     shell:

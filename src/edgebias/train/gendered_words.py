@@ -146,7 +146,7 @@ def neutral(text: str, words: Collection[str], names: Collection[str]) -> str:
         return word
 
     text = _SPACES.sub(" ", _WORD.sub(replaced, text)).strip()
-    text = re.sub(r"(?:the person[ ,]*)+(?=the person)", "", text)
+    text = re.sub(r"(?:the person[ ,]*)+(?=the person)|\b(?:the|a) (?=the person)", "", text, flags=re.IGNORECASE)
     return text[:1].upper() + text[1:]
 
 
