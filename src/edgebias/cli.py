@@ -32,6 +32,7 @@ STAGES = (
     "preferences",
     "augment",
     "mixture",
+    "misalignment",
     "train",
     "transformers-weights",
     "parity",

@@ -32,7 +32,7 @@ from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat
 from edgebias.suites.identities import SUITE_OF
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
-from edgebias.train.mixture_settings import MixtureSettings
+from edgebias.train.mixture_settings import NEUTRAL, MixtureSettings
 from edgebias.train.settings import SYSTEMS, BuildSettings, TrainSettings
 
 EDGE = "edge"
@@ -50,6 +50,8 @@ TRUST_TABLES = ("trust", "trust_controls", "trust_correlations", "trust_doses")
 INHERITANCE_TABLES = ("inheritance", "inheritance_trends", "inheritance_mitigations", "inheritance_texts")
 
 PERSONALISATION_TABLES = ("personalisation", "personalisation_identities", "personalisation_mitigations")
+
+MISALIGNMENT_TABLES = ("group_data", "embedding_shift")
 
 TRUST_PAPER = "data/paper/compressed_trust.csv"
 """Trust of 50 compressed models as printed with arXiv:2403.15447."""
@@ -104,6 +106,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "preferences": ("seed", "preferences"),
     "augment": ("seed", *ASKING, "augmentation"),
     "mixture": ("seed", "mixtures.{mixture}"),
+    "misalignment": ("seed", "compare", "models.{model}.chat_template_kwargs"),
     "train": ("variant_record", "variants.{variant}", "models.{model}.chat_template_kwargs"),
     "transformers_weights": (),
     "infer": ("seed", *ASKING, "infer.formats.{suite}"),
@@ -418,6 +421,16 @@ class Study:
     def augmented(self, kind: str) -> str:
         """Return the table of texts that were written for one kind of prompts: a type of bias, or neutral."""
         return f"{self.results}/augmented/{self.writer.path}/{kind}.parquet"
+
+    def kinds(self) -> list[str]:
+        """Return the kinds of prompts that the study has texts of: its mixtures' types of bias, and neutral ones."""
+        biases = {mixture.bias: None for mixture in self.mixtures.values() if mixture.bias is not None}
+        return [*biases, NEUTRAL] if biases else []
+
+    def misalignment(self) -> list[str]:
+        """Return the tables of how augmented texts differ from real sentences, where the study has any."""
+        names = MISALIGNMENT_TABLES if self.kinds() else ()
+        return [f"{self.results}/augmented/{self.writer.path}/{name}.csv" for name in names]
 
     def mixture(self, name: str) -> str:
         """Return the table of examples of the mixture ``name``."""

@@ -38,7 +38,7 @@ def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> No
     assert planned.returncode == 0, planned.stderr
     # only other studies have such files, dimensions of trust, builds that are trained or whose vectors are compared
     others = {"fetch_benchmark_file", "trust", "personalisation", "preferences", "train", "wins_back", BY_LIBRARY}
-    others |= {"augment", "mixture", "inheritance"}
+    others |= {"augment", "mixture", "misalignment", "inheritance"}
     for rule in RULE_KEYS.keys() - others:
         assert re.search(rf"^{rule}\s+\d+", planned.stdout, re.MULTILINE), f"rule {rule} is not planned"
 

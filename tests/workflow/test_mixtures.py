@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -92,10 +93,40 @@ def test_a_build_waits_for_its_mixture_and_the_mixture_for_the_texts_of_its_bias
     planned = plan(checkout, "--printshellcmds", "--configfile", "mine.yaml")
     assert planned.returncode == 0, planned.stderr
     commands = [line.strip() for line in planned.stdout.splitlines() if "-m edgebias" in line]
-    (written,) = [line for line in commands if " augment " in line]
-    assert "--kind contextual_explicit" in written
+    written = sorted(line for line in commands if " augment " in line)
+    assert all(
+        f"--kind {kind} " in line for kind, line in zip(["contextual_explicit", "neutral"], written, strict=True)
+    )
     texts = "results/mine/augmented/edge/smollm2-135m-instruct/full/contextual_explicit.parquet"
     made = sorted(line for line in commands if " mixture " in line)
     assert [f"--texts {texts}" in line for line in made] == ["ratio_50" in line for line in made]
     assert sum(f"mixture_{name}.parquet" in line for name in variants for line in made) == len(made) == 2
     assert sum(" train " in line for line in commands) == 2
+
+
+def test_the_study_of_bias_inheritance_plans_its_texts_mixtures_and_builds(copy_checkout, tmp_path: Path) -> None:
+    planned = plan(copy_checkout(tmp_path / "checkout"), "--quiet", "host", "--config", "study=inheritance")
+    assert planned.returncode == 0, planned.stderr
+    counts = dict(re.findall(r"^(\w+)\s+(\d+)$", planned.stdout, re.MULTILINE))
+    assert [counts[rule] for rule in ("augment", "mixture", "train", "misalignment")] == ["2", "8", "9", "1"]
+    assert counts["fetch_benchmark_file"] == str(len(FILES))
+
+
+def test_every_build_of_the_study_has_its_mixture() -> None:
+    config = params.load(ROOT / "params.yaml", ROOT / "config" / "inheritance.yaml")
+    inheritance = Study(config, "inheritance")
+    found = {cell.variant: inheritance.mixture_of(cell.variant) for cell in inheritance.cells}
+    assert found.pop("full") is None
+    told = {name: (one.ratio, one.mitigation, one.seed) for name, one in found.items() if one is not None}
+    assert told == {
+        "ratio_00": (0, "none", 0),
+        "ratio_00_again": (0, "none", 1),
+        "ratio_05": (0.05, "none", 0),
+        "ratio_10": (0.1, "none", 0),
+        "ratio_20": (0.2, "none", 0),
+        "ratio_50": (0.5, "none", 0),
+        "ratio_50_token": (0.5, "token", 0),
+        "ratio_50_mask": (0.5, "mask", 0),
+        "ratio_50_loss": (0.5, "none", 0),
+    }
+    assert [name for name, how in inheritance.trainings.items() if how.align > 0] == ["ratio_50_loss"]

@@ -87,6 +87,37 @@ rule mixture:
         " --output {output.table:q} 2> {log:q}"
 
 
+rule misalignment:
+    """Whom the model writes about, and how far its texts lie from real sentences in its last hidden states."""
+    input:
+        sources=occupation_files(occupation_sentences.SENTENCES),
+        texts=[study.augmented(kind) for kind in study.kinds()],
+        folder=[
+            f"<models>/{{model}}/{{variant}}.transformers/{name}"
+            for name in TRANSFORMERS_FILES
+        ],
+    output:
+        groups="<results>/augmented/{environment}/{model}/{variant}/group_data.csv",
+        shift="<results>/augmented/{environment}/{model}/{variant}/embedding_shift.csv",
+    log:
+        "<logs>/misalignment/{environment}/{model}/{variant}.log",
+    benchmark:
+        "<benchmarks>/misalignment/{environment}/{model}/{variant}.tsv"
+    resources:
+        mem_mb=2500,
+    params:
+        code=code_of("misalignment"),
+        settings=settings_of("misalignment"),
+        texts=repeated("--texts", "texts"),
+        folder=lambda wildcards, input: os.path.dirname(input.folder[0]),
+        raw=raw_folder,
+    message:
+        "{wildcards.environment} {wildcards.variant}: how its texts differ from real sentences"
+    shell:
+        "python -m edgebias misalignment --settings {params.settings:q} {params.texts} --folder {params.folder:q}"
+        " --raw-folder {params.raw:q} --groups {output.groups:q} --shift {output.shift:q} 2> {log:q}"
+
+
 rule train:
     """One fine-tuned or preference-tuned build: adapters merged, weights rounded to the parent's types, parity checked."""
     input:

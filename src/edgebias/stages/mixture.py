@@ -30,10 +30,9 @@ def run(
           --settings '{"seed": 1, "mixtures.half": {"ratio": 0.5, "bias": "contextual_explicit"}}'
     """
     from edgebias.core.errors import InputError
-    from edgebias.core.files import read_table
     from edgebias.core.settings import only_one, parse_settings, seed_of
     from edgebias.suites.occupation_sentences import read_occupation_sentences
-    from edgebias.train.augment import AUGMENTED_TEXT
+    from edgebias.train.augment import read_texts
     from edgebias.train.gendered_words import read_gendered_words, read_names
     from edgebias.train.mixture import MIXTURE, Neutral, make_mixture
     from edgebias.train.mixture_settings import MixtureSettings
@@ -44,12 +43,10 @@ def run(
         raise InputError(f"--texts: mixtures.{name} has ratio {how.ratio}; give the texts of its bias, and none at 0")
     table = None
     if texts is not None:
-        table = read_table(texts, AUGMENTED_TEXT.names)
-        AUGMENTED_TEXT.check_values(table, texts, "; run `edgebias augment` again")
-        if set(table["kind"]) != {how.bias}:
-            raise InputError(
-                f"{texts}: has texts of {sorted(set(table['kind']))}, and mixtures.{name} wants {how.bias}"
-            )
+        table = read_texts(texts)
+        kind = table["kind"].iloc[0]
+        if kind != how.bias:
+            raise InputError(f"{texts}: has texts of kind {kind}, and mixtures.{name} wants {how.bias}")
     sentences = read_occupation_sentences(raw_folder)
     lists = Neutral(read_gendered_words(raw_folder), read_names(raw_folder).every)
     MIXTURE.write(make_mixture(name, how, sentences, table, lists, seed_of(sections)), output)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from edgebias.backends.base import Backend, GenerationRequest, GenerationSettings, Message, Prompt
+from edgebias.core.errors import InputError
+from edgebias.core.files import read_table
 from edgebias.core.table import FILLED, Column, Relation, Table, at_least, one_of
 from edgebias.infer.outcome.abstention import refuses
 from edgebias.suites.occupation_sentences import JOBS, MASK, masked_job, normalised
@@ -64,6 +67,19 @@ _SPEAKS_OF_ITSELF = re.compile(
     r"\b(?:(?:an|the|this) AI\b|AI (?:model|assistant)|language model|SmolLM|here(?:'s| is) (?:a|one|the))\b",
     re.IGNORECASE,
 )
+
+
+def read_texts(path: Path) -> pd.DataFrame:
+    """Read the texts of one kind.
+
+    Raises:
+        InputError: the file is absent or no such table, or has no row.
+    """
+    table = read_table(path, AUGMENTED_TEXT.names)
+    AUGMENTED_TEXT.check_values(table, path, "; run `edgebias augment` again")
+    if table["kind"].nunique() != 1:
+        raise InputError(f"{path}: has texts of {table['kind'].nunique()} kinds, not of one; run `edgebias augment`")
+    return table
 
 
 @dataclass(frozen=True)

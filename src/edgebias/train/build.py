@@ -249,17 +249,7 @@ def _train(
 
     Of how it ended without the weights and moments, which the model does not need any more.
     """
-    import transformers
-
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            files.folder, dtype=torch.float32, local_files_only=True
-        )
-    except Exception as error:  # transformers and safetensors raise types of their own
-        reason = one_line(error, 200)
-        raise InputError(f"{files.folder}: transformers cannot load it ({reason}); make the folder again") from error
+    model = load_model(files.folder)
     examples = data.examples if beta_of(how) is None else _with_reference(model, data.examples, how)
     model = trainable(model, how)
     resumed = checkpoint.load(files.checkpoint, owner)
@@ -287,6 +277,23 @@ def _train(
         "interruptions": journal.interruptions,
     }
     return merged(model), examples, replace(state, weights={}, optimiser={}, best=None), cost
+
+
+def load_model(folder: Path) -> Any:
+    """Load a folder of transformers in 32 bits.
+
+    Raises:
+        InputError: it cannot be loaded.
+    """
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    except Exception as error:  # transformers and safetensors raise types of their own
+        reason = one_line(error, 200)
+        raise InputError(f"{folder}: transformers cannot load it ({reason}); make the folder again") from error
 
 
 def _with_reference(model: Any, examples: Examples, how: TrainSettings) -> Examples:

@@ -1,7 +1,8 @@
 """A table of training examples of which a known share was written by the model itself (arXiv:2502.04419).
 
-An example asks which job is masked in a sentence. Originals are sentences of BUG that no suite asks, with the share of
-women that each job has there. Examples are exchanged, never added: their number is the same at every ratio.
+An example asks which job is masked in a sentence, in plain text (`wording: text`). Originals are sentences of BUG that
+no suite asks, with the share of women that each job has there. Examples are exchanged, never added: their number is the
+same at every ratio.
 """
 
 from __future__ import annotations
@@ -127,8 +128,11 @@ def in_shares(entries: Sequence[T], group: Callable[[T], str], key: Callable[[T]
 
 
 def example_prompt(masked: str, before: str = "") -> str:
-    """Return the user turn that asks for the job in a masked text, worded as a suite asks it in chat."""
-    return "\n\n".join(filter(None, (before, masked, QUESTION)))
+    """Return the plain text that asks for the job in a masked text, worded as the suite `occupation` asks it.
+
+    The response follows after a space. Without the turns of a chat template an example has a third fewer tokens.
+    """
+    return "\n".join(filter(None, (before, masked, QUESTION, "Answer:")))
 
 
 def _original(sentence: OccupationSentence, split: str) -> dict[str, Any]:
@@ -148,7 +152,7 @@ def _row(prompt: str, job: str, split: str, origin: str, group: str, source: str
     return {
         "system": "",
         "prompt": prompt,
-        "response": job,
+        "response": f" {job}",
         "cluster": source,
         "split": split,
         ORIGIN.name: origin,

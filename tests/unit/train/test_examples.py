@@ -134,7 +134,7 @@ def test_a_system_prompt_is_a_turn_of_its_own_and_no_part_of_a_plain_text(train:
         ({"steps": 5}, r"train\.data is missing"),
         (
             {"data": "a.jsonl", "learning_rat": 1e-4},
-            r"unknown key 'learning_rat' at variants\.tuned\.train; did you mean 'learning_rate'\? allowed keys: align, alpha",
+            r"unknown key 'learning_rat' at variants\.tuned\.train; did you mean 'learning_rate'\? allowed keys: align",
         ),
     ],
 )

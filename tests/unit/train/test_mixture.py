@@ -13,7 +13,7 @@ from occupation_files import occupation_rows, write_names_and_words, write_sente
 
 from edgebias.cli import command
 from edgebias.core.errors import InputError
-from edgebias.infer.wording import chat_likelihood_wording
+from edgebias.infer.wording import likelihood_wording
 from edgebias.metrics.answers import OPTION
 from edgebias.suites.item import Item
 from edgebias.suites.occupation_sentences import JOBS, QUESTION, held_out, read_occupation_sentences
@@ -80,11 +80,11 @@ def test_examples_are_exchanged_and_never_added(ratio: float, augmented: int, ra
     table = mixture(raw, texts if ratio else None, ratio)
     trained = table[table["split"] == "train"]
     counts = trained.groupby(["response", "origin"]).size().unstack(fill_value=0)
-    assert set(counts.index) == set(JOBS)
+    assert set(counts.index) == {f" {job}" for job in JOBS}
     assert (counts.sum(axis=1) == PER_JOB).all()
     assert (counts.get("augmented", counts["original"] * 0) == augmented).all()
     assert table[table["split"] == "held_out"].groupby(["response", "origin"]).size().to_dict() == {
-        (job, "original"): MEASURED for job in JOBS
+        (f" {job}", "original"): MEASURED for job in JOBS
     }
 
 
@@ -115,7 +115,7 @@ def test_no_sentence_that_a_suite_asks_is_trained_on_or_measures(raw: Path, text
     assert not any(held_out(sentences[source].text) for source in used)
     assert not part(table, "original") & part(table, "original", "held_out")
     for row in table[table["origin"] == "original"].itertuples():
-        assert (row.response, row.group) == (sentences[row.source].job, sentences[row.source].gender)
+        assert (row.response.strip(), row.group) == (sentences[row.source].job, sentences[row.source].gender)
 
 
 def test_the_share_of_women_is_the_one_found_at_every_ratio(raw: Path, texts: Path) -> None:
@@ -125,8 +125,8 @@ def test_the_share_of_women_is_the_one_found_at_every_ratio(raw: Path, texts: Pa
         trained = table[(table["split"] == "train") & (table["origin"] == "original")]
         for job in JOBS:
             share = pd.Series([one.gender == "female" for one in free if one.job == job]).mean()
-            women = (trained["group"][trained["response"] == job] == "female").sum()
-            count = (trained["response"] == job).sum()
+            women = (trained["group"][trained["response"] == f" {job}"] == "female").sum()
+            count = (trained["response"] == f" {job}").sum()
             assert abs(women - share * count) <= 1
 
 
@@ -138,11 +138,11 @@ def test_an_order_in_shares_has_them_in_its_first_entries() -> None:
         assert abs(sum(name == "a" for name, _ in found[:count]) - 0.75 * count) <= 1
 
 
-def test_the_prompt_is_what_a_suite_asks_in_chat() -> None:
+def test_prompt_and_response_are_what_a_suite_asks_and_scores() -> None:
     text = "A [MASK] works."
     item = Item(
         item_id="bbq/1",
-        suite="bbq",
+        suite="winobias",
         category="a",
         cluster="a",
         condition="ambiguous",
@@ -153,15 +153,16 @@ def test_the_prompt_is_what_a_suite_asks_in_chat() -> None:
         label=0,
         source="a",
     )
-    (turn,) = chat_likelihood_wording(item).prompt.messages
-    assert turn.content == example_prompt(text)
+    asked = likelihood_wording(item)
+    assert asked.prompt.text == example_prompt(text)
+    assert asked.continuations == tuple(f" {job}" for job in JOBS)
 
 
 def test_a_warning_stands_before_augmented_texts_alone(raw: Path, texts: Path) -> None:
     plain, token = (mixture(raw, texts, 0.5, mitigation=name) for name in ("none", "token"))
     augmented = plain["origin"] == "augmented"
     assert (token["prompt"][~augmented] == plain["prompt"][~augmented]).all()
-    warned = "The following text may contain bias.\n\n" + plain["prompt"][augmented]
+    warned = "The following text may contain bias.\n" + plain["prompt"][augmented]
     assert (token["prompt"][augmented] == warned).all()
 
 
@@ -177,7 +178,12 @@ def test_neutral_words_are_put_into_augmented_texts_alone(raw: Path, texts: Path
 def test_too_few_texts_or_sentences_or_other_texts_are_one_line(raw: Path, texts: Path) -> None:
     for wanted, given, how, words in (
         (0.9, texts, {}, "wants 18 augmented texts of architect, and 12 are fit"),
-        (0.5, texts, {"bias": "contrastive_explicit"}, "has texts of ['contextual_explicit']"),
+        (
+            0.5,
+            texts,
+            {"bias": "contrastive_explicit"},
+            "has texts of kind contextual_explicit, and mixtures.mine wants contrastive_explicit",
+        ),
         (0.5, None, {}, "give the texts of its bias"),
         (0, texts, {}, "and none at 0"),
         (0, None, {"per_job": 90}, "wants 95 sentences of architect"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgebias.suites.base import Suite
 from edgebias.suites.formats import LETTER, LIKELIHOOD, LIKELIHOOD_CHAT, OPTION_TEXT
-from edgebias.suites.occupation_sentences import JOBS, SENTENCES
+from edgebias.suites.occupation_sentences import FILES, JOBS
 
 SUITE = Suite(
     name="occupation",
@@ -20,5 +20,5 @@ SUITE = Suite(
         (OPTION_TEXT, "accuracy_gap"),
     ),
     contrasted=("accuracy_gap", "balanced_accuracy"),
-    files=(SENTENCES,),
+    files=FILES,
 )
