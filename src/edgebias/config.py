@@ -44,6 +44,9 @@ BUILDS = ("edge_build", "desktop_build", "cloud_build")
 CELL_LISTS = ("rounds", "robustness", "layer_probes", "wins_back")
 """Keys of ``study`` that name a cell, and those that list cells."""
 
+ROUNDS_ASK = "forced_choice"
+"""The suite of repeated rounds."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 LONGEST_KEY = 200
@@ -132,6 +135,7 @@ def read(config: Mapping[str, Any], origin: str) -> Params:
     _check_variants(params, origin)
     _check_training(params, origin)
     _check_mixtures(params, origin)
+    _check_rounds(params, origin)
     _check_robustness(params, origin)
     _check_layer_probes(params, origin)
     _check_methods(params, origin)
@@ -275,6 +279,14 @@ def _check_defined(params: Params, what: str, section: str, name: str) -> None:
     names = sorted(getattr(params, section))
     if name not in names:
         raise InputError(f"{what} is not in {section}; {near(name, names)}allowed values: {', '.join(names)}")
+
+
+def _check_rounds(params: Params, origin: str) -> None:
+    if params.study.rounds and ROUNDS_ASK not in params.study.suites:
+        raise InputError(
+            f"{origin}: study.rounds: repeated rounds ask {ROUNDS_ASK}, which is not in study.suites; add it there, or "
+            "set study.rounds to []"
+        )
 
 
 def _check_robustness(params: Params, origin: str) -> None:

@@ -703,7 +703,7 @@ class Study:
             case "preferences":
                 return list(SUITE_OF.values())
             case "rounds" | "score_rounds":
-                return ["forced_choice"]
+                return [parameters.ROUNDS_ASK]
             case "robustness" | "score_robustness":
                 return [str(self.config["robustness"]["suite"])]
             case "directions" | "gate" | "conditional_steering" | "fit_feedback_loop":

@@ -59,7 +59,11 @@ def test_every_configuration_is_valid(overlay: Path) -> None:
             ["study.wins_back", "study.methods", "add none, open_loop and {method: open_loop, build: full}"],
         ),
         ({"layer_probes": {"suites": ["forced_choice", "winobias"]}}, ["layer_probes.suites", "winobias", "stereoset"]),
-        ({"study": {"suites": ["bbq"]}}, ["layer_probes.suites", "stereoset", "allowed values: bbq"]),
+        (
+            {"study": {"suites": ["bbq"], "rounds": []}},
+            ["layer_probes.suites", "stereoset", "allowed values: bbq"],
+        ),
+        ({"study": {"suites": ["bbq", "stereoset"]}}, ["study.rounds", "forced_choice", "set study.rounds to []"]),
         (
             {"study": {"methods": ["none", {"method": "open_loop", "build": "half"}]}},
             ["study.methods.1.build", "'half'", "allowed values", "q8_0"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import edgebias.suites
 from edgebias import config
 from edgebias.core import registry
 from edgebias.core.errors import InputError
+from edgebias.metrics import metric as metrics
 from edgebias.score.table import join, score_table
 from edgebias.suites.base import Suite
 from edgebias.suites.building import build_items
@@ -168,6 +170,14 @@ def test_the_page_about_evaluate_runs_and_lists_the_columns() -> None:
         for name in row[0].split(",")
     }
     assert listed == {suite.name: (suite.family.columns, suite.family.optional) for suite in suites()}
+
+
+def test_every_score_that_the_page_lists_can_be_made() -> None:
+    page = (PAGES / "add-a-suite.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^\| `(\w+\(.*?\))` \|", page, re.MULTILINE)
+    assert len(entries) == 4
+    for entry in entries:
+        assert isinstance(eval(entry, vars(metrics)), metrics.Metric)
 
 
 @pytest.mark.usefixtures("boss")
