@@ -34,6 +34,7 @@ from edgebias.score.settings import CompareSettings, IntervalSettings
 from edgebias.suites.registry import SUITES
 from edgebias.suites.settings import PromptSettings, SubsampleSettings
 from edgebias.train.mixture_settings import AugmentationSettings, MixtureSettings
+from edgebias.train.damage.settings import DamageSettings
 from edgebias.train.settings import BuildSettings, PreferenceSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -106,6 +107,8 @@ class Params(Record):
     """Texts about people at work that a model of the study writes itself."""
     mixtures: dict[Name, MixtureSettings] = Field(default={})
     """Training examples of original sentences and augmented texts: data/items/STUDY/mixture_NAME.parquet."""
+    damage: DamageSettings | None = None
+    """What damaged pre-training data pass on, measured on images with small networks; left out, nothing is measured."""
     layer_probes: LayerProbeSettings = LayerProbeSettings()
     """Probes of what can be read of a stereotype in each block."""
 

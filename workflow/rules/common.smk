@@ -18,6 +18,7 @@ from edgebias.study import LIBRARY_PYTHON, RAW, one_of, read_study
 from edgebias.suites.identities import SUITE_OF
 from edgebias.suites import occupation_sentences
 from edgebias.train.augmentation_prompts import KINDS
+from edgebias.train.damage.images import MNIST
 from edgebias.train.settings import SYSTEMS
 
 preflight.name_the_user()

@@ -48,6 +48,7 @@ rule report:
         trust_paper=study.trust_paper(),
         personalisation=study.personalisation(),
         wins_back=study.wins_back(),
+        damage=study.damage(),
         mitigation_scores=study.mitigation("scores.csv"),
         trajectory=study.trajectories(),
         layer_probes=study.layer_probes(),

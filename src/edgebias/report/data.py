@@ -176,6 +176,16 @@ WINS_BACK_COLUMNS = (
     *("percent", "percent_low", "percent_high", "headroom", "bits_per_weight", "pruned"),
 )
 """What the stage ``wins_back`` writes."""
+_DAMAGE_COMPARED = ("change", "low", "high", "p_corrected", "minimum_detectable_effect", "n_seeds")
+DAMAGE_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "effects": ("damage", "level", "adaptation", "domain", "measure", "damaged", "clean", *_DAMAGE_COMPARED),
+    "doses": ("damage", "adaptation", "domain", "measure", "unit", "slope", "low", "high", "p_corrected", "n_seeds"),
+    "mended": (
+        *("damage", "level", "method", "against", "domain", "measure", "mended", "without", *_DAMAGE_COMPARED),
+        "undamaged",
+    ),
+}
+"""Tables of the stage ``damage``."""
 LAYER_PROBE_COLUMNS = ("layer", "target", "accuracy", "low", "high", "p_corrected", "above_words", "n", "n_clusters")
 CELL = ["environment", "model", "variant"]
 
@@ -239,6 +249,8 @@ class StudyData:
     """The tables of personalisation by name; empty where no suite asks as several identities."""
     wins_back: pd.DataFrame
     """What vectors win back in compressed builds; without rows where the study does not compare them."""
+    damage: Mapping[str, pd.DataFrame]
+    """The tables of damaged pre-training by name; empty where no network is pre-trained on damaged images."""
     variants: tuple[Mapping[str, Any], ...]
     parity: Mapping[str, Mapping[str, Any]]
     """What the gate found, by model."""
@@ -380,6 +392,11 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
         wins_back=read_table(results / "mitigation/wins_back.csv", WINS_BACK_COLUMNS)
         if study.wins_back
         else pd.DataFrame(columns=list(WINS_BACK_COLUMNS)),
+        damage={
+            name: read_table(results / f"damage/{name}.csv", columns)
+            for name, columns in DAMAGE_COLUMNS.items()
+            if "damage" in settings
+        },
         trajectory=pd.concat(
             [read_table(folder / loop / "trajectory.csv", ["round"]).assign(loop=loop) for loop in loops],
             ignore_index=True,

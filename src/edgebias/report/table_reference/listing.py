@@ -25,6 +25,8 @@ from edgebias.score.trust.doses import DOSE
 from edgebias.score.trust.table import TRUST
 from edgebias.suites.item import ITEM
 from edgebias.train.augment import AUGMENTED_TEXT
+from edgebias.train.damage.effects import DAMAGE_DOSE, DAMAGE_EFFECT, DAMAGE_MENDED
+from edgebias.train.damage.run_table import DAMAGE_RUN
 from edgebias.train.trajectory import TRAINING
 
 
@@ -79,6 +81,10 @@ TABLES = (
     Listed(PERSONALISATION, {"study": "personalisation"}),
     Listed(IDENTITY_SCORE, {"study": "personalisation"}),
     Listed(MITIGATION_SCORE, {"study": "personalisation_defences"}),
+    Listed(DAMAGE_RUN, {"study": "damage"}),
+    Listed(DAMAGE_EFFECT, {"study": "damage"}),
+    Listed(DAMAGE_DOSE, {"study": "damage"}),
+    Listed(DAMAGE_MENDED, {"study": "damage"}),
     Listed(ROBUSTNESS, _FULL),
     Listed(VARIANCE, {}),
     Listed(POSITION, {}),
