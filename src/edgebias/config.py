@@ -33,8 +33,8 @@ from edgebias.models.settings import BenchmarkSource, ModelSettings, VariantReco
 from edgebias.score.settings import CompareSettings, IntervalSettings
 from edgebias.suites.registry import SUITES
 from edgebias.suites.settings import PromptSettings, SubsampleSettings
-from edgebias.train.mixture_settings import AugmentationSettings, MixtureSettings
 from edgebias.train.damage.settings import DamageSettings
+from edgebias.train.mixture_settings import AugmentationSettings, MixtureSettings
 from edgebias.train.settings import BuildSettings, PreferenceSettings
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -10,9 +10,8 @@ import torch
 
 from edgebias.train.damage.adaptation import linear, network, spectrum_loss
 from edgebias.train.damage.images import Images
-from edgebias.train.damage.network import features_of, own_answers, pretrain, untrained
+from edgebias.train.damage.network import features_of, one_thread, own_answers, pretrain, untrained
 from edgebias.train.damage.spectrum import effective_rank, largest_share, singular_shares
-from edgebias.train.optimise import deterministic
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])
@@ -56,7 +55,7 @@ def test_separable_features_are_read_without_a_fault(weight: float | None) -> No
     rng = np.random.default_rng(2)
     labels = np.repeat(np.arange(4), 25)
     features = np.eye(8)[labels] + 0.01 * rng.normal(size=(100, 8))
-    with deterministic(1):
+    with one_thread():
         found = linear(features, labels) if weight is None else network(features, labels, 3, weight)
         assert (found.answers(features) == labels).all()
         assert found.read(features).shape == features.shape
@@ -67,7 +66,7 @@ def test_the_regulariser_lowers_its_own_loss() -> None:
     labels = np.repeat(np.arange(4), 25)
     features = np.eye(8)[labels] + 0.5 * rng.normal(size=(100, 8))
     standard = torch.from_numpy((features - features.mean(axis=0)) / features.std(axis=0))
-    with deterministic(1):
+    with one_thread():
         plain, shaped = (network(features, labels, 3, weight).read(features) for weight in (0.0, 1.0))
     losses = [float(spectrum_loss(torch.from_numpy(moved), standard)) for moved in (plain, shaped)]
     assert losses[1] < losses[0]
@@ -84,7 +83,7 @@ def test_a_network_learns_the_labels_that_it_is_given(mnist: Images) -> None:
     """Every label one too high: a faultless network is wrong about every digit, and right about the labels."""
     some = mnist.at(np.arange(0, 5000, 10))
     wrong = Images(some.pixels, (some.labels + 1) % 10)
-    with deterministic(1):
+    with one_thread():
         found = untrained(10, 7)
         pretrain(found, wrong, 40, 8)
         answers = own_answers(found, features_of(found, some.pixels))
@@ -94,7 +93,7 @@ def test_a_network_learns_the_labels_that_it_is_given(mnist: Images) -> None:
 def test_classes_without_weight_are_not_learned(mnist: Images) -> None:
     some = mnist.at(np.arange(0, 5000, 10))
     weights = np.array([1.0] * 5 + [0.0] * 5)
-    with deterministic(1):
+    with one_thread():
         found = untrained(10, 7)
         pretrain(found, some, 40, 8, weights)
         answers = own_answers(found, features_of(found, some.pixels))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 from torch.nn import functional
 
@@ -12,6 +16,23 @@ from edgebias.train.damage.images import SIDE, Images, Pixels
 
 CHANNELS, FEATURES = 16, 64
 BATCH, RATE = 64, 2e-3
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let PyTorch, numpy and scikit-learn compute on one thread, the same bytes each time; then all is as before.
+
+    Small matrices gain nothing from more, and several processes that do so get in each other's way.
+    """
+    before, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with threadpool_limits(1), torch.random.fork_rng(devices=[]):
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was)
+            torch.set_num_threads(before)
 
 
 class Network(nn.Module):
@@ -37,7 +58,7 @@ class Network(nn.Module):
 
 
 def untrained(classes: int, seed: int) -> Network:
-    """Return a network with the first weights of a seed, within `edgebias.train.optimise.deterministic`."""
+    """Return a network with the first weights of a seed, within `one_thread`."""
     torch.manual_seed(seed)
     return Network(classes)
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from edgebias.backends.store.identity import job_identity
 from edgebias.backends.store.journal import Journal
@@ -31,7 +30,7 @@ from edgebias.train.damage.damages import (
     poisoned,
 )
 from edgebias.train.damage.images import DOMAINS, Images, Split, read_mnist, scikit_digits, split
-from edgebias.train.damage.network import Network, features_of, own_answers, pretrain, untrained
+from edgebias.train.damage.network import Network, features_of, one_thread, own_answers, pretrain, untrained
 from edgebias.train.damage.run_table import (
     ADAPTATIONS,
     CLEAN,
@@ -50,7 +49,6 @@ from edgebias.train.damage.run_table import (
 )
 from edgebias.train.damage.settings import DamageLevels, DamageSettings
 from edgebias.train.damage.spectrum import effective_rank, largest_share, singular_shares
-from edgebias.train.optimise import deterministic
 
 STAGE = "edgebias.stages.damage_runs"
 LIBRARIES = ("numpy", "scikit-learn", "scipy", "torch")
@@ -102,8 +100,7 @@ def write_runs(seed: int, settings: DamageSettings, images: Path, output: Path) 
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
         Journal(output.with_name(f"{output.name}.journal"), owner) as journal,
-        deterministic(1),
-        threadpool_limits(1),
+        one_thread(),
         Progress("networks on damaged images", settings.seeds * len(listed), "networks", journal.clock) as progress,
     ):
         for number in range(settings.seeds):
