@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from edgebias.core.arrays import IntArray
 from edgebias.core.errors import InputError
@@ -79,6 +78,8 @@ def read_mnist(path: Path) -> Images:
     Raises:
         InputError: the file is absent, or is not 500 images of each digit.
     """
+    import pandas as pd  # takes half a second, and the Snakefile reads the name of the file here
+
     try:
         table = pd.read_csv(path, header=None, compression="gzip", dtype=np.int64)
     except FileNotFoundError as error:
