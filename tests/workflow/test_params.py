@@ -58,7 +58,7 @@ def test_every_configuration_is_valid(overlay: Path) -> None:
             {"study": {"wins_back": [{"environment": "edge", "model": MODEL, "variant": "full"}]}},
             ["study.wins_back", "study.methods", "add none, open_loop and {method: open_loop, build: full}"],
         ),
-        ({"damage": {"images": 3500}}, ["damage.levels.long_tail", "at 10 the most frequent digit", "lower it"]),
+        ({"damage": {"images": 3500}}, ["damage.levels.long_tail", "at 3 the most frequent digit", "lower it"]),
         ({"damage": {"sedes": 3}}, ["sedes", "did you mean 'seeds'"]),
         ({"layer_probes": {"suites": ["forced_choice", "winobias"]}}, ["layer_probes.suites", "winobias", "stereoset"]),
         (
