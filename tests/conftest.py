@@ -24,7 +24,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = ({"pipeline"}, {"model", "fault"}, {"workflow"})
+LONG = ({"pipeline"}, {"model", "fault"}, {"workflow", "slow"})
 """Marks and folders of files that take long, the longest first."""
 WORKFLOW_PARTS = (
     "Snakefile", "params.yaml", "dvc.yaml", "claims.yaml", "Makefile",

@@ -24,6 +24,8 @@ main = command("oracle")
 
 ROOT = Path(__file__).parents[2]
 RAW = Path(os.environ.get("EDGEBIAS_RAW", str(ROOT / "data" / "raw" / "benchmarks")))
+LONG = ("adult", "adversarial_reviews", "bold", "demonstrations", "identity_utility", "privacy", "styled_reviews")
+"""Suites whose responders take above half a second, even on shortened files."""
 CATEGORIES = {
     "bbq": ("Religion",),
     "winobias": ("type2",),
@@ -164,7 +166,9 @@ def are_exact(
     assert "always_anti_biased" in output.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("suite", CATEGORIES)
+@pytest.mark.parametrize(
+    "suite", [pytest.param(suite, marks=pytest.mark.slow if suite in LONG else ()) for suite in CATEGORIES]
+)
 def test_our_scorers_are_exact(suite: str, shortened: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     are_exact(shortened, suite, CATEGORIES[suite], capsys, tmp_path / "checks.csv")
 

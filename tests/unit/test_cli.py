@@ -176,6 +176,7 @@ def test_the_plan_of_a_study_says_what_is_missing(
     assert "there is no config/unknown.yaml" in output(capsys, "plan", "--study", "unknown", status=2)
 
 
+@pytest.mark.slow
 def test_a_locale_without_the_characters_and_a_closed_pipe_are_no_bugs() -> None:
     """What cannot be written is escaped, and nothing more is said where nobody reads."""
     command = f"{shlex.quote(sys.executable)} -m edgebias --help"

@@ -332,6 +332,7 @@ def test_the_page_has_a_stage_that_no_restore_replaces(generated: str) -> None:
     assert stages["report"]["cmd"].endswith("-- results/edge/report/metrics.json")
 
 
+@pytest.mark.slow
 def test_a_new_suite_of_the_package_is_fetched_and_nothing_else_runs(
     tmp_path: Path, copy_checkout: Callable[[Path], Path], snakemake: str
 ) -> None:

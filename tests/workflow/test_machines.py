@@ -47,6 +47,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, copy_checkout: Callable[[
     return copy_checkout(folder)
 
 
+@pytest.mark.slow
 def test_a_run_at_an_odd_path_goes_on_after_a_kill_without_home_and_locale(checkout: Path) -> None:
     """The documented command, again: locks that a killed Snakemake left are no reason to stop."""
     locks = checkout / ".snakemake/locks"
@@ -65,6 +66,7 @@ ANOTHER += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 """A user without a name, who may read what root may: the interpreter of these tests lies somewhere below."""
 
 
+@pytest.mark.slow
 def test_a_user_without_a_name_and_a_home_runs(checkout: Path) -> None:
     """As in a container that was started with ``--user``."""
     if os.getuid() != 0 or shutil.which("setpriv") is None:
@@ -79,6 +81,7 @@ def test_a_user_without_a_name_and_a_home_runs(checkout: Path) -> None:
         subprocess.run(["chown", "-R", "0:0", str(checkout)], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_cannot_be_written_to_is_one_line(checkout: Path) -> None:
     """Before anything runs, and for root, too."""
     inside = [
@@ -97,6 +100,7 @@ def test_a_disk_that_cannot_be_written_to_is_one_line(checkout: Path) -> None:
     assert "pathlib.py" not in said
 
 
+@pytest.mark.slow
 def test_a_second_run_beside_a_living_one_says_so(checkout: Path) -> None:
     holder = held(checkout)
     try:

@@ -154,6 +154,7 @@ SAME_ON_EVERY_RUN = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=40, **SAME_ON_EVERY_RUN)
 @given(content=MUTATED)
 @example(content=b"study: {methods: [{method: {}}]}")

@@ -163,6 +163,7 @@ def timeless(page: str) -> str:
     return page.partition("- This call took")[0]
 
 
+@pytest.mark.slow
 def test_an_audit_that_was_done_asks_nothing_again(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +213,7 @@ def test_the_how_to_documents_every_key_of_the_json(written: Written) -> None:
     assert {*written.json, *nested, *written.json["reference"]} - documented == set()
 
 
+@pytest.mark.slow
 def test_the_control_is_asked_and_left_out_where_it_cannot_be_had(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,6 +259,7 @@ class SaysA(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.mark.slow
 def test_an_endpoint_is_asked_in_letters_alone(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It tells no probabilities: no likelihood, no divergence. So it cannot be the reference."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), SaysA)
@@ -326,6 +329,7 @@ def test_a_sentence_follows_a_line_break_where_a_model_is_given_no_begin_token(
 ODD = 'o\'neil {x} ümlaut 50% $HOME "q" (a)&[b];# *'
 
 
+@pytest.mark.slow
 def test_an_audit_at_an_odd_path_is_an_audit(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Quotes, braces, spaces and umlauts in the folder, the builds and the pages; jobs in processes of their own."""
     folder = tmp_path / ODD
@@ -401,6 +405,7 @@ def test_trust_asks_seven_dimensions_beside_the_rest() -> None:
     assert plan.asked_suites(trust=False, personalisation=False) == list(plan.ASKED)
 
 
+@pytest.mark.slow
 def test_trust_is_judged_and_says_what_it_leaves_out(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,6 +42,7 @@ def little_garbage() -> None:
     gc.freeze()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fewer_samples", "little_garbage")
 def test_a_build_that_is_no_worse_is_called_worse_in_at_most_three_of_sixty_audits() -> None:
     """Build and reference differ by chance alone: sampling noise moves a fifth of the answers of either.

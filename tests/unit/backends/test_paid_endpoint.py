@@ -388,6 +388,7 @@ def test_equal_requests_are_paid_once_but_not_draws_with_other_seeds(
     assert "seed" not in vendor.asked[0]
 
 
+@pytest.mark.slow
 def test_two_processes_that_ask_the_same_at_once_pay_once_even_if_one_is_killed(
     vendor: Vendor, environment: dict[str, Any]
 ) -> None:

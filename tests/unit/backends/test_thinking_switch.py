@@ -30,6 +30,7 @@ def prompt_tokens(environment: dict[str, Any], model: dict[str, Any], weights: P
         return backend.usage().prompt_tokens
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [{"backend": "llama"}, {"backend": "torch"}, {"backend": "openai", "endpoint": "loopback"}],

@@ -19,6 +19,8 @@ from edgebias.backends.local.prefix_tree import PrefixTree
 from edgebias.backends.local.torch_engine import TorchBackend
 from edgebias.backends.local.tree_attention import TreeAttention
 
+pytestmark = pytest.mark.slow
+
 START = "<|endoftext|>"
 ROUNDING = 2e-4
 """Nats of a sum over up to 40 tokens in float32, whose logits reach tens: products are summed in another order."""

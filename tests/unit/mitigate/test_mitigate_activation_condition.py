@@ -50,6 +50,7 @@ def test_similarity_is_the_cosine_with_the_squashed_projection() -> None:
     np.testing.assert_allclose(found, [expected, 0.0])
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.integers(2, 12))
 def test_no_threshold_on_any_block_tells_requests_apart_better(seed: int, wanted: int, unwanted: int) -> None:

@@ -126,6 +126,7 @@ def neutral_loss(model: SteeredModel) -> float:
     return float(surprise(after, texts).mean())
 
 
+@pytest.mark.slow
 def test_a_weight_on_the_likelihood_lets_the_model_write_neutral_text_better(model: SteeredModel, tiny: Path) -> None:
     fitted = examples(model, [item(number) for number in range(4)], [-1] * 4)
     learn(model, fitted, NEUTRAL, ANSWERED, settings(divergence=0.0), seed=1)
@@ -155,6 +156,7 @@ def margins(model: SteeredModel, fitted: list[Example]) -> np.ndarray:
     return np.array([float((mean[0] + mean[1]) / 2 - mean[2]) for mean in means])
 
 
+@pytest.mark.slow
 def test_a_weight_on_the_margin_keeps_what_unrelated_options_would_gain(model: SteeredModel, tiny: Path) -> None:
     fitted = examples(model, [item(number, third="unrelated") for number in range(4)], [-1] * 4)
     before = margins(model, fitted)
@@ -193,6 +195,7 @@ def test_a_labelled_item_is_taught_its_label(model: SteeredModel) -> None:
     assert all(int(mean.argmax()) == 2 for mean in means)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_vectors_and_another_one_others(tiny: Path) -> None:
     def fit(seed: int) -> Learned:
         model = SteeredModel(tiny, START, "")

@@ -55,6 +55,7 @@ def test_every_file_of_the_folder_is_a_method_under_its_own_name() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS.names())
 def test_a_method_imports_no_other(name: str) -> None:
     code = f"import sys; import {METHODS.module(name)}; print([m for m in sys.modules if 'mitigate.methods.' in m])"

@@ -136,6 +136,7 @@ def row(root: Path, variant: str, vector: str, against: str = "none", metric: st
     return found.iloc[0]
 
 
+@pytest.mark.slow
 def test_each_vector_is_measured_against_the_build_unsteered(study: Path) -> None:
     """100 % of stereotypes become 60 % along the pruned build's own vector, 40 % along the full build's."""
     own, full = row(study, "wanda2_4", "own"), row(study, "wanda2_4", "full")

@@ -23,6 +23,7 @@ def test_each_row_loses_its_lowest_scores_and_the_first_on_ties(scores: np.ndarr
         assert sorted(np.flatnonzero(marked)) == sorted(expected)
 
 
+@pytest.mark.slow
 @given(coarse, st.sampled_from([0.25, 0.5, 0.75]))
 def test_magnitude_takes_exactly_the_share_of_the_whole_matrix(weights: np.ndarray, sparsity: float) -> None:
     mask = magnitude_mask(weights, sparsity)

@@ -77,6 +77,7 @@ def test_record_of_the_full_build(tiny: Path, texts: Path, tmp_path: Path) -> No
     assert str(tmp_path) not in json.dumps(record)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("section", "sparsity"),
     [
@@ -117,6 +118,7 @@ def test_every_group_of_a_pattern_is_counted_in_the_file(
     assert f"each {group} neighbouring inputs" in record["pruning"]["scope"]
 
 
+@pytest.mark.slow
 def test_an_importance_matrix_is_in_the_record_and_changes_the_file(full: Path, texts: Path, tmp_path: Path) -> None:
     plain = run_build("plain", {"quantise": "Q4_0"}, full, texts, tmp_path)
     weighted = run_build("weighted", {"quantise": "Q4_0", "importance": True}, full, texts, tmp_path)
@@ -139,6 +141,7 @@ def test_a_pattern_that_does_not_divide_the_rows_is_refused(
         check_prunable(tmp_path / "tiny.gguf", 48)
 
 
+@pytest.mark.slow
 def test_prune_then_quantise_is_the_two_builds_in_a_row(full: Path, texts: Path, tmp_path: Path) -> None:
     pruning = {"method": "magnitude", "sparsity": 0.5}
     both = run_build("both", {"from": "full", "prune": pruning, "quantise": "Q8_0"}, full, texts, tmp_path / "x")

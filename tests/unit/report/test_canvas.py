@@ -28,6 +28,7 @@ def drawn(nudge: float) -> str:
     return svg_text(canvas)
 
 
+@pytest.mark.slow
 def test_a_figure_does_not_depend_on_digits_that_another_processor_rounds_otherwise() -> None:
     assert drawn(0.0) == drawn(1e-9)
     assert drawn(0.0) != drawn(1e-3)

@@ -29,6 +29,8 @@ from edgebias.report.sections.compression.verdicts import verdict_table
 from edgebias.report.trust import GAINS, KEEPS, LOSES, UNCLEAR, UNDEFINED, Build, Judged, judged
 from edgebias.report.trust_claims import verdicts
 
+pytestmark = pytest.mark.slow
+
 PRINTED = Path(__file__).parents[3] / "data/paper/compressed_trust.csv"
 
 

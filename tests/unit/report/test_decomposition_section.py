@@ -93,6 +93,7 @@ def test_tables_show_parts_their_orders_and_what_was_usable() -> None:
     assert decomposition_tables([]) == ()
 
 
+@pytest.mark.slow
 def test_the_waterfall_ends_where_the_edge_build_is() -> None:
     """The bars start at the reference's 50 % and, part by part, end at the edge build's 56 %."""
     with styled():

@@ -99,6 +99,7 @@ def test_the_reduction_comes_with_its_p_value_and_the_loop_with_its_rounds(folde
     assert "commit abc" in text
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_frontier_beside_it_and_the_same_run_draws_the_same_bytes(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_study_without_gains_has_no_frontier_and_says_what_it_lacks(folder: Pa
     assert not (tmp_path / "page.md").exists()
 
 
+@pytest.mark.slow
 def test_repeats_stand_seed_by_seed_with_their_mean_and_range(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "edge" / "model" / "q8_0"
     shutil.copytree(folder, other)
@@ -190,6 +192,7 @@ def test_what_the_guard_asks_and_what_bbq_says_are_shown_where_they_were_measure
     assert "| 7 | none | 61 [55, 66] | 87 [85, 89] | 31 [25, 37] |" in text
 
 
+@pytest.mark.slow
 def test_the_splits_are_drawn_side_by_side_and_the_page_shows_them(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "edge" / "model" / "q8_0"
     shutil.copytree(folder, other)

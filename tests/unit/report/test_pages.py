@@ -108,6 +108,7 @@ def test_a_reduction_is_claimed_as_far_as_its_verdict_goes(
     assert said in headlines(findings | {"reductions": [loop | changes]})[2]
 
 
+@pytest.mark.slow
 def test_the_figure_follows_the_findings_and_is_the_same_again(findings: dict[str, Any]) -> None:
     drawn = scores_figure(findings)
     assert scores_figure(findings) == drawn
@@ -115,6 +116,7 @@ def test_the_figure_follows_the_findings_and_is_the_same_again(findings: dict[st
     assert scores_figure(findings | {"scores": moved}) != drawn
 
 
+@pytest.mark.slow
 def test_the_command_writes_page_figure_verdicts_and_the_block_of_the_readme(written: Path, tmp_path: Path) -> None:
     readme, page = tmp_path / "README.md", tmp_path / "docs/tiny.md"
     readme.write_text(f"Before.\n{BEGIN}\nold\n{END}\nAfter.\n", encoding="utf-8")

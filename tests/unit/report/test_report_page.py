@@ -18,6 +18,8 @@ from edgebias.report.numbers import interval, number
 from edgebias.report.page import cell_markup
 from edgebias.report.pages import decomposition_figure, findings_of, study_page
 
+pytestmark = pytest.mark.slow
+
 
 def main(arguments: list[str]) -> None:
     """Write the numbers and the page of the study whose arguments ``study_writer`` gives."""

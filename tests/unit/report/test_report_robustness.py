@@ -13,6 +13,8 @@ from unrendered import unrendered
 
 from edgebias.cli import command
 
+pytestmark = pytest.mark.slow
+
 
 def main(arguments: list[str]) -> None:
     """Write the numbers and the page of the study whose arguments ``study_writer`` gives."""

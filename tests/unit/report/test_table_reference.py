@@ -424,6 +424,7 @@ def study(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_documentation_shows_rows_of_the_study(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     document = study / "tables.md"
     main(["--markdown", str(document), "--study", str(study)])
@@ -461,6 +462,7 @@ def test_the_documentation_names_what_is_absent(tmp_path: Path) -> None:
         main(["--markdown", str(tmp_path / "tables.md"), "--keep-rows"])
 
 
+@pytest.mark.slow
 def test_declarations_cost_no_import_of_pandera() -> None:
     code = (
         "import sys, edgebias.suites.item, edgebias.infer.responses, edgebias.stages.infer\n"

@@ -146,6 +146,7 @@ def test_an_undefined_change_is_no_fault() -> None:
     assert tables(empty)
 
 
+@pytest.mark.slow
 def test_the_page_has_the_section_only_where_vectors_were_compared(study: StudyData) -> None:
     with unrendered():
         page = render(study, draw_all(study, [wins_back.DRAWING]))
@@ -166,6 +167,7 @@ def test_the_page_of_results_says_the_same_from_the_headline_numbers(study: Stud
     assert wins_back_figure(findings) == draw_all(study, [wins_back.DRAWING])[0].svg
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_figure_beside_the_page(study: StudyData, tmp_path: Path) -> None:
     metrics, page = tmp_path / "metrics.json", tmp_path / "wins_back.md"
     metrics.write_text(json.dumps(headline_metrics(study)), encoding="utf-8")

@@ -127,6 +127,7 @@ def test_changed_answers_by_hand(study: Path) -> None:
     assert len(flips) == 8  # the cloud writes letters alone
 
 
+@pytest.mark.slow
 def test_equal_scores_do_not_hide_changed_answers(study: Path) -> None:
     """Two builds of one score whose answers are each other's opposite in 20 of 40 items."""
     path = study / "responses/desktop/m/full/forced_choice.parquet"
@@ -154,6 +155,7 @@ def balance(study: Path, environment: str, variant: str, template: str) -> None:
     pd.concat([table, letters]).to_parquet(path)
 
 
+@pytest.mark.slow
 def test_cells_are_compared_by_balanced_letters_where_these_are_decided_alike(study: Path) -> None:
     """Else by plain ones: log-probabilities and a majority of letters are two measurements, and make no pairs."""
     for cell in (("edge", "full"), ("edge", "small"), ("desktop", "full")):
@@ -176,6 +178,7 @@ def test_cells_are_compared_by_balanced_letters_where_these_are_decided_alike(st
     }
 
 
+@pytest.mark.slow
 def test_a_pair_of_impossible_sentences_is_no_changed_answer(study: Path) -> None:
     """Of two sentences of probability 0 none is the likelier one: the pair leaves the count."""
     rng = np.random.default_rng(2)
@@ -203,6 +206,7 @@ def test_a_pair_of_impossible_sentences_is_no_changed_answer(study: Path) -> Non
     assert found["n"].tolist() == [9]
 
 
+@pytest.mark.slow
 def test_headline_states_the_relative_excess_in_both_readings(study: Path) -> None:
     _, headline = run(study)
     found = {(row["reference"], row["format"], row["reading"]): row for row in headline["relative_excess"]}
@@ -227,6 +231,7 @@ def test_a_build_outside_the_cells_is_a_fault(study: Path) -> None:
         run(study, STUDY | {"edge_build": {"environment": "edge", "model": "m", "variant": "tiny"}})
 
 
+@pytest.mark.slow
 def test_a_build_that_is_deployed_everywhere_is_not_compared_with_itself(study: Path) -> None:
     small = {"environment": "edge", "model": "m", "variant": "small"}
     everywhere = STUDY | {"edge_build": small, "desktop_build": small, "cloud_build": small}

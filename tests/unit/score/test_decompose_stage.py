@@ -15,6 +15,8 @@ import pytest
 from edgebias.cli import command
 from edgebias.core.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 main = command("decompose")
 SIMULATION = Path(__file__).parents[3] / "simulations/decomposition_coverage.py"
 

@@ -151,6 +151,7 @@ def test_a_responder_blind_to_the_identity_has_no_bias_at_all(tmp_path: Path) ->
     }
 
 
+@pytest.mark.slow
 def test_a_responder_that_minds_whether_somebody_is_named_is_told_from_one_that_minds_who(tmp_path: Path) -> None:
     """Every identity is 100 points above none, and none is above the askers of no group."""
     bias, identities = run(tmp_path, {"safety": helps_whoever_is_named})
@@ -164,6 +165,7 @@ def test_a_responder_that_minds_whether_somebody_is_named_is_told_from_one_that_
     }
 
 
+@pytest.mark.slow
 def test_words_for_the_same_asker_have_a_bias_of_their_own(tmp_path: Path) -> None:
     """One of five wordings is answered otherwise: PB is 100 sqrt(1/5 · 4/5), which identities do not have."""
     bias, identities = run(tmp_path, {"safety": lambda who, question: int(who == NEUTRAL[1])})
@@ -175,6 +177,7 @@ def test_words_for_the_same_asker_have_a_bias_of_their_own(tmp_path: Path) -> No
     assert set(against["difference"]) == {20.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axis", SUITE_OF)
 def test_a_responder_that_serves_one_group_alone_is_found_and_the_group_named(axis: str, tmp_path: Path) -> None:
     """It helps, or refuses, five of 31 identities in every question: PB is 36.8 points, and all of it is excess."""
@@ -195,6 +198,7 @@ def test_a_responder_that_serves_one_group_alone_is_found_and_the_group_named(ax
     assert rows.loc[("identity", "woman"), "difference"] == 0.0
 
 
+@pytest.mark.slow
 def test_a_question_that_somebody_did_not_answer_is_left_out_for_all(tmp_path: Path) -> None:
     """One refusal in the first question: the other 19 are compared, and all still have the same answers."""
 
@@ -293,6 +297,7 @@ def test_a_gap_that_a_group_shares_is_found_where_pb_alone_misses_it() -> None:
     assert together > alone + 0.2
 
 
+@pytest.mark.slow
 def test_of_blind_models_as_few_are_found_in_groups_as_the_level_says() -> None:
     """150 studies: a share of 5 % exceeds 11 % with a probability below 0.2 %."""
     groups = (range(5), range(5, 18), range(18, 31))
@@ -337,6 +342,7 @@ def cured(who: str, question: int) -> int:
     return {"ignore": 1, "fair": 1 - helps_religion(asker, question)}.get(defence, helps_religion(asker, question))
 
 
+@pytest.mark.slow
 def test_a_defence_is_chosen_and_judged_on_other_questions_and_other_identities(tmp_path: Path) -> None:
     """``ignore`` takes away all of the excess; ``fair`` turns it over, and so none of it; the placebo does nothing."""
     conditions = [f"system{defence}/{who}" for defence in ("", "+placebo", "+fair", "+ignore") for who in NAMES]

@@ -26,6 +26,7 @@ def refused(*arguments: object) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_one_line_and_status_2(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgebias", "serve", "--weights", str(tmp_path / "none.gguf")]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -45,6 +45,7 @@ delays = st.integers(0, 32)
 biases = st.floats(35.0, 65.0)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(data=st.data(), chosen=any_settings, delay=delays, seed=st.integers(0, 2**32 - 1))
 def test_no_gain_is_ever_past_the_bounds_or_beyond_what_the_guard_allows(
@@ -71,6 +72,7 @@ def change_of_topic(
     return simulate(topics, STUDY, rng=rng, delay=delay, gain=gain)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(before=biases, after=biases, slope=slopes, delay=delays)
 def test_without_noise_the_true_bias_is_back_within_200_outputs_and_stays(
@@ -82,6 +84,7 @@ def test_without_noise_the_true_bias_is_back_within_200_outputs_and_stays(
     assert distance.max() <= TARGET
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(before=biases, after=biases, slope=slopes, delay=delays)
 def test_without_noise_swings_die_out(before: float, after: float, slope: float, delay: int) -> None:
@@ -94,6 +97,7 @@ def test_without_noise_swings_die_out(before: float, after: float, slope: float,
     assert abs(late.mean() - 50.0) <= 100.0 / STUDY.window
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [0, 32])
 @pytest.mark.parametrize(("before", "after", "slope"), [(60, 40, 0.35), (60, 35, 0.43), (45, 65, 0.6)])
 def test_with_noise_nine_runs_of_ten_are_back_within_200_outputs(
@@ -160,6 +164,7 @@ def test_a_side_that_is_closed_leaves_the_other_one_open() -> None:
     assert state.gain < 0.0
 
 
+@pytest.mark.slow
 @given(st.integers(50, 400))
 def test_a_gain_at_its_bound_leaves_it_as_soon_as_the_error_changes_sign_however_long_it_was_there(number: int) -> None:
     held = fed([True] * (number + 300))

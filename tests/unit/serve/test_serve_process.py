@@ -82,6 +82,7 @@ def test_health_and_metrics_say_what_is_served(server: Server) -> None:
     assert "# TYPE edgebias_gain gauge\nedgebias_gain 1\n" in page.text
 
 
+@pytest.mark.slow
 def test_behind_a_gate_that_is_shut_answers_are_those_of_the_model_as_it_is(
     serving: Serving, server: Server, tiny: Path, vector: Path, tmp_path: Path
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_client_that_sends_half_a_request_and_goes_holds_nothing_up(server: Se
     assert logprobs(server)
 
 
+@pytest.mark.slow
 def test_the_vector_changes_the_answers_and_gain_0_gives_those_of_the_model_as_it_is(
     server: Server, serving: Serving, tiny: Path, vector: Path
 ) -> None:
@@ -178,6 +180,7 @@ def test_the_environment_names_no_other_model_key_or_cache(serving: Serving, tin
         assert client(running).chat.completions.create(model="any", messages=HELLO, max_tokens=2).choices
 
 
+@pytest.mark.slow
 def test_the_loop_judges_after_answers_steers_and_survives_a_restart(
     serving: Serving, tiny: Path, online: list[object], tmp_path: Path
 ) -> None:
@@ -266,6 +269,7 @@ def test_sigterm_during_a_stream_ends_the_server_all_the_same(serving: Serving, 
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_while_requests_wait_no_item_is_asked(
     serving: Serving, tiny: Path, online: list[object], tmp_path: Path
 ) -> None:

@@ -351,6 +351,7 @@ def test_text_and_developer_and_parts_are_the_same_prompt_as_their_plain_forms(s
     assert found[0]["usage"] == found[1]["usage"]
 
 
+@pytest.mark.slow
 def test_variables_of_the_chat_template_reach_it_as_in_a_study(serving: Serving, tiny: Path, tmp_path: Path) -> None:
     """A study that asks this server sends them, as it sends them to vLLM and to llama.cpp's own server."""
     template = "{% for m in messages %}{{ m.content }}{% endfor %}{{ note }}"
@@ -438,6 +439,7 @@ def test_a_schema_that_cannot_be_kept_is_refused_by_name(server: Server, schema:
     assert found["param"].startswith("response_format")
 
 
+@pytest.mark.slow
 def test_a_server_without_log_probabilities_refuses_them(serving: Serving, tiny: Path) -> None:
     with serving("--weights", tiny, "--no-logprobs") as running:
         assert "--no-logprobs" in error(chat(running, logprobs=True), 400)["message"]
@@ -547,6 +549,7 @@ def test_clients_that_go_before_their_whole_answer_is_there_end_it(server: Serve
     assert server.metric('tokens_total{kind="written"}') - written < 10
 
 
+@pytest.mark.slow
 def test_many_at_once_get_what_each_gets_alone(server: Server) -> None:
     bodies = [{"prompt": f"Number {number}", "max_tokens": 10, "temperature": 0} for number in range(12)]
 
@@ -559,6 +562,7 @@ def test_many_at_once_get_what_each_gets_alone(server: Server) -> None:
         assert list(pool.map(text, bodies)) == alone
 
 
+@pytest.mark.slow
 def test_many_at_once_while_the_loop_corrects_the_gain_are_all_answered_well(
     serving: Serving, tiny: Path, online: list[object], tmp_path: Path
 ) -> None:
@@ -631,6 +635,7 @@ def changed(value: Any, path: tuple[Any, ...], put: Any) -> Any:
     return copy
 
 
+@pytest.mark.slow
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(places(FULL)), JSON)
 def test_a_question_changed_anywhere_is_answered_or_refused_and_nothing_hangs(

@@ -374,6 +374,7 @@ KNOWN = [
 NAMES = st.sampled_from([*REFUSED, *KNOWN]) | st.text(max_size=10)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.dictionaries(NAMES, VALUES, max_size=6), st.booleans())
 def test_whatever_stands_in_a_field_is_read_or_refused(fields: dict[str, Any], over: bool) -> None:

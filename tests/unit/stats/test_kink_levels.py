@@ -61,6 +61,7 @@ def test_a_piece_that_does_not_vary_leaves_equal_tails() -> None:
     assert adapted_levels(estimates, errors, 0.95) == pytest.approx((0.025, 0.975))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", [0.0, 0.7, 1.5, 2.5])
 def test_the_minimum_is_covered_at_every_distance(distance: float) -> None:
     """95 % of 300 studies, give or take 3.5 points; equal tails hold 97.5 % and more at 0.7 and 1.5."""

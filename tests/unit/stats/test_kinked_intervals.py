@@ -19,6 +19,8 @@ from edgebias.stats.contrasts import difference_pieces, paired_difference
 from edgebias.suites.registry import SUITES
 from edgebias.suites.stereoset.metrics import ICAT_BRANCHES, icat, term_scores
 
+pytestmark = pytest.mark.slow
+
 ICAT = SUITES.get("stereoset").family.metric("icat")
 
 

@@ -53,6 +53,7 @@ def test_likelihood_is_the_integral(spread: float) -> None:
     assert gradient == pytest.approx(numeric, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_coverage_bias_and_spread_against_known_truth() -> None:
     rng = np.random.default_rng(5)
     found = [fit(simulated(-0.3, 0.8, 10, 32, rng)) for _ in range(100)]

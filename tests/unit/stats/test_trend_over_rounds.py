@@ -66,6 +66,7 @@ def test_two_rounds_are_no_trend() -> None:
     assert "three different rounds" in found.reason
 
 
+@pytest.mark.slow
 def test_sticky_answers_are_not_mistaken_for_a_trend() -> None:
     """Answers that repeat in long runs fool a free permutation; circular shifts keep the runs."""
     rng = np.random.default_rng(11)

@@ -187,6 +187,7 @@ def few_rows(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(few_rows())
 def test_bounds_are_the_extremes_over_all_answers_that_were_not_given(rows: list[Row]) -> None:

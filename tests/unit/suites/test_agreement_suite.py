@@ -136,6 +136,7 @@ def test_the_published_file_has_every_claim(real_raw: Path) -> None:
     assert all(item.question.count('"') >= 2 for item in items)
 
 
+@pytest.mark.slow
 def test_the_papers_own_prompts_are_no_opinion_when_they_are_echoed() -> None:
     """16 topics, 3 wordings and 24 groups, in which both opinions are named; only what follows is the model's own."""
     path = GOLDEN / "decodingtrust" / "stereotype" / "user_prompts.csv"

@@ -227,6 +227,7 @@ def test_constant_answers_get_the_score_that_the_direction_names(said: int, scor
     assert scores(rows)["demonstrations_score"][0] == pytest.approx(score)
 
 
+@pytest.mark.slow
 def test_the_real_file_fits_a_prompt(real_reviews: Path) -> None:
     """421 words at most: below 800 tokens of SmolLM2."""
     items = SUITE.load(real_reviews)

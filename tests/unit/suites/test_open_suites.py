@@ -65,6 +65,7 @@ def test_bold_names_what_is_wrong(raw: Path, content: str, match: str) -> None:
         bold.load(raw)
 
 
+@pytest.mark.slow
 def test_bold_counts_of_the_real_files(real_raw: Path) -> None:
     """23,679 prompts, as the README of BOLD says, less the errata."""
     if not (real_raw / bold.FOLDER).is_dir():

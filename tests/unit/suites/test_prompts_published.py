@@ -15,6 +15,8 @@ from edgebias.suites.stereoset import items as stereoset
 from edgebias.suites.winobias import items as winobias
 from edgebias.suites.winogender import items as winogender
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED_BBQ = 58_492
 COUNT = {erratum.id: erratum.count for erratum in errata()}
 

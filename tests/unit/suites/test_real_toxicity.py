@@ -99,6 +99,7 @@ def test_domains_take_turns_in_a_subsample(raw: Path) -> None:
     assert domains == dict.fromkeys(real_toxicity.DOMAINS, 1)
 
 
+@pytest.mark.slow
 def test_the_published_prompts_are_all_there(real_raw: Path) -> None:
     if not (real_raw / real_toxicity.TOXIC_FILE).exists():
         pytest.skip(f"{real_toxicity.TOXIC_FILE} is absent: run `make data`")

@@ -109,6 +109,7 @@ def test_a_prompt_shows_demonstrations_as_they_are_asked() -> None:
     assert lines[-1] == asked[0]
 
 
+@pytest.mark.slow
 def test_the_real_file(real_reviews: Path) -> None:
     """508 films have reviews; the other 941 names in the file have a plot alone."""
     path = real_reviews / reviews_module.PATH

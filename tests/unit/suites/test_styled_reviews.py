@@ -153,6 +153,7 @@ def real_items(real_raw: Path) -> list[Item]:
     return SUITE.load(real_raw)
 
 
+@pytest.mark.slow
 def test_real_sentences_keep_their_words_of_sentiment_in_every_style(real_items: list[Item], real_raw: Path) -> None:
     assert len(real_items) == 4 * 498
     for sentence in one_a_film(read_sentences(real_raw))[::10]:

@@ -64,6 +64,7 @@ def test_a_suite_of_ones_own_has_a_metric_that_stands_for_it_in_each_format(boss
         boss.main_metric("open")
 
 
+@pytest.mark.slow
 def test_names_titles_and_files_are_unique_and_every_folder_is_found() -> None:
     for values in (
         [suite.name for suite in suites()],
@@ -99,6 +100,7 @@ def imported() -> dict[str, set[str]]:
     return {line.split()[0]: set(line.split()[1:]) for line in done.stdout.splitlines()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUITES.names())
 def test_one_suite_imports_no_other(name: str, imported: dict[str, set[str]]) -> None:
     assert imported[name] & set(SUITES.names()) == {name}

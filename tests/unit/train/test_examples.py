@@ -90,6 +90,7 @@ def test_whole_numbers_are_clusters_and_other_columns_are_left_out(examples: Pat
     pd.testing.assert_series_equal(found["response"], pd.Series([row["response"] for row in rows], name="response"))
 
 
+@pytest.mark.slow
 def test_examples_that_are_all_too_long_are_one_line_and_some_are_counted(
     train: Train, examples: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

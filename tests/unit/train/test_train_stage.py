@@ -61,6 +61,7 @@ def test_adapters_leave_embeddings_and_norms_and_full_training_moves_them(
     assert moved["full"] == set(before)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_come_out_twice_and_others_of_another_seed(train: Train, examples: Path) -> None:
     first, second = (train(examples, into=name, **QUICK) for name in ("first", "second"))
     assert first.bytes() == second.bytes()
@@ -68,6 +69,7 @@ def test_the_same_bytes_come_out_twice_and_others_of_another_seed(train: Train, 
     assert other.weights.read_bytes() != first.weights.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["response", "preference"])
 def test_a_broken_off_job_goes_on_to_the_same_bytes(
     objective: str, train: Train, examples: Path, preferences: Path, monkeypatch: pytest.MonkeyPatch
@@ -94,6 +96,7 @@ def test_a_broken_off_job_goes_on_to_the_same_bytes(
     assert not any(path.exists() for path in resumed.kept)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_settings_is_not_gone_on_from(
     train: Train, examples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,6 +196,7 @@ def refused(parent: Path, texts: Path, folder: Path, section: dict[str, str], re
     assert not Trained(folder).weights.exists()
 
 
+@pytest.mark.slow
 def test_weights_that_no_longer_compute_are_no_build(train: Train, examples: Path, tmp_path: Path) -> None:
     far = {**QUICK, "learning_rate": 1.0, "steps": 150, "patience": None}
     with pytest.raises(InputError, match=r"not finite.*; lower train.learning_rate"):

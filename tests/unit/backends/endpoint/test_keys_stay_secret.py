@@ -408,6 +408,7 @@ def test_the_log_of_the_http_library_is_clean_and_ends_with_the_backend(
     assert not logging.getLogger("httpcore2.http11").filters
 
 
+@pytest.mark.slow
 def test_a_stage_that_logs_everything_tells_no_key(
     endpoint: Scripted, environment: dict[str, Any], tmp_path: Path
 ) -> None:

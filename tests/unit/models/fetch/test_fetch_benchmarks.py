@@ -42,6 +42,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmarks, "published_files", lambda: SMALL)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("hello", [b"hello\n", b"hello\r\n"])
 def test_line_ends_become_those_of_upstream(
@@ -94,6 +95,7 @@ def test_the_list_names_every_file_once() -> None:
     assert all(len(file.blob) == 40 for file in published_files())
 
 
+@pytest.mark.slow
 def test_real_files_are_accepted(tmp_path: Path) -> None:
     raw = Path(os.environ.get("EDGEBIAS_RAW", "data/raw/benchmarks"))
     if not raw.is_dir():
@@ -114,6 +116,7 @@ def carried(monkeypatch: pytest.MonkeyPatch, sha: str, file: Path, source: dict[
     command("fetch-benchmark-file")(["--settings", settings, "--file", str(file), "--output", str(output)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["wheel", "folder"])
 def test_carried_file_from_its_own_wheel_or_the_folder(
     place: str,
@@ -132,6 +135,7 @@ def test_carried_file_from_its_own_wheel_or_the_folder(
     assert files_below(tmp_path / "raw") == {"hello.txt": b"hello\n"}
 
 
+@pytest.mark.slow
 def test_carried_file_that_is_another_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_wheel: Callable[..., Path], sha256: Callable[[Path], str]
 ) -> None:

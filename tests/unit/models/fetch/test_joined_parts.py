@@ -13,6 +13,8 @@ import pytest
 from edgebias.cli import command
 from edgebias.core.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 main = command("fetch-model")
 
 Wheel = Callable[..., Path]
