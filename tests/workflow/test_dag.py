@@ -240,6 +240,23 @@ def test_every_stage_depends_on_one_hash_of_code_for_each_kind_of_job_and_on_no_
         assert not [path for path in stage["deps"] if path.startswith("src/")], name
 
 
+def test_a_scoring_change_reaches_no_stage_that_asks_makes_or_fits_anything(generated: str) -> None:
+    """Of the whole study, whose stages `dvc repro` takes minutes to run: what reads the setting, and what follows."""
+    stages = stages_as_dvc_reads_them(yaml.safe_load(generated)["stages"])
+    reached = {name for name, stage in stages.items() if {"score", "score.resamples"} & set(stage.get("params", []))}
+    assert {name.partition("-")[0] for name in reached} >= {"score"}
+    while True:
+        made = {path for name in reached for path in paths_of(stages[name].get("outs", []))}
+        more = {name for name, stage in stages.items() if made & set(stage.get("deps", []))} - reached
+        if not more:
+            break
+        reached |= more
+    assert "report" in reached
+    kept = ("infer", "rounds", "robustness", "compress", "fit_", "mitigate", "items", "directions", "gate", "layer_")
+    assert not [name for name in reached if name.startswith(kept)]
+    assert {name for name in stages if name.startswith(kept)}
+
+
 def test_a_new_cell_leaves_the_stages_of_all_others_as_they_are(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
