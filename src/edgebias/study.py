@@ -662,7 +662,7 @@ class Study:
                 place[rest[-1]] = value
         if "method" in ENTRIES.get(rule, ()):
             values["method"] = self.chosen_methods[wildcards["method"]].entry
-        if rule == "inheritance":
+        if rule in ("inheritance", "report", "page") and self.trained_on:
             values["trained_on"] = self.trained_on
         if self.config["plugins"]:
             values["plugins"] = self.config["plugins"]

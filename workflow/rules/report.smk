@@ -47,6 +47,7 @@ rule report:
         trust=study.trust(),
         trust_paper=study.trust_paper(),
         personalisation=study.personalisation(),
+        inheritance=study.inheritance(),
         wins_back=study.wins_back(),
         damage=study.damage(),
         mitigation_scores=study.mitigation("scores.csv"),

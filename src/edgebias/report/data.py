@@ -158,6 +158,24 @@ PERSONALISATION_COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """Tables of the stage ``personalisation``."""
+INHERITANCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "inheritance": (
+        *("environment", "model", "variant", "ratio", "bias", "mitigation", "seed", "suite", "format", "measure"),
+        *("aspect", "unit", "ideal", "estimate", "low", "high", "change", "change_low", "change_high", "p_corrected"),
+        *("minimum_detectable_effect", "n_clusters"),
+    ),
+    "inheritance_trends": (
+        *("environment", "model", "bias", "mitigation", "suite", "format", "measure", "aspect", "unit", "n_runs"),
+        *("slope", "low", "high", "p_corrected", "p_runs", "n_clusters"),
+    ),
+    "inheritance_mitigations": (
+        *("environment", "model", "bias", "ratio", "seed", "mitigation", "suite", "format", "measure", "aspect"),
+        *("unit", "inherited", "inherited_low", "inherited_high", "difference", "low", "high", "p_corrected"),
+        *("removed", "removed_low", "removed_high", "n_clusters"),
+    ),
+    "inheritance_texts": ("kind", "job", "n_asked", "n_kept", "n_women", "n_men", "unfit"),
+}
+"""Tables of the stage ``inheritance``."""
 WINS_BACK_COLUMNS = (
     *(
         "environment",
@@ -247,6 +265,8 @@ class StudyData:
     """How well linear probes tell contrast pairs apart, by probed cell, block and target."""
     personalisation: Mapping[str, pd.DataFrame]
     """The tables of personalisation by name; empty where no suite asks as several identities."""
+    inheritance: Mapping[str, pd.DataFrame]
+    """The tables of bias inheritance by name; empty where no build is trained on texts that a model wrote."""
     wins_back: pd.DataFrame
     """What vectors win back in compressed builds; without rows where the study does not compare them."""
     damage: Mapping[str, pd.DataFrame]
@@ -388,6 +408,11 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
             name: read_table(results / f"compare/{name}.csv", columns)
             for name, columns in PERSONALISATION_COLUMNS.items()
             if set(suites) & set(SUITE_OF.values())
+        },
+        inheritance={
+            name: read_table(results / f"compare/{name}.csv", columns)
+            for name, columns in INHERITANCE_COLUMNS.items()
+            if settings.get("trained_on")
         },
         wins_back=read_table(results / "mitigation/wins_back.csv", WINS_BACK_COLUMNS)
         if study.wins_back

@@ -15,6 +15,7 @@ from edgebias.report.data import (
     CELL,
     DAMAGE_COLUMNS,
     DECOMPOSITION_COLUMNS,
+    INHERITANCE_COLUMNS,
     PERSONALISATION_COLUMNS,
     WINS_BACK_COLUMNS,
     StudyData,
@@ -116,6 +117,7 @@ def _findings(study: StudyData) -> dict[str, Any]:
         **({"trust": _trust(study)} if study.trust else {}),
         **({"personalisation": _personalisation(study)} if study.personalisation else {}),
         **({"damage": _damage(study)} if study.damage else {}),
+        **({"inheritance": _inheritance(study)} if study.inheritance else {}),
         **({} if study.wins_back.empty else {"wins_back": _records(study.wins_back, WINS_BACK_COLUMNS)}),
     }
 
@@ -137,6 +139,11 @@ def _personalisation(study: StudyData) -> dict[str, Any]:
 def _damage(study: StudyData) -> dict[str, Any]:
     """Return the tables that the chapter on damaged pre-training is written from."""
     return {name: _records(study.damage[name], columns) for name, columns in DAMAGE_COLUMNS.items()}
+
+
+def _inheritance(study: StudyData) -> dict[str, Any]:
+    """Return the tables that the chapter on self-written data is written from."""
+    return {name: _records(study.inheritance[name], columns) for name, columns in INHERITANCE_COLUMNS.items()}
 
 
 def _named(records: Sequence[dict[str, Any]], study: StudyData) -> list[dict[str, Any]]:

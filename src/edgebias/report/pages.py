@@ -26,6 +26,11 @@ from edgebias.report.sections.damage.figure import draw as draw_damage
 from edgebias.report.sections.damage.sentences import finding as damage_finding
 from edgebias.report.sections.decomposition import decomposition_tables, draw, sentence
 from edgebias.report.sections.environments import draw_scores
+from edgebias.report.sections.inheritance import DRAWING as INHERITANCE
+from edgebias.report.sections.inheritance import LIMITS as INHERITANCE_LIMITS
+from edgebias.report.sections.inheritance import draw as draw_inheritance
+from edgebias.report.sections.inheritance import sentence as inheritance_sentence
+from edgebias.report.sections.inheritance import tables as inheritance_tables
 from edgebias.report.sections.personalisation import DRAWING as PERSONALISATION
 from edgebias.report.sections.personalisation import draw as draw_personalisation
 from edgebias.report.sections.personalisation import sentence as personalisation_sentence
@@ -74,6 +79,7 @@ def study_page(findings: Findings, verdicts: Sequence[Verdict], study: str) -> s
         components=decomposition_tables(decomposition_of(findings)),
         trust=trust_of(findings),
         personalisation=personalisation_of(findings),
+        inheritance=inheritance_of(findings),
         wins_back=wins_back_of(findings),
         damage=damage_of(findings),
         scores=_score_rows(findings),
@@ -146,6 +152,26 @@ def personalisation_figure(findings: Findings) -> str | None:
     """Return the plane of safety and utility as SVG; None where there is nothing to draw."""
     with styled():
         canvas = draw_personalisation(findings.get("personalisation", {}))
+        return svg_text(canvas) if canvas is not None else None
+
+
+def inheritance_of(findings: Findings) -> Mapping[str, Any] | None:
+    """Return what the page says of self-written data; None where no build was trained on any."""
+    found = findings.get("inheritance")
+    if not found:
+        return None
+    return {
+        "sentence": inheritance_sentence(found),
+        "tables": inheritance_tables(found),
+        "caption": INHERITANCE.caption,
+        "limits": INHERITANCE_LIMITS,
+    }
+
+
+def inheritance_figure(findings: Findings) -> str | None:
+    """Return bias against the share of self-written texts as SVG; None where there is nothing to draw."""
+    with styled():
+        canvas = draw_inheritance(findings.get("inheritance", {}))
         return svg_text(canvas) if canvas is not None else None
 
 

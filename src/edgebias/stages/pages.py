@@ -35,6 +35,7 @@ def run(
         damage_figure,
         decomposition_figure,
         findings_of,
+        inheritance_figure,
         personalisation_figure,
         scores_figure,
         study_page,
@@ -65,6 +66,9 @@ def run(
     plane = personalisation_figure(findings)
     if plane:
         write_text(plane, markdown.with_name(f"{study}-identities.svg"))
+    inherited = inheritance_figure(findings)
+    if inherited:
+        write_text(inherited, markdown.with_name(f"{study}-inheritance.svg"))
     won_back = wins_back_figure(findings)
     if won_back:
         write_text(won_back, markdown.with_name(f"{study}-vectors.svg"))

@@ -10,6 +10,7 @@ from edgebias.report.section import Section
 from edgebias.report.sections.compression import trust_finding
 from edgebias.report.sections.damage import damage_finding
 from edgebias.report.sections.decomposition import decomposition_sentence
+from edgebias.report.sections.inheritance import inheritance_sentence
 from edgebias.report.sections.personalisation import personalisation_sentence
 from edgebias.report.sections.robustness import format_sentence
 from edgebias.report.sections.wins_back import wins_back_sentence
@@ -21,6 +22,7 @@ def _content(study: StudyData) -> Mapping[str, Any]:
         decomposition_sentence(study),
         trust_finding(study),
         personalisation_sentence(study),
+        inheritance_sentence(study),
         wins_back_sentence(study),
         damage_finding(study),
         format_sentence(study),
