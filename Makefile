@@ -41,7 +41,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mix-study compression-study compression-study-qwen wins-back-study personalisation-study personalisation-defences damage-study personalisation-tuning mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mix-study compression-study compression-study-qwen wins-back-study personalisation-study personalisation-defences damage-study personalisation-tuning inheritance-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -154,6 +154,10 @@ personalisation-tuning: $(READY) ## Does preference tuning help? Three variants 
 damage-study: $(READY) ## What damaged pre-training data pass on, with small networks on images (a quarter of an hour); writes docs/results/damage.md
 	$(BIN)/snakemake --cores $(CORES) --config study=damage
 	$(BIN)/edgebias pages --metrics results/damage/report/metrics.json --markdown docs/results/damage.md
+
+inheritance-study: $(READY) ## What does a model inherit from texts that it wrote itself? Nine trained builds (an hour on 2 cores); writes docs/results/inheritance.md
+	$(BIN)/snakemake --cores $(CORES) --config study=inheritance
+	$(BIN)/edgebias pages --metrics results/inheritance/report/metrics.json --markdown docs/results/inheritance.md
 
 audit-qwen: data ## Audits of builds of both Qwen models (an hour on 2 cores); writes docs/results/audit.md
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- \
