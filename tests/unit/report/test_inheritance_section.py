@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from edgebias.cli import command
 from edgebias.report.figures import styled
 from edgebias.report.sections.inheritance import draw, sentence, tables
 from edgebias.report.trust_claims import NOT_SUPPORTED, NOT_TESTABLE, SUPPORTED
@@ -202,3 +207,28 @@ def test_nothing_is_said_or_drawn_of_no_builds() -> None:
     assert sentence({}) == ""
     assert tables({}) == ()
     assert draw({}) is None
+
+
+@pytest.mark.slow
+def test_the_chapter_goes_from_the_tables_to_both_pages(
+    tmp_path: Path, study_writer: Callable[[Path], list[str]]
+) -> None:
+    """The page of the study and that of the results say the same of builds trained on mixtures."""
+    arguments = study_writer(tmp_path)
+    settings = json.loads(arguments[1])
+    settings["trained_on"] = {"r50": {"ratio": 0.5, "bias": BIAS, "mitigation": "none", "seed": 0}}
+    *common, _, metrics, _, page = [arguments[0], json.dumps(settings), *arguments[2:]]
+    found = study(PLANTED, removed={"token": 50.0})
+    for name, rows in found.items():
+        pd.DataFrame(rows).to_csv(tmp_path / f"compare/{name}.csv", index=False)
+    command("report")([*common, "--metrics", metrics])
+    command("page")([*common, "--page", page])
+    markdown = tmp_path / "docs/mine.md"
+    command("pages")(["--metrics", metrics, "--markdown", str(markdown)])
+    said = "It rises with the share of self-written texts"
+    for path in (Path(page), markdown):
+        text = path.read_text(encoding="utf-8")
+        assert text.count(said) >= 1
+        assert "What self-written data passes on" in text
+        assert "What the model wrote" in text
+    assert (tmp_path / "docs/mine-inheritance.svg").exists()
