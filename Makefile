@@ -41,7 +41,7 @@ $(BIN)/edgebias provenance --file params.yaml --file config/$(1).yaml --output r
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data record reproduce pages smoke mix-study compression-study compression-study-qwen wins-back-study personalisation-study personalisation-defences damage-study personalisation-tuning inheritance-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
+.PHONY: help setup data record reproduce pages smoke mix-study compression-study compression-study-qwen wins-back-study personalisation-study personalisation-defences damage-study damage-language-study personalisation-tuning inheritance-study mitigation-study mitigation-study-bbq audit-qwen test test-fast benchmark simulations oracle oracle-peers compression-env compression-perplexity stock-server reference lint format lock adopt repro verify clean
 
 help: ## List the targets
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -158,6 +158,10 @@ damage-study: $(READY) ## What damaged pre-training data pass on, with small net
 inheritance-study: $(READY) ## What does a model inherit from texts that it wrote itself? Nine trained builds (an hour on 2 cores); writes docs/results/inheritance.md
 	$(BIN)/snakemake --cores $(CORES) --config study=inheritance
 	$(BIN)/edgebias pages --metrics results/inheritance/report/metrics.json --markdown docs/results/inheritance.md
+
+damage-language-study: $(READY) ## What a long tail of gender passes on to a language model (two hours on 2 cores); writes docs/results/damage_language.md
+	$(BIN)/snakemake --cores $(CORES) --config study=damage_language
+	$(BIN)/edgebias pages --metrics results/damage_language/report/metrics.json --markdown docs/results/damage_language.md
 
 audit-qwen: data ## Audits of builds of both Qwen models (an hour on 2 cores); writes docs/results/audit.md
 	$(BIN)/snakemake --cores $(CORES) --quiet progress rules -- \

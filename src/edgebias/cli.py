@@ -34,6 +34,7 @@ STAGES = (
     "augment",
     "mixture",
     "misalignment",
+    "gender-tail",
     "train",
     "transformers-weights",
     "parity",

@@ -34,6 +34,7 @@ from edgebias.score.settings import CompareSettings, IntervalSettings
 from edgebias.suites.registry import SUITES
 from edgebias.suites.settings import PromptSettings, SubsampleSettings
 from edgebias.train.damage.settings import DamageSettings
+from edgebias.train.gender_tail_settings import GenderTailSettings
 from edgebias.train.mixture_settings import AugmentationSettings, MixtureSettings
 from edgebias.train.settings import BuildSettings, PreferenceSettings
 
@@ -107,6 +108,8 @@ class Params(Record):
     """Texts about people at work that a model of the study writes itself."""
     mixtures: dict[Name, MixtureSettings] = Field(default={})
     """Training examples of original sentences and augmented texts: data/items/STUDY/mixture_NAME.parquet."""
+    gender_tail: GenderTailSettings = GenderTailSettings()
+    """Real sentences about people that a build can be trained on: with few women, with half, or with few men."""
     damage: DamageSettings | None = None
     """What damaged pre-training data pass on, measured on images with small networks; left out, nothing is measured."""
     layer_probes: LayerProbeSettings = LayerProbeSettings()

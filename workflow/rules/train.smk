@@ -118,6 +118,31 @@ rule misalignment:
         " --raw-folder {params.raw:q} --groups {output.groups:q} --shift {output.shift:q} 2> {log:q}"
 
 
+rule gender_tail:
+    """Real sentences about people, with the share of women that they have, half, or that of men."""
+    input:
+        sources=occupation_files(occupation_sentences.SENTENCES),
+    output:
+        table="<items>/sentences_{tail}.parquet",
+    log:
+        "<logs>/gender_tail/{tail}.log",
+    benchmark:
+        "<benchmarks>/gender_tail/{tail}.tsv"
+    wildcard_constraints:
+        tail=one_of(TAILS),
+    resources:
+        mem_mb=900,
+    params:
+        code=code_of("gender_tail"),
+        settings=settings_of("gender_tail"),
+        raw=raw_folder,
+    message:
+        "sentences with women: {wildcards.tail}"
+    shell:
+        "python -m edgebias gender-tail --settings {params.settings:q} --tail {wildcards.tail:q}"
+        " --raw-folder {params.raw:q} --output {output.table:q} 2> {log:q}"
+
+
 rule train:
     """One fine-tuned or preference-tuned build: adapters merged, weights rounded to the parent's types, parity checked."""
     input:

@@ -112,7 +112,7 @@ def _training(study: Study) -> Iterator[Need]:
     if any(how.method == "lora" for how in trainings.values()):
         yield Need("builds with trained adapters: package peft", "" if find_spec("peft") else NO_PEFT)
     for name, how in trainings.items():
-        if how.data in study.preferences() or study.mixture_of(name) is not None:
+        if how.data in (*study.preferences(), *study.gender_tails()) or study.mixture_of(name) is not None:
             continue
         yield Need(f"build {name}: {how.data}", "" if Path(how.data).exists() else "no such file")
 
