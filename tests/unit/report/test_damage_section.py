@@ -156,6 +156,7 @@ def test_undefined_changes_are_no_fault() -> None:
     assert parts(gone)
 
 
+@pytest.mark.slow
 def test_the_page_has_the_section_only_where_networks_were_trained(study: StudyData) -> None:
     with unrendered():
         page = render(study, draw_all(study, [damage.DRAWING]))
@@ -168,6 +169,7 @@ def test_the_page_has_the_section_only_where_networks_were_trained(study: StudyD
     assert "damage" not in headline_metrics(without)["findings"]
 
 
+@pytest.mark.slow
 def test_the_page_of_results_is_written_from_the_headline_numbers(study: StudyData) -> None:
     findings = json.loads(json.dumps(headline_metrics(study)))["findings"]
     page = study_page(findings, [], "mine")

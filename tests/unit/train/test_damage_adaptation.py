@@ -79,6 +79,7 @@ def test_a_column_that_never_varies_is_no_fault() -> None:
     assert np.isfinite(linear(features, labels).answers(features + 1e6)).all()
 
 
+@pytest.mark.slow
 def test_a_network_learns_the_labels_that_it_is_given(mnist: Images) -> None:
     """Every label one too high: a faultless network is wrong about every digit, and right about the labels."""
     some = mnist.at(np.arange(0, 5000, 10))
@@ -90,6 +91,7 @@ def test_a_network_learns_the_labels_that_it_is_given(mnist: Images) -> None:
     assert (answers == wrong.labels).all()
 
 
+@pytest.mark.slow
 def test_classes_without_weight_are_not_learned(mnist: Images) -> None:
     some = mnist.at(np.arange(0, 5000, 10))
     weights = np.array([1.0] * 5 + [0.0] * 5)

@@ -114,6 +114,7 @@ def test_reweighted_digits_weigh_the_same(counts: list[int]) -> None:
     assert (inverse_frequency(table)[~present] == 0).all()
 
 
+@pytest.mark.slow
 def test_images_of_a_seed_are_in_one_part_each(mnist: Images) -> None:
     found = split(mnist, scikit_digits(), 10, _rng())
     inside = [*found.pool, found.probe[IN_DOMAIN], found.test[IN_DOMAIN]]
@@ -126,6 +127,7 @@ def test_images_of_a_seed_are_in_one_part_each(mnist: Images) -> None:
     assert np.bincount(drawn(found.pool, np.arange(DIGITS)).labels, minlength=DIGITS).tolist() == list(range(DIGITS))
 
 
+@pytest.mark.slow
 def test_pixels_are_means_of_areas(mnist: Images) -> None:
     """The bright block of each invented image covers one pixel of eight by eight, whose ink it keeps."""
     assert mnist.pixels.shape == (5000, SIDE, SIDE)
@@ -148,6 +150,7 @@ def test_what_is_no_file_of_images_is_one_line(content: bytes | None, said: str,
     assert "\n" not in str(fault.value)
 
 
+@pytest.mark.slow
 def test_images_of_other_numbers_are_refused(tmp_path: Path, mnist_file: Path) -> None:
     table = pd.read_csv(mnist_file, header=None).iloc[:-1]
     path = tmp_path / "short.csv.gz"

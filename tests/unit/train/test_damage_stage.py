@@ -55,6 +55,7 @@ def mean(table: pd.DataFrame, measure: str, **where: Any) -> float:
     return float(table[measure].mean())
 
 
+@pytest.mark.slow
 def test_damages_whose_effect_is_known_have_it(written: Path) -> None:
     """Digits that a bright block tells apart: faultless undamaged, by chance from noise, wrong from wrong labels."""
     table = pd.read_csv(written)
@@ -71,6 +72,7 @@ def test_damages_whose_effect_is_known_have_it(written: Path) -> None:
     assert mean(table, "accuracy", damage="label_noise", **probe) > 80
 
 
+@pytest.mark.slow
 def test_every_condition_has_its_rows(written: Path) -> None:
     table = pd.read_csv(written)
     counts = table.groupby(["damage", "weighting"])["adaptation"].nunique().to_dict()
