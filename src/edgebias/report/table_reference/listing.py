@@ -27,6 +27,7 @@ from edgebias.suites.item import ITEM
 from edgebias.train.augment import AUGMENTED_TEXT
 from edgebias.train.damage.effects import DAMAGE_DOSE, DAMAGE_EFFECT, DAMAGE_MENDED
 from edgebias.train.damage.run_table import DAMAGE_RUN
+from edgebias.train.misalignment import EMBEDDING_SHIFT, GROUP_DATA
 from edgebias.train.trajectory import TRAINING
 
 
@@ -62,6 +63,8 @@ TABLES = (
     Listed(ITEM, _SUITE),
     Listed(TRAINING, {"model": "smollm2-135m-instruct", "variant": "tuned"}),
     Listed(AUGMENTED_TEXT, _FULL | {"study": "inheritance", "kind": "contextual_explicit"}),
+    Listed(GROUP_DATA, _FULL | {"study": "inheritance"}),
+    Listed(EMBEDDING_SHIFT, _FULL | {"study": "inheritance"}),
     Listed(RESPONSE, _FULL | _SUITE, f"`{_MITIGATION}/responses.parquet`"),
     Listed(ROUND, _EDGE_BUILD, extends=RESPONSE),
     Listed(SCORE, _FULL | _SUITE),
