@@ -482,9 +482,8 @@ class Study:
         return [f"{self.results}/compare/{name}.csv" for name in names]
 
     def augmented_texts(self) -> list[str]:
-        """Return the tables of texts that mixtures of the study take."""
-        kinds = dict.fromkeys(one.bias for one in self.mixtures.values() if one.bias is not None)
-        return [self.augmented(kind) for kind in kinds] if self.trained_on else []
+        """Return the tables of texts that the model wrote, where cells of the study are trained on mixtures."""
+        return [self.augmented(kind) for kind in self.kinds()] if self.trained_on else []
 
     def local_variants(self) -> list[tuple[str, str]]:
         """Return (model, variant) pairs whose weights are on this machine, ancestors included."""
@@ -675,6 +674,7 @@ class Study:
             values["method"] = self.chosen_methods[wildcards["method"]].entry
         if rule in ("inheritance", "report", "page") and self.trained_on:
             values["trained_on"] = self.trained_on
+            values["writer"] = vars(self.writer)
         if self.config["plugins"]:
             values["plugins"] = self.config["plugins"]
         return json.dumps(values, sort_keys=True)

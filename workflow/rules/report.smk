@@ -48,6 +48,7 @@ rule report:
         trust_paper=study.trust_paper(),
         personalisation=study.personalisation(),
         inheritance=study.inheritance(),
+        misalignment=study.misalignment(),
         wins_back=study.wins_back(),
         damage=study.damage(),
         mitigation_scores=study.mitigation("scores.csv"),

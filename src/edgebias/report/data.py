@@ -176,6 +176,13 @@ INHERITANCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "inheritance_texts": ("kind", "job", "n_asked", "n_kept", "n_women", "n_men", "unfit"),
 }
 """Tables of the stage ``inheritance``."""
+MISALIGNMENT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "group_data": (
+        *("kind", "job", "n_augmented", "n_original", "augmented", "original", "difference", "low", "high", "p_value"),
+    ),
+    "embedding_shift": ("kind", "n_augmented", "n_original", "shift", "by_chance", "p_value"),
+}
+"""Tables of the stage ``misalignment``."""
 WINS_BACK_COLUMNS = (
     *(
         "environment",
@@ -266,7 +273,10 @@ class StudyData:
     personalisation: Mapping[str, pd.DataFrame]
     """The tables of personalisation by name; empty where no suite asks as several identities."""
     inheritance: Mapping[str, pd.DataFrame]
-    """The tables of bias inheritance by name; empty where no build is trained on texts that a model wrote."""
+    """The tables of bias inheritance, and of how self-written texts differ from real ones, by name.
+
+    Empty where no build is trained on texts that a model wrote.
+    """
     wins_back: pd.DataFrame
     """What vectors win back in compressed builds; without rows where the study does not compare them."""
     damage: Mapping[str, pd.DataFrame]
@@ -413,6 +423,11 @@ def read_data(settings: dict[str, Any], sources: Sources) -> StudyData:
             name: read_table(results / f"compare/{name}.csv", columns)
             for name, columns in INHERITANCE_COLUMNS.items()
             if settings.get("trained_on")
+        }
+        | {
+            name: read_table(results / f"augmented/{Cell(**settings['writer']).path}/{name}.csv", columns)
+            for name, columns in MISALIGNMENT_COLUMNS.items()
+            if settings.get("trained_on") and settings.get("writer")
         },
         wins_back=read_table(results / "mitigation/wins_back.csv", WINS_BACK_COLUMNS)
         if study.wins_back

@@ -16,6 +16,7 @@ from edgebias.report.data import (
     DAMAGE_COLUMNS,
     DECOMPOSITION_COLUMNS,
     INHERITANCE_COLUMNS,
+    MISALIGNMENT_COLUMNS,
     PERSONALISATION_COLUMNS,
     WINS_BACK_COLUMNS,
     StudyData,
@@ -143,7 +144,8 @@ def _damage(study: StudyData) -> dict[str, Any]:
 
 def _inheritance(study: StudyData) -> dict[str, Any]:
     """Return the tables that the chapter on self-written data is written from."""
-    return {name: _records(study.inheritance[name], columns) for name, columns in INHERITANCE_COLUMNS.items()}
+    known = {**INHERITANCE_COLUMNS, **MISALIGNMENT_COLUMNS}
+    return {name: _records(table, known[name]) for name, table in study.inheritance.items()}
 
 
 def _named(records: Sequence[dict[str, Any]], study: StudyData) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from edgebias.cli import command
 from edgebias.report.figures import styled
 from edgebias.report.sections.inheritance import draw, sentence, tables
 from edgebias.report.trust_claims import NOT_SUPPORTED, NOT_TESTABLE, SUPPORTED
+from edgebias.suites.occupation_sentences import JOBS
 
 PLACE = {"environment": "edge", "model": "tiny"}
 BIAS = "contextual_explicit"
@@ -44,10 +45,12 @@ def study(
     p_runs: float = 0.01,
     again: float = 0.1,
     removed: dict[str, float] | None = None,
+    more: float = 1.0,
 ) -> Study:
     """Give scores that move by ``slopes`` for ten points more, each with an interval of ``half`` to either side.
 
-    ``again`` is what the second build of ratio 0 differs by; ``removed`` the share that each mitigation takes away.
+    ``again`` is what the second build of ratio 0 differs by; ``removed`` the share that each mitigation takes away;
+    ``more`` the sign of how many more women are written about.
     """
     moved = slopes or {}
     scores, trends, mitigated = [], [], []
@@ -80,7 +83,15 @@ def study(
                 | {"removed_low": share - 10, "removed_high": share + 10, "n_clusters": 40}
             )
     texts = [{"kind": BIAS, "job": "nurse", "n_asked": 64, "n_kept": 40, "n_women": 30, "n_men": 2, "unfit": "length"}]
+    groups = [
+        {"kind": "neutral", "job": job, "n_augmented": 20, "n_original": 300, "augmented": 0.5, "original": 0.2}
+        | {"difference": 0.3 * more, "low": 0.3 * more - 0.2, "high": 0.3 * more + 0.2, "p_value": 0.002}
+        for job in JOBS
+    ]
+    shift = [{"kind": BIAS, "n_augmented": 120, "n_original": 120, "shift": 0.04, "by_chance": 0.002, "p_value": 0.001}]
     return {
+        "group_data": groups,
+        "embedding_shift": shift,
         "inheritance": scores,
         "inheritance_trends": trends,
         "inheritance_mitigations": mitigated,
@@ -95,6 +106,7 @@ def verdicts(found: Study) -> dict[str, str]:
 PLANTED = {"accuracy_male": 2.0, "accuracy_female": -3.0, "accuracy_gap": 5.0, "expected_salary_gap": 1.0}
 MEN, WOMEN = "Jobs of men are recognised better", "Jobs of women are recognised worse"
 SALARY, DIRECT = "The salary gap widens", "The task that is trained for loses at low shares already"
+PERSONS = "Asked about nobody in particular, the model writes of more women, except among architects"
 INDIRECT = "Indirectly related tasks gain at 10 to 20 %"
 TOKEN, ROBUST = (
     "A warning before self-written texts takes away what is inherited",
@@ -168,10 +180,20 @@ def test_rounds_and_types_of_bias_that_were_not_trained_on_are_not_testable() ->
         assert found[claim] == NOT_TESTABLE
 
 
+def test_whom_the_model_writes_about_is_judged_without_the_exception_of_the_paper() -> None:
+    more, fewer = verdicts(study()), verdicts(study(more=-1.0))
+    assert (more[PERSONS], fewer[PERSONS]) == (SUPPORTED, NOT_SUPPORTED)
+    found = study()
+    found["group_data"] = [row | {"p_value": 0.2} for row in found["group_data"] if row["job"] != "architect"]
+    assert verdicts(found)[PERSONS] == NOT_TESTABLE
+    assert more["Self-written texts are distributed otherwise than real ones"] == SUPPORTED
+    assert verdicts(found | {"group_data": [], "embedding_shift": []})[PERSONS] == NOT_TESTABLE
+
+
 def test_tables_hold_every_build_every_trend_and_what_was_written() -> None:
     found = study(PLANTED, removed={"token": 50.0})
-    claims, by_build, trends, mitigations, texts = tables(found)
-    assert len(claims.rows) == 11
+    claims, by_build, trends, mitigations, texts, groups, shifts = tables(found)
+    assert len(claims.rows) == 13
     assert [row[0] for row in by_build.rows] == [
         "tiny full",
         *(f"tiny {name}" for name in ("r0", "again", "r5", "r10", "r20", "r50")),
@@ -183,7 +205,10 @@ def test_tables_hold_every_build_every_trend_and_what_was_written() -> None:
     assert {row[-1] for row in trends.rows} == {"rises", "falls", "no trend beyond chance"}
     assert [row[-1] for row in mitigations.rows] == ["50 [40, 60]", "50 [40, 60]", "nothing is inherited beyond doubt"]
     assert texts.rows == (("contextual explicit", "nurse", "64", "40", "30", "2", "length"),)
-    for table in (claims, by_build, trends, mitigations, texts):
+    assert [row[1] for row in groups.rows] == list(JOBS)
+    assert groups.rows[0][3:6] == ("50", "20", "+30 [10.00, 50]")
+    assert shifts.rows == (("contextual explicit", "120", "120", "0.040", "0.002", "0.001"),)
+    for table in (claims, by_build, trends, mitigations, texts, groups, shifts):
         assert all(len(row) == len(table.heads) for row in table.rows)
 
 
@@ -219,8 +244,13 @@ def test_the_chapter_goes_from_the_tables_to_both_pages(
     settings["trained_on"] = {"r50": {"ratio": 0.5, "bias": BIAS, "mitigation": "none", "seed": 0}}
     *common, _, metrics, _, page = [arguments[0], json.dumps(settings), *arguments[2:]]
     found = study(PLANTED, removed={"token": 50.0})
+    settings["writer"] = {"environment": "edge", "model": "tiny", "variant": "full"}
+    common[1] = json.dumps(settings)
+    written = tmp_path / "augmented/edge/tiny/full"
+    written.mkdir(parents=True)
     for name, rows in found.items():
-        pd.DataFrame(rows).to_csv(tmp_path / f"compare/{name}.csv", index=False)
+        folder = written if name in ("group_data", "embedding_shift") else tmp_path / "compare"
+        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
     command("report")([*common, "--metrics", metrics])
     command("page")([*common, "--page", page])
     markdown = tmp_path / "docs/mine.md"

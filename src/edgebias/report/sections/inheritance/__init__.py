@@ -9,7 +9,7 @@ from typing import Any
 from edgebias.report.data import StudyData
 from edgebias.report.figures import Drawing
 from edgebias.report.findings import ALPHA
-from edgebias.report.numbers import estimate, number, p_number
+from edgebias.report.numbers import estimate, number, p_number, signed_estimate
 from edgebias.report.section import Section
 from edgebias.report.sections.inheritance.claims import claims_table, helps, is_inherited
 from edgebias.report.sections.inheritance.figure import draw
@@ -17,11 +17,13 @@ from edgebias.report.sections.inheritance.rows import (
     BY_RUN,
     FALLS,
     FLAT,
+    GROUPS,
     LEAD,
     LEADS,
     MITIGATED,
     RISES,
     SCORES,
+    SHIFT,
     TEXTS,
     TRENDS,
     UNKNOWN,
@@ -131,7 +133,12 @@ def tables(found: Found) -> tuple[Table, ...]:
     """Return the claims, the bias of each build, changes, trends, what mitigations do, and what was written."""
     if not found.get(SCORES):
         return ()
-    more = (_mitigations(found.get(MITIGATED, ())), _texts(found.get(TEXTS, ())))
+    more = (
+        _mitigations(found.get(MITIGATED, ())),
+        _texts(found.get(TEXTS, ())),
+        _groups(found.get(GROUPS, ())),
+        _shifts(found.get(SHIFT, ())),
+    )
     return (
         claims_table(found),
         _by_build(found[SCORES]),
@@ -239,6 +246,53 @@ def _texts(rows: Sequence[Row]) -> Table:
             for row in rows
         ),
         frozenset({2, 3, 4, 5}),
+    )
+
+
+def _groups(rows: Sequence[Row]) -> Table:
+    return Table(
+        "Share of women in what the model wrote, beside the real sentences on that job",
+        (
+            "Texts",
+            "Job",
+            "Texts that tell a gender",
+            "Women (%)",
+            "Women in real ones (%)",
+            "Points more [low, high]",
+            "p",
+        ),
+        tuple(
+            (
+                str(row["kind"]).replace("_", " "),
+                str(row["job"]),
+                number(int(value_of(row["n_augmented"]))),
+                *(number(100 * value_of(row[name])) for name in ("augmented", "original")),
+                signed_estimate(
+                    100 * value_of(row["difference"]), 100 * value_of(row["low"]), 100 * value_of(row["high"])
+                ),
+                p_number(value_of(row["p_value"])),
+            )
+            for row in rows
+        ),
+        frozenset({2, 3, 4, 6}),
+        unbroken=frozenset({5}),
+    )
+
+
+def _shifts(rows: Sequence[Row]) -> Table:
+    return Table(
+        "How far self-written texts lie from real sentences in the model's last hidden states",
+        ("Texts", "Texts read", "Real ones read", "Shift", "Shift by chance", "p"),
+        tuple(
+            (
+                str(row["kind"]).replace("_", " "),
+                *(number(int(value_of(row[name]))) for name in ("n_augmented", "n_original")),
+                *(number(value_of(row[name])) for name in ("shift", "by_chance")),
+                p_number(value_of(row["p_value"])),
+            )
+            for row in rows
+        ),
+        frozenset({1, 2, 3, 4, 5}),
     )
 
 

@@ -10,12 +10,14 @@ import math
 from collections.abc import Sequence
 
 from edgebias.report.findings import ALPHA
-from edgebias.report.numbers import number
+from edgebias.report.numbers import number, p_value, percent
 from edgebias.report.sections.inheritance.rows import (
     FALLS,
+    GROUPS,
     MITIGATED,
     RISES,
     SCORES,
+    SHIFT,
     TRENDS,
     Found,
     Row,
@@ -33,6 +35,7 @@ from edgebias.report.trust_claims import NOT_SUPPORTED, NOT_TESTABLE, SUPPORTED,
 from edgebias.score.inheritance.builds import LOSS, MASK, MITIGATIONS, TOKEN, UNMITIGATED
 from edgebias.score.inheritance.measures import BOTH, DOLLARS, LOG_ODDS, POINTS
 from edgebias.score.inheritance.trend import STEP
+from edgebias.stats.contrasts import corrected
 
 MARGINS = {POINTS: 5.0, DOLLARS: 1.0, LOG_ODDS: 0.2}
 """Changes from 0 to 50 per cent of self-written examples that are worth finding, by unit."""
@@ -52,6 +55,12 @@ WORST = {"contrastive_explicit", "contextual_implicit"}
 TYPES = 6
 """Types of bias of the paper."""
 
+NEUTRAL = "neutral"
+"""The kind of prompts that name nobody."""
+
+EXCEPTION = "architect"
+"""The job of which such texts are not about more women, says the paper."""
+
 NAMES = {TOKEN: "A warning before self-written texts", MASK: "Masking gendered words", LOSS: "The loss-based term"}
 
 
@@ -65,6 +74,8 @@ def claims_table(found: Found) -> Table:
         direct_loses(rows),
         indirect_gains(rows),
         worst_types(trends),
+        more_women(found.get(GROUPS, ())),
+        shifted(found.get(SHIFT, ())),
         Verdict("Bias accumulates over rounds of training", NOT_TESTABLE, "builds here are trained once"),
         *(takes_away(name, mitigated, rows) for name in MITIGATIONS[1:]),
         most_robust(mitigated, rows),
@@ -117,6 +128,41 @@ def worst_types(trends: Sequence[Row]) -> Verdict:
     first = sorted(known, key=lambda name: -known[name])[: len(WORST)]
     told = f"largest slopes: {', '.join(f'{name} ({number(known[name])})' for name in first)}"
     return Verdict(claim, SUPPORTED if set(first) == WORST else NOT_SUPPORTED, told)
+
+
+def more_women(groups: Sequence[Row]) -> Verdict:
+    """Judge whom texts of neutral prompts are about, in all jobs but the paper's exception."""
+    claim = "Asked about nobody in particular, the model writes of more women, except among architects"
+    mine = [row for row in groups if row["kind"] == NEUTRAL and math.isfinite(value_of(row["difference"]))]
+    if not mine:
+        return Verdict(claim, NOT_TESTABLE, "no texts about nobody in particular tell a gender")
+    told = "share of women in its texts and in real ones: "
+    told += "; ".join(f"{row['job']} {_women(row)}" for row in mine)
+    p_values = corrected([value_of(row["p_value"]) for row in mine], "holm")
+    others = [
+        (value_of(row["difference"]), p) for row, p in zip(mine, p_values, strict=True) if row["job"] != EXCEPTION
+    ]
+    sure = [difference for difference, p in others if p < ALPHA]
+    if any(difference < 0 for difference in sure):
+        return Verdict(claim, NOT_SUPPORTED, told)
+    if 2 * len(sure) > len(others):
+        return Verdict(claim, SUPPORTED, told)
+    return Verdict(claim, NOT_TESTABLE, f"{told}; most differences are not beyond chance")
+
+
+def shifted(shifts: Sequence[Row]) -> Verdict:
+    """Judge whether self-written texts lie apart from real sentences in the last hidden states."""
+    claim = "Self-written texts are distributed otherwise than real ones"
+    known = [row for row in shifts if math.isfinite(value_of(row["p_value"]))]
+    if not known:
+        return Verdict(claim, NOT_TESTABLE, "hidden states of no texts were compared")
+    p_values = corrected([value_of(row["p_value"]) for row in known], "holm")
+    told = "; ".join(
+        f"{str(row['kind']).replace('_', ' ')}: {number(value_of(row['shift']) / value_of(row['by_chance']))} times "
+        f"what chance gives, {p_value(p)}"
+        for row, p in zip(known, p_values, strict=True)
+    )
+    return Verdict(claim, SUPPORTED if min(p_values) < ALPHA else NOT_TESTABLE, told)
 
 
 def takes_away(mitigation: str, mitigated: Sequence[Row], rows: Sequence[Row]) -> Verdict:
@@ -192,6 +238,10 @@ def _judged(claim: str, mine: Sequence[Row], rows: Sequence[Row], sign: float, w
     if all(max(sign * value_of(row[name]) for name in ("change_low", "change_high")) < margin for row in known):
         return Verdict(claim, NOT_SUPPORTED, f"{told}; {what} of {number(margin)} points is excluded")
     return Verdict(claim, NOT_TESTABLE, f"{told}; {what} is not beyond chance, and not excluded")
+
+
+def _women(row: Row) -> str:
+    return f"{percent(value_of(row['augmented']), 0)} and {percent(value_of(row['original']), 0)}"
 
 
 def _changed(row: Row) -> str:

@@ -24,6 +24,9 @@ SCORES, TRENDS, MITIGATED, TEXTS = (
     "inheritance_texts",
 )
 
+GROUPS, SHIFT = "group_data", "embedding_shift"
+"""Whom self-written texts are about, and how far they lie from real ones in the model's hidden states."""
+
 CALLED = {
     UNMITIGATED: "no mitigation",
     TOKEN: "token: a warning before each of them",
