@@ -71,6 +71,7 @@ def test_mixtures_that_cannot_be_made_are_refused_in_one_line(sections: dict[str
         assert word in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_build_waits_for_its_mixture_and_the_mixture_for_the_texts_of_its_bias(copy_checkout, tmp_path: Path) -> None:
     """A mixture without augmented texts waits for none."""
     checkout = copy_checkout(tmp_path / "checkout")
@@ -104,6 +105,7 @@ def test_a_build_waits_for_its_mixture_and_the_mixture_for_the_texts_of_its_bias
     assert sum(" train " in line for line in commands) == 2
 
 
+@pytest.mark.slow
 def test_the_study_of_bias_inheritance_plans_its_texts_mixtures_and_builds(copy_checkout, tmp_path: Path) -> None:
     planned = plan(copy_checkout(tmp_path / "checkout"), "--quiet", "host", "--config", "study=inheritance")
     assert planned.returncode == 0, planned.stderr

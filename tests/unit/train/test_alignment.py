@@ -125,6 +125,7 @@ def test_mean_states_are_those_of_the_whole_text_and_padding_has_no_part(parent:
     assert nothing is None
 
 
+@pytest.mark.slow
 def test_a_weight_of_zero_gives_the_bytes_of_none_and_another_gives_others(train: Train, mixed: Path) -> None:
     """Without the term the column of origins is not looked at."""
     without = train(mixed, into="without", **QUICK)
@@ -135,6 +136,7 @@ def test_a_weight_of_zero_gives_the_bytes_of_none_and_another_gives_others(train
     assert some.training["align"] == 1.0
 
 
+@pytest.mark.slow
 def test_an_aligned_job_that_breaks_off_goes_on_to_the_same_bytes(
     train: Train, mixed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

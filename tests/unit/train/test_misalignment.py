@@ -95,6 +95,7 @@ def test_a_planted_shift_is_found_and_one_of_jobs_alone_is_not() -> None:
         assert tested["shift"] == pytest.approx(step, abs=0.25)
 
 
+@pytest.mark.slow
 def test_without_a_shift_the_test_rejects_as_often_as_its_level_says() -> None:
     rng = np.random.default_rng(7)
     jobs = ["nurse"] * 12
@@ -105,6 +106,7 @@ def test_without_a_shift_the_test_rejects_as_often_as_its_level_says() -> None:
     assert 0.01 <= np.mean(np.array(p_values) <= 0.05) <= 0.1
 
 
+@pytest.mark.slow
 def test_the_command_writes_both_tables_the_same_bytes_twice(raw: Path, parent: Path, tmp_path: Path) -> None:
     paths = [tmp_path / f"{kind}.parquet" for kind in ("neutral", "contextual_explicit")]
     for path in paths:
