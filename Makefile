@@ -11,6 +11,8 @@ READY := $(VENV)/.ready
 COMPRESSION := .venv-compression
 # DVC's stages call snakemake and python by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Containers often set it: each of some hundred processes would then compile the package, and pytest every test, anew.
+unexport PYTHONDONTWRITEBYTECODE
 # More options for pip, e.g. PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu" for the small torch.
 PIP_OPTIONS ?=
 # Some categories of BBQ, one of them intersectional: all would take half an hour.

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,10 @@ def found_of(**planting: Any) -> Found:
     return {name: make(runs, 0.95, "holm").to_dict("records") for name, make in tables.items()}
 
 
-FOUND = found_of()
+@cache
+def known() -> Found:
+    """The tables of the losses as they are planted by default: made when asked for, never while tests are collected."""
+    return found_of()
 
 
 def verdicts(found: Found) -> dict[str, str]:
@@ -51,7 +55,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Path
     named = dict(zip(written[::2], written[1::2], strict=True))
     (root / "damage").mkdir()
     planted().to_csv(root / "damage/runs.csv", index=False)
-    outputs = [part for name in FOUND for part in (f"--{name}", str(root / f"damage/{name}.csv"))]
+    outputs = [part for name in known() for part in (f"--{name}", str(root / f"damage/{name}.csv"))]
     command("damage")(["--settings", '{"compare": {}}', "--runs", str(root / "damage/runs.csv"), *outputs])
     settings = parse_settings(named["--settings"]) | {"damage": {}}
     paths = ("--items-folder", "--variants-folder", "--results", "--paper", "--hardware")
@@ -60,7 +64,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, study_writer: Callable[[Path
 
 def test_planted_losses_are_judged_as_planted() -> None:
     """Wrong labels do nothing; the others pass on, half as much out-of-domain; both mitigations win."""
-    assert verdicts(FOUND) == {
+    assert verdicts(known()) == {
         "Corrupted pixels": SUPPORTED,
         "A long tail": SUPPORTED,
         "Wrong labels": NOT_SUPPORTED,
@@ -91,13 +95,13 @@ def test_seeds_that_all_agree_are_no_evidence() -> None:
 
 
 def test_the_sentences_give_sizes_and_counts() -> None:
-    said = finding(FOUND)
+    said = finding(known())
     assert said.startswith(
         "Fitted to clean images, networks stay worse beyond doubt after 3 of 4 damages in-domain, and after 3 "
         "out-of-domain (worst levels). A planted trigger gains +18."
     )
     assert "Without any damage it changes accuracy by +2" in said
-    understand, interpret, mitigate = parts(FOUND)
+    understand, interpret, mitigate = parts(known())
     assert [part["name"] for part in (understand, interpret, mitigate)] == ["Understand", "Interpret", "Mitigate"]
     assert "Corrupted pixels (80 %): the network itself changes by −1" in understand["sentence"]
     assert "A long tail (100 : 1)" in understand["sentence"]
@@ -106,12 +110,12 @@ def test_the_sentences_give_sizes_and_counts() -> None:
 
 
 def test_the_tables_have_a_row_for_each_damage_and_domain() -> None:
-    _, worst, slopes, trigger = parts(FOUND)[0]["tables"]
+    _, worst, slopes, trigger = parts(known())[0]["tables"]
     assert [row[0] for row in worst.rows[::3]][:2] == ["corrupted pixels", "a long tail"]
     assert worst.rows[0][1] == "80 %"
     assert len(slopes.rows) == 8
     assert len(trigger.rows) == 4 * len(LEVELS.trigger)
-    (mended,) = parts(FOUND)[2]["tables"]
+    (mended,) = parts(known())[2]["tables"]
     weighted = [row for row in mended.rows if row[2].startswith("re-weighting")]
     assert [row[3] for row in weighted] == [
         "the linear probe",
@@ -119,19 +123,21 @@ def test_the_tables_have_a_row_for_each_damage_and_domain() -> None:
         "before transfer",
         "before transfer",
     ]
-    assert all(len(row) == len(table.heads) for part in parts(FOUND) for table in part["tables"] for row in table.rows)
+    assert all(
+        len(row) == len(table.heads) for part in parts(known()) for table in part["tables"] for row in table.rows
+    )
 
 
 def test_the_figure_has_a_line_for_each_domain_and_stands_at_what_was_planted() -> None:
     with styled():
-        canvas = draw(FOUND)
+        canvas = draw(known())
         assert canvas is not None
         assert len(canvas.axes) == 8
         corrupted = canvas.axes[4]
         points = [bar.lines[0].get_ydata()[0] for bar in corrupted.containers]
         effects = [
             row["change"]
-            for row in FOUND["effects"]
+            for row in known()["effects"]
             if (row["damage"], row["adaptation"], row["measure"]) == ("corrupted", "linear", "accuracy")
             and row["domain"] != "out_minus_in"
         ]
@@ -146,7 +152,7 @@ def test_of_nothing_nothing_is_said() -> None:
 
 def test_undefined_changes_are_no_fault() -> None:
     gone = {
-        name: [row | {"low": None, "high": None, "p_corrected": None} for row in rows] for name, rows in FOUND.items()
+        name: [row | {"low": None, "high": None, "p_corrected": None} for row in rows] for name, rows in known().items()
     }
     gone["effects"] = [row | {"change": None} for row in gone["effects"]]
     with styled():

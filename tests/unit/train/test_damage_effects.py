@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,18 @@ from edgebias.train.damage.images import IN_DOMAIN, OUT_OF_DOMAIN
 from edgebias.train.damage.run_table import DAMAGE_RUN, LINEAR, NETWORK, OWN, REWEIGHTED, SPECTRUM
 
 HALVES = {IN_DOMAIN: 1.0, OUT_OF_DOMAIN: 0.5, BETWEEN: -0.5}
-NO_NOISE = planted(noise=lambda seed: 0.0)
-EXACT = (effect_table(NO_NOISE, 0.95, "holm"), dose_table(NO_NOISE, 0.95, "holm"))
+
+
+@cache
+def without_noise() -> pd.DataFrame:
+    """Runs of networks that do not differ by seed."""
+    return planted(noise=lambda seed: 0.0)
+
+
+@cache
+def exact() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Their effects and slopes: made when asked for, never while tests are collected."""
+    return effect_table(without_noise(), 0.95, "holm"), dose_table(without_noise(), 0.95, "holm")
 
 
 def row(table: pd.DataFrame, **where: object) -> pd.Series:
@@ -63,7 +74,7 @@ def test_seeds_that_do_not_vary_have_no_interval(values: list[float], mean: floa
 def test_planted_losses_are_found_to_the_point(damage: str, domain: str, adaptation: str) -> None:
     """Seeds differ by ten points, and no effect does: each comparison is within its seed."""
     twice = 2.0 if adaptation == OWN else 1.0
-    effects, doses = EXACT
+    effects, doses = exact()
     for level in getattr(LEVELS, damage):
         dose = math.log10(level) if damage == "long_tail" else 10 * level
         where = {"damage": damage, "level": level, "adaptation": adaptation, "domain": domain}
@@ -85,7 +96,7 @@ def test_a_damage_that_does_nothing_has_no_effect_and_no_doubt_is_left_about_the
 
 
 def test_mitigations_win_what_was_planted() -> None:
-    mended = mended_table(NO_NOISE, 0.95, "holm")
+    mended = mended_table(without_noise(), 0.95, "holm")
     where = {"damage": "corrupted", "domain": OUT_OF_DOMAIN, "measure": "accuracy"}
     assert row(mended, **where, method=SPECTRUM, against=LINEAR)["change"] == pytest.approx(WON[SPECTRUM])
     both = row(mended, **where, method=SPECTRUM, against=NETWORK)
@@ -93,7 +104,7 @@ def test_mitigations_win_what_was_planted() -> None:
     assert both["level"] == max(LEVELS.corrupted)
     weighted = row(mended, method=REWEIGHTED, against=LINEAR, domain=IN_DOMAIN, measure="rare_digits")
     assert (weighted["damage"], weighted["change"]) == ("long_tail", pytest.approx(3.0))
-    clean = NO_NOISE.query("damage == 'none' and adaptation == 'linear'")
+    clean = without_noise().query("damage == 'none' and adaptation == 'linear'")
     assert weighted["undamaged"] == pytest.approx(clean["rare_digits"].mean())
     assert set(mended["damage"]) == {"none", *LOST}
 
