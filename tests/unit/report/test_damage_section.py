@@ -100,6 +100,7 @@ def test_the_sentences_give_sizes_and_counts() -> None:
         "Fitted to clean images, networks stay worse beyond doubt after 3 of 4 damages in-domain, and after 3 "
         "out-of-domain (worst levels). A planted trigger gains +18."
     )
+    assert "beats the linear probe beyond doubt in 8 of 8 pairs of damage and domain. In 8 of these it also" in said
     assert "Without any damage it changes accuracy by +2" in said
     understand, interpret, mitigate = parts(known())
     assert [part["name"] for part in (understand, interpret, mitigate)] == ["Understand", "Interpret", "Mitigate"]

@@ -120,8 +120,10 @@ def mitigate_sentence(found: Found) -> str:
         both = sum(is_sure(pair[0], 1) and is_sure(pair[1], 1) for pair in shaped)
         told.append(
             f"Tuning with the spectrum regulariser beats the linear probe beyond doubt in {better} of {len(shaped)} "
-            f"pairs of damage and domain. In {both} of these it also beats the same network without the regulariser."
+            f"pairs of damage and domain."
         )
+        if better:
+            told.append(f"In {both} of these it also beats the same network without the regulariser.")
         plain = [
             at_worst(rows, CLEAN, method=SPECTRUM, against=LINEAR, domain=domain, measure="accuracy")
             for domain in DOMAINS
