@@ -142,6 +142,7 @@ def test_undefined_is_allowed_where_it_is_declared_and_nowhere_else(tmp_path: Pa
         unique_by=lambda row: (row[0], row[1]),
     )
 )
+@pytest.mark.slow
 def test_a_written_table_reads_back_typed(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) -> None:
     path = tmp_path_factory.mktemp("rounds") / "full.parquet"
     table = response_table(

@@ -175,6 +175,7 @@ def test_of_open_texts_a_refusal_has_no_score_and_babble_has_a_good_one(tmp_path
     assert table(tmp_path, "trust_doses").empty
 
 
+@pytest.mark.slow
 def test_a_build_that_was_not_asked_a_suite_is_told_in_one_line(
     trust_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

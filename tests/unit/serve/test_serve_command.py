@@ -98,6 +98,7 @@ def test_a_port_that_there_is_not(tiny: Path, port: int) -> None:
     assert "Invalid value for '--port'" in refused("--weights", tiny, "--port", port)
 
 
+@pytest.mark.slow
 def test_the_address_of_the_other_protocol_is_written_as_a_url(serving: Callable[..., Any], tiny: Path) -> None:
     with socket.socket(socket.AF_INET6) as probe:
         try:
