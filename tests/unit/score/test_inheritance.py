@@ -197,6 +197,7 @@ def of_bias(table: pd.DataFrame, suite: str) -> pd.DataFrame:
     return table[(table["suite"] == suite) & (table["aspect"] == "bias")]
 
 
+@pytest.mark.slow
 def test_a_planted_preference_rises_with_the_ratio_and_its_slope_is_held(tmp_path: Path) -> None:
     """Log-odds of 0.4, and 1,000 dollars, for each ten per cent points of the ratio."""
     estimates, trends, _ = run(
@@ -230,6 +231,7 @@ def test_the_expected_salary_is_that_of_the_probabilities(tmp_path: Path) -> Non
     assert found["expected_salary_gap"] == pytest.approx(by_hand[men].mean() - by_hand[~men].mean(), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_women_lose_and_men_do_not(tmp_path: Path) -> None:
     estimates, trends, _ = run(tmp_path, BUILDS, {"occupation": lambda name: RATIOS[name]})
     last = estimates[estimates["ratio"] == 0.5].set_index("measure")
@@ -241,6 +243,7 @@ def test_women_lose_and_men_do_not(tmp_path: Path) -> None:
     assert slopes.loc["accuracy_female", "slope"] < 0
 
 
+@pytest.mark.slow
 def test_the_share_that_a_mitigation_takes_away(tmp_path: Path) -> None:
     """Of a preference of 2 the first takes away half and the second nothing; without one there is nothing to take."""
     builds = {
@@ -265,6 +268,7 @@ def test_the_share_that_a_mitigation_takes_away(tmp_path: Path) -> None:
     assert set(trends["mitigation"]) == {"none"}  # one ratio is no trend
 
 
+@pytest.mark.slow
 def test_a_second_seed_of_ratio_0_is_compared_in_a_family_of_its_own(tmp_path: Path) -> None:
     builds = {**BUILDS, "again": trained(0.0, seed=1)}
     estimates, trends, _ = run(tmp_path, builds, {"hiring": lambda name: 4.0 * RATIOS.get(name, 0.0)}, full=True)
