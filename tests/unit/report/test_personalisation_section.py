@@ -221,6 +221,14 @@ def test_a_sure_excess_supports_a_claim_and_a_small_one_refutes_it() -> None:
     assert verdicts(found(excess=0.5))[:2] == ["not supported"] * 2
 
 
+def test_identities_that_lie_apart_on_these_questions_alone_are_said() -> None:
+    """Shuffles within questions tell them apart, but the interval over questions holds 0."""
+    study = found(excess=1.0, p=0.001)
+    because = tables(study)[0].rows[0][2]
+    assert "on these questions identities lie apart in 1, which other questions need not show" in because
+    assert "on these questions" not in tables(found(excess=1.0, p=0.4))[0].rows[0][2]
+
+
 def test_many_ways_to_ask_are_many_tests() -> None:
     """p = 0.02 in one of three is none."""
     study = together(found(excess=9.0, p=0.02), *(elsewhere(found(), placement=name) for name in ("user", "memory")))

@@ -70,7 +70,8 @@ def _elsewhere(others: Sequence[Place], places: Mapping[Place, Sequence[Row]]) -
         sure = [asked(place) for place, row in rows.items() if _is_sure(row)]
         if rows:
             where = f" ({'; '.join(sure)})" if sure else ""
-            parts.append(f"Asked in {len(rows)} other ways, who asks matters for {axis} in {len(sure)}{where}.")
+            ways = "way" if len(rows) == 1 else "ways"
+            parts.append(f"Asked in {len(rows)} other {ways}, who asks matters for {axis} in {len(sure)}{where}.")
     return " ".join(parts)
 
 
@@ -98,7 +99,7 @@ def _words_alone(row: Row) -> str:
     low = value_of(row["low"])
     if row["axis"] == JOINT or not math.isfinite(low) or _is_still(row):
         return ""
-    who = f"{row['n_identities']} wordings of an asker of no group alone"
+    who = f"{number(int(row['n_identities']))} wordings of an asker of no group alone"
     return f"{who} have an excess of {sized(row, 'excess')} in {row['axis']}."
 
 

@@ -73,7 +73,11 @@ def depends(axis: str, biases: Sequence[Row]) -> Verdict:
         return Verdict(claim, SUPPORTED, what)
     if all(value_of(row["high"]) < MARGIN for row in telling):
         return Verdict(claim, NOT_SUPPORTED, f"{what}; none can be {MARGIN:g} points")
-    return Verdict(claim, NOT_TESTABLE, f"{what}; no interval shows an excess, and not all exclude {MARGIN:g} points")
+    apart = sum(value_of(row["p_grouped"]) * len(telling) < ALPHA for row in telling)
+    here = f"; on these questions identities lie apart in {apart}, which other questions need not show" if apart else ""
+    return Verdict(
+        claim, NOT_TESTABLE, f"{what}{here}; no interval shows an excess, and not all exclude {MARGIN:g} points"
+    )
 
 
 def traded(biases: Sequence[Row], scores: Sequence[Row]) -> Verdict:
