@@ -35,8 +35,10 @@ from edgebias.score.trust.controls import CONTROL
 from edgebias.score.trust.doses import DOSE
 from edgebias.score.trust.table import TRUST
 from edgebias.suites.item import ITEM, Design, Item, to_table
+from edgebias.train.augment import AUGMENTED_TEXT
 from edgebias.train.damage.effects import DAMAGE_DOSE, DAMAGE_EFFECT, DAMAGE_MENDED
 from edgebias.train.damage.run_table import DAMAGE_RUN
+from edgebias.train.misalignment import EMBEDDING_SHIFT, GROUP_DATA
 from edgebias.train.trajectory import TRAINING
 
 main = command("tables")
@@ -403,6 +405,22 @@ def study(tmp_path: Path) -> Path:
                 )
             ],
             columns=list(DAMAGE_MENDED.names),
+        ),
+        "augmented text": pd.DataFrame(
+            [
+                (
+                    *("contextual_explicit", "nurse", 0, "female", "Write one sentence about a nurse.", 7),
+                    *("The nurse said that she had time for all.", "The [MASK] said that she had time for all."),
+                    *("female", "kept"),
+                )
+            ],
+            columns=list(AUGMENTED_TEXT.names),
+        ),
+        "group data": pd.DataFrame(
+            [("neutral", "nurse", 20, 300, 0.9, 0.7, 0.2, 0.05, 0.3, 0.01)], columns=list(GROUP_DATA.names)
+        ),
+        "embedding shift": pd.DataFrame(
+            [("neutral", 120, 120, 0.05, 0.003, 0.001)], columns=list(EMBEDDING_SHIFT.names)
         ),
         "robustness response": pd.DataFrame(
             [answered(format_name=FORMAT, text="") | {"unknown_wording": "Unknown"}], columns=list(ROBUSTNESS.names)
