@@ -123,7 +123,7 @@ def test_rounds_of_a_model_without_chat_are_refused(tmp_path: Path) -> None:
     weights = write_gguf(tmp_path / "base.gguf", None)
     rounds = [{"environment": "edge", "model": "base", "variant": "full"}]
     with pytest.raises(InputError, match=r"study\.rounds\[0\] asks in chat turns.*chat: false"):
-        study_of(tmp_path, weights, {"bbq": ["likelihood"]}, chat=False, study_rounds=rounds)
+        study_of(tmp_path, weights, {"forced_choice": ["likelihood"]}, chat=False, study_rounds=rounds)
     with pytest.raises(InputError, match=r"study\.robustness\[0\] \(robustness\.templates has letter_chat_v1\)"):
         study_of(tmp_path, weights, {"bbq": ["likelihood"]}, chat=False, study_robustness=rounds)
 
