@@ -20,7 +20,7 @@ HEADS = {
     CORRUPTED: "Corrupted pixels",
     LONG_TAIL: "Long tail of digits",
     LABEL_NOISE: "Wrong labels",
-    FOREIGN: "Another domain (negatives)",
+    FOREIGN: "Another domain",
 }
 BELOW = {
     CORRUPTED: "pixels replaced by noise",
