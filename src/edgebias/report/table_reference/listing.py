@@ -14,6 +14,7 @@ from edgebias.mitigate.wins_back import WINS_BACK
 from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
 from edgebias.score.decomposition import DECOMPOSITION
+from edgebias.score.inheritance.table import INHERITANCE, MITIGATED, TREND, WRITTEN_TEXTS
 from edgebias.score.personalisation.mitigations import MITIGATION_SCORE
 from edgebias.score.personalisation.table import IDENTITY_SCORE, PERSONALISATION
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
@@ -88,6 +89,10 @@ TABLES = (
     Listed(DAMAGE_EFFECT, {"study": "damage"}),
     Listed(DAMAGE_DOSE, {"study": "damage"}),
     Listed(DAMAGE_MENDED, {"study": "damage"}),
+    Listed(INHERITANCE, {"study": "inheritance"}),
+    Listed(TREND, {"study": "inheritance"}),
+    Listed(MITIGATED, {"study": "inheritance"}),
+    Listed(WRITTEN_TEXTS, {"study": "inheritance"}),
     Listed(ROBUSTNESS, _FULL),
     Listed(VARIANCE, {}),
     Listed(POSITION, {}),
