@@ -25,6 +25,7 @@ from edgebias.report.table_reference.markdown import read_listed, reading_line
 from edgebias.score.contrasts.flips import CELL_FLIP
 from edgebias.score.contrasts.table import CONTRAST
 from edgebias.score.decomposition import DECOMPOSITION
+from edgebias.score.inheritance.table import INHERITANCE, MITIGATED, TREND, WRITTEN_TEXTS
 from edgebias.score.personalisation.mitigations import MITIGATION_SCORE
 from edgebias.score.personalisation.table import IDENTITY_SCORE, PERSONALISATION
 from edgebias.score.robustness.tables import FLIP, LEVEL, POSITION, VARIANCE
@@ -421,6 +422,57 @@ def study(tmp_path: Path) -> Path:
         ),
         "embedding shift": pd.DataFrame(
             [("neutral", 120, 120, 0.05, 0.003, 0.001)], columns=list(EMBEDDING_SHIFT.names)
+        ),
+        "inheritance": pd.DataFrame(
+            [
+                (
+                    *("edge", "m", "ratio_50", 0.5, "contextual_explicit", "none", 0, "salary", "likelihood"),
+                    *("expected_salary_gap", "bias", "thousand dollars", 0.0, 1.5, 1.0, 2.0, 1.2, 0.7, 1.7, 0.001),
+                    *(0.01, 0.7, 40, ""),
+                )
+            ],
+            columns=list(INHERITANCE.names),
+        ),
+        "inheritance trend": pd.DataFrame(
+            [
+                (
+                    *(
+                        "edge",
+                        "m",
+                        "contextual_explicit",
+                        "none",
+                        "salary",
+                        "likelihood",
+                        "expected_salary_gap",
+                        "bias",
+                    ),
+                    *("thousand dollars", 6, 0.3, 0.1, 0.5, 0.001, 0.004, 0.003, 40, ""),
+                )
+            ],
+            columns=list(TREND.names),
+        ),
+        "inheritance mitigation": pd.DataFrame(
+            [
+                (
+                    *(
+                        "edge",
+                        "m",
+                        "contextual_explicit",
+                        0.5,
+                        0,
+                        "loss",
+                        "salary",
+                        "likelihood",
+                        "expected_salary_gap",
+                    ),
+                    *("bias", "thousand dollars", 1.2, 0.7, 1.7, -1.0, -1.4, -0.6, 0.001, 0.003, 83.0, 60.0, 99.0, 40),
+                    "",
+                )
+            ],
+            columns=list(MITIGATED.names),
+        ),
+        "inheritance texts": pd.DataFrame(
+            [("contextual_explicit", "nurse", 64, 40, 30, 2, "length")], columns=list(WRITTEN_TEXTS.names)
         ),
         "robustness response": pd.DataFrame(
             [answered(format_name=FORMAT, text="") | {"unknown_wording": "Unknown"}], columns=list(ROBUSTNESS.names)
