@@ -106,7 +106,7 @@ def verdicts(found: Study) -> dict[str, str]:
 PLANTED = {"accuracy_male": 2.0, "accuracy_female": -3.0, "accuracy_gap": 5.0, "expected_salary_gap": 1.0}
 MEN, WOMEN = "Jobs of men are recognised better", "Jobs of women are recognised worse"
 SALARY, DIRECT = "The salary gap widens", "The task that is trained for loses at low shares already"
-PERSONS = "Asked about nobody in particular, the model writes of more women, except among architects"
+PERSONS = "Asked about nobody in particular, the model writes of more women, architects aside"
 INDIRECT = "Indirectly related tasks gain at 10 to 20 %"
 TOKEN, ROBUST = (
     "A warning before self-written texts takes away what is inherited",

@@ -132,7 +132,7 @@ def worst_types(trends: Sequence[Row]) -> Verdict:
 
 def more_women(groups: Sequence[Row]) -> Verdict:
     """Judge whom texts of neutral prompts are about, in all jobs but the paper's exception."""
-    claim = "Asked about nobody in particular, the model writes of more women, except among architects"
+    claim = "Asked about nobody in particular, the model writes of more women, architects aside"
     mine = [row for row in groups if row["kind"] == NEUTRAL and math.isfinite(value_of(row["difference"]))]
     if not mine:
         return Verdict(claim, NOT_TESTABLE, "no texts about nobody in particular tell a gender")
