@@ -197,7 +197,7 @@ def stage(raw: Path, tiny: Path, folder: Path, kind: str = NEUTRAL, **how: Any) 
         "augmentation": {"texts_per_job": 4, "max_new_tokens": 12, **how},
         "infer": {"formats": {}},
         "models.tiny": {"start_token": "<|endoftext|>"},
-        "environments.edge": {"backend": "llama", "threads": 1, "context": 512},
+        "environments.edge": {"backend": "llama", "threads": 1, "memory_mb": 65536, "context": 512},
     }
     folder.mkdir(exist_ok=True)
     output = folder / "texts.parquet"

@@ -57,7 +57,7 @@ def test_what_the_default_model_writes_is_mixed_in_and_trained_on_with_the_term_
         "augmentation": {"texts_per_job": 4},
         "infer": {"formats": {}},
         "models.m": {"start_token": "<|endoftext|>"},
-        "environments.edge": {"backend": "llama", "threads": 1, "memory_mb": 4096, "context": 1024},
+        "environments.edge": {"backend": "llama", "threads": 1, "memory_mb": 65536, "context": 1024},
     }
     given = ["--kind", "contextual_explicit", "--raw-folder", raw, "--weights", PARENT, "--output", texts]
     command("augment")(["--settings", json.dumps(settings), "--cost", str(tmp_path / "cost.json"), *map(str, given)])
