@@ -155,14 +155,7 @@ def _open(
         low=found.low,
         high=found.high,
         farther=abs(found.estimate_a - metric.ideal) - abs(found.estimate_b - metric.ideal),
-        farther_low=math.nan,
-        farther_high=math.nan,
         p=found.p,
-        p_corrected=math.nan,
-        detectable=math.nan,
-        worse=False,
-        nearer=False,
-        where="",
         reason=found.reason,
     )
     return _Open(metric, both, build.sums.shape[1], answers, test)

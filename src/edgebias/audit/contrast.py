@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from scipy.special import ndtri
@@ -18,7 +19,7 @@ BIAS, ABILITY, TRUST, WHO_ASKS = "bias", "ability", "trust", "who_asks"
 class Contrast:
     """A score of a build beside the reference's: per cent and points, NaN where undefined.
 
-    What each field holds: docs/how-to/audit-a-build.md.
+    What each field holds: docs/how-to/audit-a-build.md. Those with a default wait for `judged`.
     """
 
     build: str
@@ -35,15 +36,15 @@ class Contrast:
     low: float
     high: float
     farther: float
-    farther_low: float
-    farther_high: float
-    p: float
-    p_corrected: float
-    detectable: float
-    worse: bool
-    nearer: bool
-    where: str
-    reason: str
+    farther_low: float = math.nan
+    farther_high: float = math.nan
+    p: float = math.nan
+    p_corrected: float = math.nan
+    detectable: float = math.nan
+    worse: bool = False
+    nearer: bool = False
+    where: str = ""
+    reason: str = ""
 
     def judged(
         self,

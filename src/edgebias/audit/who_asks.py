@@ -36,7 +36,7 @@ class WhoAsks:
 
     def judged(self, p_corrected: float, tolerance: float, how: Resampling) -> Contrast:
         """Return the test with its verdict, at the corrected level of ``how``."""
-        change = _change(self.reference, self.build, self.test, how)
+        change = _change(self.reference, self.build, (self.test.suite, self.test.format), how)
         error = (change.high - change.low) / (2.0 * float(ndtri((1.0 + how.confidence) / 2.0)))
         unseen = unseen_effect(100.0, self.test.n_clusters)
         found = self.test.judged(p_corrected, (change.low, change.high), error, how.confidence, tolerance, unseen)
@@ -68,6 +68,7 @@ def who_asks(names: tuple[str, str, str], build: pd.DataFrame, reference: pd.Dat
         ).excess
         for side in sides
     ]
+    change = _change(*sides, names[1:], how)
     test = Contrast(
         *names,
         metric=METRIC,
@@ -77,29 +78,17 @@ def who_asks(names: tuple[str, str, str], build: pd.DataFrame, reference: pd.Dat
         n_clusters=len(questions),
         reference=excess[0],
         value=excess[1],
-        difference=math.nan,
-        low=math.nan,
-        high=math.nan,
-        farther=math.nan,
-        farther_low=math.nan,
-        farther_high=math.nan,
-        p=math.nan,
-        p_corrected=math.nan,
-        detectable=math.nan,
-        worse=False,
-        nearer=False,
-        where="",
-        reason="",
+        difference=change.difference,
+        low=change.low,
+        high=change.high,
+        farther=change.difference,
+        p=change.p,
+        reason="" if math.isfinite(change.p) else "fewer than three questions that everybody answered",
     )
-    change = _change(*sides, test, how)
-    if not math.isfinite(change.p):
-        return WhoAsks(identities, *sides, replace(test, reason="fewer than three questions that everybody answered"))
-    found = replace(
-        test, difference=change.difference, low=change.low, high=change.high, farther=change.difference, p=change.p
-    )
-    return WhoAsks(identities, *sides, found)
+    return WhoAsks(identities, *sides, test)
 
 
-def _change(reference: FloatArray, build: FloatArray, test: Contrast, how: Resampling) -> Change:
-    rng = generator(how.seed, "who asks", test.suite, test.format)
+def _change(reference: FloatArray, build: FloatArray, asked_in: tuple[str, str], how: Resampling) -> Change:
+    """Return the change of the excess; ``asked_in`` are suite and format."""
+    rng = generator(how.seed, "who asks", *asked_in)
     return change_of_excess([reference], [build], resamples=how.resamples, confidence=how.confidence, rng=rng)
